@@ -1,0 +1,324 @@
+"""Every event of the log, by its stable name: the vocabulary the whole service speaks.
+
+The names and fields are stored for ever. A new optional field needs nothing (missing ones take
+the default); any other change gets a new schema number and an upcaster, and the golden file of
+the old one stays in the tests. Streams:
+
+    sage/{instance}/{company}/{entity}/{key}   what Sage 100 said of one record
+    poll/{instance}/{company}/{entity}         passes over one entity
+    hubspot/{object}/{external key}            commands to one HubSpot object, and their outcomes
+    config/…  audit/…                          settings in force; what operators and the service did
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import msgspec
+
+Via = Literal["cursor", "sweep"]
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Root of all payloads; the class name is the event's type in the log."""
+
+
+# ---------------------------------------------------------------- sage/…
+
+
+class RecordObserved(Event, frozen=True):
+    """Sage 100 showed this row and it differs from what the log held (or is new).
+
+    `row` is the raw row: column to the string Sage holds, empty cells left out.
+    `fingerprint` is the hash of the row; `stamp` the row's own "DateUpdated TimeUpdated" text.
+    """
+
+    key: list[str]
+    row: dict[str, str]
+    fingerprint: str
+    stamp: str = ""
+    via: Via = "cursor"
+
+
+class RecordVanished(Event, frozen=True):
+    """Two complete sweeps in a row did not find this row any more."""
+
+    key: list[str]
+    fingerprint: str
+    sweeps: int = 2
+
+
+class RecordReturned(Event, frozen=True):
+    """A vanished row is there again; a RecordObserved with its content follows."""
+
+    key: list[str]
+
+
+# ---------------------------------------------------------------- poll/…
+
+
+class PollStarted(Event, frozen=True):
+    """A pass over one entity begins; `since` is the ChangedSince date asked for, "" for all."""
+
+    via: Via
+    since: str = ""
+
+
+class PollCompleted(Event, frozen=True):
+    """A pass reached the end: read = unchanged + observed. `cursor`: where the next one starts."""
+
+    via: Via
+    read: int
+    unchanged: int
+    observed: int
+    cursor: str = ""
+    pages: int = 0
+
+
+class SweepCompleted(Event, frozen=True):
+    """What a sweep saw beyond its pass: changes the cursor missed, rows absent, rows vanished."""
+
+    missed_by_cursor: int
+    absent: int = 0
+    vanished: int = 0
+
+
+class PollFailed(Event, frozen=True):
+    """A pass ended early. Says what, where and what to do; secrets never appear."""
+
+    via: Via
+    category: str
+    message: str
+    remedy: str
+    endpoint: str = ""
+    wsdl: str = ""
+    code: str = ""
+    retryable: bool = True
+    stopped: bool = False
+
+
+# ---------------------------------------------------------------- hubspot/…
+
+Change = tuple[str | None, str]  # (before, after); before None: not known to be set
+
+
+class CommandEmitted(Event, frozen=True):
+    """HubSpot should change. `command` is this event's own version in its stream: its number.
+
+    `create`: we know of no HubSpot record yet. `fill`: properties to write only where HubSpot's
+    are empty. For an association the one pseudo-property is `linked`.
+    """
+
+    command: int
+    changes: dict[str, Change]
+    reason: str
+    mapping: str = ""
+    create: bool = False
+    fill: list[str] = []
+
+
+class CommandSent(Event, frozen=True):
+    """An attempt leaves now, in HTTP batch `batch`. In the log before a byte of it goes out."""
+
+    command: int
+    batch: str
+    attempt: int
+
+
+class CommandSucceeded(Event, frozen=True):
+    """HubSpot holds it. `outcome`: created, updated, linked, or found (read back after doubt).
+
+    `kept`: properties left as HubSpot had them, with HubSpot's value (ownership `fill`).
+    """
+
+    command: int
+    hubspot_id: str
+    outcome: Literal["created", "updated", "linked", "found"]
+    batch: str = ""
+    correlation_id: str = ""
+    kept: dict[str, str] = {}
+
+
+class CommandFailed(Event, frozen=True):
+    """An attempt failed and will be made again at `retry_at_us` (µs UTC).
+
+    `unknown`: it may have been carried out (time-out, lost connection, 5xx): read before resending.
+    """
+
+    command: int
+    category: str
+    message: str
+    retry_at_us: int
+    attempt: int
+    unknown: bool = False
+    status: int = 0
+    batch: str = ""
+    correlation_id: str = ""
+
+
+class CommandParked(Event, frozen=True):
+    """Nobody will try this again until the record changes or a person replays it."""
+
+    command: int
+    reason: str
+    message: str
+    advice: str
+    status: int = 0
+    batch: str = ""
+    correlation_id: str = ""
+
+
+class CommandSuperseded(Event, frozen=True):
+    """An open command not carried out: a newer one absorbs it (`by`), or nothing is left to do.
+
+    `was`: where the command stood until now, so that the books need no memory.
+    """
+
+    command: int
+    was: Literal["pending", "held", "parked"]
+    by: int | None = None
+    reason: str = ""
+
+
+class CommandHeld(Event, frozen=True):
+    """The command waits for these targets ("companies/ABC:01-ABF") to exist in HubSpot."""
+
+    command: int
+    waiting_for: list[str]
+
+
+class CommandReleased(Event, frozen=True):
+    """What it waited for has arrived: the command goes on by itself."""
+
+    command: int
+    because: str
+
+
+class RecordAdopted(Event, frozen=True):
+    """A HubSpot record that already existed is ours from now on. `values`: what it holds."""
+
+    hubspot_id: str
+    rule: str
+    values: dict[str, str]
+
+
+class RecordSkipped(Event, frozen=True):
+    """A source record that by rule becomes no HubSpot object, and why."""
+
+    reason: str
+
+
+# ---------------------------------------------------------------- config/… and audit/…
+
+
+class MappingActivated(Event, frozen=True):
+    """From here on this mapping is in force. `mapping` is its whole content, `digest` its SHA-256."""
+
+    digest: str
+    mapping: dict[str, Any]
+
+
+class SourceDescribed(Event, frozen=True):
+    """What one company of an agent is like, as its GetInfo and our configuration say."""
+
+    instance: str
+    company: str
+    currency: str
+    timezone: str
+    aging_basis: Literal["DueDate", "InvoiceDate"] = "DueDate"
+    aging_limits: list[int] = []
+    revenue_periods: int = 12
+    columns: dict[str, list[str]] = {}
+
+
+class SchemaEnsured(Event, frozen=True):
+    """The portal has the property groups and properties that this mapping needs."""
+
+    mapping: str
+    portal: str
+    created: list[str] = []
+
+
+class AgingDateAdvanced(Event, frozen=True):
+    """The site's calendar day is now `date` (YYYY-MM-DD) for this company."""
+
+    company: str
+    date: str
+
+
+class ReplayRequested(Event, frozen=True):
+    """An operator wants these targets sent again in full. `selection` says how they were chosen."""
+
+    targets: list[str]
+    selection: str
+    by: str = ""
+
+
+class CallsCounted(Event, frozen=True):
+    """HTTP calls since the last count, for the books."""
+
+    hubspot_calls: int = 0
+    hubspot_writes: int = 0
+    hubspot_reads: int = 0
+    hubspot_429: int = 0
+    agent_calls: int = 0
+
+
+class Erased(Event, frozen=True):
+    """Personal data in these streams was blanked; written by the store itself."""
+
+    streams: list[str]
+    reason: str
+
+
+TYPES: Final[dict[str, type[Event]]] = {
+    cls.__name__: cls
+    for cls in (
+        RecordObserved,
+        RecordVanished,
+        RecordReturned,
+        PollStarted,
+        PollCompleted,
+        SweepCompleted,
+        PollFailed,
+        CommandEmitted,
+        CommandSent,
+        CommandSucceeded,
+        CommandFailed,
+        CommandParked,
+        CommandSuperseded,
+        CommandHeld,
+        CommandReleased,
+        RecordAdopted,
+        RecordSkipped,
+        MappingActivated,
+        SourceDescribed,
+        SchemaEnsured,
+        AgingDateAdvanced,
+        ReplayRequested,
+        CallsCounted,
+        Erased,
+    )
+}
+SCHEMA: Final = 1  # of every type so far
+
+_encoder = msgspec.json.Encoder()
+_decoders: Final = {name: msgspec.json.Decoder(cls) for name, cls in TYPES.items()}
+
+
+def type_of(event: Event) -> str:
+    """The event's type name in the log."""
+    return type(event).__name__
+
+
+def encode(event: Event) -> bytes:
+    """The payload bytes for the log."""
+    return _encoder.encode(event)
+
+
+def decode(type_name: str, data: bytes | None) -> Event | None:
+    """The payload, or None when it was erased or its type is unknown to this version."""
+    decoder = _decoders.get(type_name)
+    if decoder is None or data is None:
+        return None
+    return decoder.decode(data)

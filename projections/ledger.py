@@ -1,0 +1,160 @@
+"""The ledger of one HubSpot object: a pure fold of its stream, and the work lists that follow.
+
+`evolve` is the whole life cycle of a command:
+
+    idle ──Emitted──▶ pending ──Sent──▶ sent ──Succeeded──▶ idle
+                        ▲ │ ▲            ├──Failed────▶ pending (again at retry_at_us)
+          Released──────┘ │ └────────────┘
+                          ├──Held──▶ held         sent/pending ──Parked──▶ parked
+                          └──Superseded──▶ idle   (also from held and parked)
+
+`track` puts the document and keeps the outbox, in-flight, waiting and parked lists in step with
+it, so that projector, writer and rebuild can never disagree about them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from projections import events as e
+from projections import keys
+from projections.tables import LANES, PlainText, Target
+from projections.workspace import Workspace
+
+EMPTY = Target()
+_MARK = PlainText()
+_LANES = frozenset(LANES)
+
+replace = msgspec.structs.replace
+
+
+def evolve(before: Target, event: e.Event, version: int) -> Target:
+    """The ledger after one more event of its stream, which stands at `version`.
+
+    An event at or below the version already folded changes nothing: rows written together with
+    their event and rows folded later from the log end up the same.
+    """
+    if version <= before.version:
+        return before
+    match event:
+        case e.CommandEmitted():
+            return replace(
+                before,
+                version=version,
+                state="pending",
+                command=event.command,
+                attempt=0,
+                changes={name: after for name, (_, after) in event.changes.items()},
+                fill=tuple(event.fill),
+                unknown=False,
+                retry_at_us=0,
+                waiting_for=(),
+                reason="",
+                skipped="",
+            )
+        case e.CommandSent():
+            return replace(
+                before, version=version, state="sent", attempt=event.attempt, retry_at_us=0
+            )
+        case e.CommandSucceeded():
+            return replace(
+                before,
+                version=version,
+                state="idle",
+                hubspot_id=event.hubspot_id or before.hubspot_id,
+                held=_held_after(before, event.kept),
+                changes={},
+                fill=(),
+                # What a later success overwrote is certain again.
+                doubt={k: v for k, v in before.doubt.items() if k not in before.changes},
+                unknown=False,
+                attempt=0,
+            )
+        case e.CommandFailed():
+            doubt = before.doubt | before.changes if event.unknown else before.doubt
+            return replace(
+                before,
+                version=version,
+                state="pending",
+                unknown=before.unknown or event.unknown,
+                doubt=doubt,
+                attempt=event.attempt,
+                retry_at_us=event.retry_at_us,
+            )
+        case e.CommandParked():
+            return replace(before, version=version, state="parked", reason=event.reason)
+        case e.CommandSuperseded():
+            return replace(
+                before,
+                version=version,
+                state="idle",
+                changes={},
+                fill=(),
+                waiting_for=(),
+                reason="",
+                unknown=False,
+            )
+        case e.CommandHeld():
+            return replace(
+                before, version=version, state="held", waiting_for=tuple(event.waiting_for)
+            )
+        case e.CommandReleased():
+            return replace(before, version=version, state="pending", waiting_for=())
+        case e.RecordAdopted():
+            return replace(
+                before,
+                version=version,
+                hubspot_id=event.hubspot_id,
+                held=before.held | event.values,
+                doubt={},
+            )
+        case e.RecordSkipped():
+            return replace(before, version=version, skipped=event.reason)
+        case _:
+            # An event of a later version of this service: it has a place in the stream, no effect.
+            return replace(before, version=version)
+
+
+def _held_after(before: Target, kept: dict[str, str]) -> dict[str, str]:
+    held = before.held | before.changes
+    return held | kept if kept else held
+
+
+def track(work: Workspace, name: str, event: e.Event, version: int) -> Target:
+    """Fold one event into the loaded row of target `name`, and its work lists with it."""
+    before = work.get("target", Target, name) or EMPTY
+    after = evolve(before, event, version)
+    if after is not before:
+        work.put("target", name, after)
+        relist(work, name, before, after)
+    return after
+
+
+def relist(work: Workspace, name: str, before: Target, after: Target) -> None:
+    """Move a target between the work lists as its state changed."""
+    lane, _ = keys.split_target(name)
+    if lane not in _LANES:
+        return
+    if before.state == "pending" and after.state != "pending":
+        work.remove(f"outbox_{lane}", name)
+    elif before.state == "sent" and after.state != "sent":
+        work.remove("inflight", name)
+    elif before.state == "parked" and after.state != "parked":
+        work.remove("parked", name)
+    if before.state == "held" and after.state != "held":
+        for parent in before.waiting_for:
+            work.remove("waiting", f"{parent}>{name}")
+    if after.state == "pending":
+        work.put(f"outbox_{lane}", name, _MARK, after.retry_at_us)
+    elif after.state == "sent" and before.state != "sent":
+        work.put("inflight", name, _MARK)
+    elif after.state == "parked" and before.state != "parked":
+        work.put("parked", name, PlainText(after.reason))
+    elif after.state == "held":
+        for parent in after.waiting_for:
+            work.put("waiting", f"{parent}>{name}", PlainText(name))
+
+
+def exists_in_hubspot(doc: Target | None) -> bool:
+    """Whether the log knows this object's HubSpot id."""
+    return doc is not None and doc.hubspot_id != ""

@@ -1,0 +1,223 @@
+"""The read models: which tables there are, and what a row of each holds.
+
+All of them are folds of the log and can be dropped and rebuilt. Rows are stored as compact
+arrays (`array_like`), so fields are only ever added at the end; `VERSION` is bumped, and the
+tables rebuilt, when their meaning changes.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+VERSION: Final = 1
+
+# HubSpot objects in the order in which they are written: each one's parents come before it.
+LANES: Final = ("companies", "vendors", "contacts", "invoices", "associations")
+
+State = Literal["idle", "pending", "sent", "held", "parked"]
+
+
+class Doc(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Root of all rows."""
+
+
+class Fingerprint(Doc, frozen=True):
+    """Last seen content of one source record. `misses`: complete sweeps in a row without it."""
+
+    fingerprint: str
+    stamp: str = ""
+    misses: int = 0
+    vanished: bool = False
+
+
+class Account(Doc, frozen=True):
+    """One customer: its raw row, and the figures its invoices, payments and sales add up to.
+
+    `row` is None until the customer itself is seen. `paid_days` over `paid_count` paid invoices.
+    `sales`: fiscal "YYYY-PP" to DollarsSold. `last_payment`: [date YYYY-MM-DD, amount].
+    """
+
+    row: dict[str, str] | None = None
+    posted: bool = False
+    last_payment: tuple[str, str] | None = None
+    paid_count: int = 0
+    paid_days: int = 0
+    sales: dict[str, str] = {}
+    vanished: bool = False
+
+
+class SourceRow(Doc, frozen=True):
+    """A contact, terms code or vendor: its raw row."""
+
+    row: dict[str, str]
+    vanished: bool = False
+
+
+class Bill(Doc, frozen=True):
+    """All that goes by one customer, invoice number and type: history rows and payments.
+
+    `rows`: HeaderSeqNo to raw row. `payments`: "date-sequence" to [transaction type, payment
+    date YYYY-MM-DD, amount]. `gone`: header sequences that vanished from Sage 100.
+    """
+
+    rows: dict[str, dict[str, str]] = {}
+    payments: dict[str, tuple[str, str, str]] = {}
+    gone: tuple[str, ...] = ()
+
+
+class OpenItem(Doc, frozen=True):
+    """One open receivable, raw: what aging needs and no more."""
+
+    type: str
+    invoice_date: str
+    due_date: str
+    terms: str
+    balance: str
+
+
+class Target(Doc, frozen=True):
+    """What the log says of one HubSpot object: what it holds, and the one command open on it.
+
+    `version`: of its stream. `held`: property to acknowledged value. `changes`: property to the
+    value the open command sets. `doubt`: values an attempt of unknown outcome may have set.
+    `unknown`: read by key before sending again. `refused`: what the parked command wanted.
+    """
+
+    version: int = 0
+    hubspot_id: str = ""
+    state: State = "idle"
+    command: int = 0
+    attempt: int = 0
+    changes: dict[str, str] = {}
+    fill: tuple[str, ...] = ()
+    held: dict[str, str] = {}
+    doubt: dict[str, str] = {}
+    unknown: bool = False
+    retry_at_us: int = 0
+    waiting_for: tuple[str, ...] = ()
+    reason: str = ""
+    skipped: str = ""
+
+
+class Dirty(Doc, frozen=True):
+    """A target to be decided on: the position that led to it; `force` sends it again in full."""
+
+    cause: int
+    force: str = ""
+
+
+class Fanout(Doc, frozen=True):
+    """A change that touches many targets, worked off in pages: which rows, and how far."""
+
+    kind: Literal["open_items", "accounts", "bills", "contacts", "vendors"]
+    prefix: str
+    cause: int
+    after: str = ""
+    force: str = ""
+
+
+class Source(Doc, frozen=True):
+    """Settings of one company code, from SourceDescribed, and its as-of day."""
+
+    instance: str = ""
+    currency: str = ""
+    timezone: str = ""
+    aging_basis: str = "DueDate"
+    aging_limits: tuple[int, ...] = ()
+    revenue_periods: int = 12
+    columns: dict[str, tuple[str, ...]] = {}
+    as_of: str = ""
+
+
+class PlainText(Doc, frozen=True):
+    """A row whose one value is text (a parked reason, an alias, a waiting child)."""
+
+    text: str = ""
+
+
+class Number(Doc, frozen=True):
+    """A row whose one value is a number."""
+
+    value: int = 0
+
+
+class PassBook(Doc, frozen=True):
+    """The last pass over one entity, and whether its sum closes."""
+
+    via: str = ""
+    started: int = 0
+    completed: int = 0
+    read: int = 0
+    unchanged: int = 0
+    observed: int = 0
+    vanished: int = 0
+    missed_by_cursor: int = 0
+    seen_events: int = 0
+    error: dict[str, str] | None = None
+    closes: bool = True
+
+
+class ObjectBook(Doc, frozen=True):
+    """Commands of one HubSpot object by where they are: emitted = the sum of the others."""
+
+    emitted: int = 0
+    succeeded: int = 0
+    pending: int = 0
+    held: int = 0
+    parked: int = 0
+    superseded: int = 0
+    adopted: int = 0
+    skipped: int = 0
+
+
+class Calls(Doc, frozen=True):
+    """HTTP calls so far."""
+
+    hubspot_calls: int = 0
+    hubspot_writes: int = 0
+    hubspot_reads: int = 0
+    hubspot_429: int = 0
+    agent_calls: int = 0
+
+
+class ActiveMapping(Doc, frozen=True):
+    """The mapping in force."""
+
+    digest: str
+    mapping: msgspec.Raw
+
+
+# table -> (row type, ranked). Ranks are microseconds UTC.
+TABLES: Final[dict[str, tuple[type[Doc], bool]]] = {
+    # written by the poller together with its events
+    "fingerprint": (Fingerprint, False),
+    # folds of sage/… and config/…
+    "account": (Account, False),
+    "contact": (SourceRow, False),
+    "terms": (SourceRow, False),
+    "vendor": (SourceRow, False),
+    "bill": (Bill, False),
+    "open_item": (OpenItem, False),
+    "source": (Source, False),
+    "mapping": (ActiveMapping, False),
+    # folds of hubspot/…, written together with the events by whoever appends them
+    "target": (Target, False),
+    **{f"outbox_{lane}": (PlainText, True) for lane in LANES},
+    "inflight": (PlainText, False),
+    "waiting": (PlainText, False),
+    "parked": (PlainText, False),
+    # the projector's own work list
+    "dirty": (Dirty, False),
+    "deferred": (Dirty, False),
+    "fanout": (Fanout, False),
+    # reports
+    "pass_book": (PassBook, False),
+    "object_book": (ObjectBook, False),
+    "calls_book": (Calls, False),
+    "alias": (PlainText, False),
+}
+
+# Work lists are not folds of the log: a rebuild fills them anew, a comparison leaves them out.
+WORK_LISTS: Final = frozenset({"dirty", "deferred", "fanout"})
