@@ -212,7 +212,7 @@ class RecordSkipped(Event, frozen=True):
 
 
 class MappingActivated(Event, frozen=True):
-    """From here on this mapping is in force. `mapping` is its whole content, `digest` its SHA-256."""
+    """From here on this mapping is in force. `mapping` is its content, `digest` its SHA-256."""
 
     digest: str
     mapping: dict[str, Any]

@@ -88,7 +88,7 @@ class Workspace:
             raise NotLoaded(table, key) from None
         doc = None if value is None else DECODERS[table].decode(value)
         docs[key] = doc
-        return doc  # type: ignore[no-any-return]
+        return doc
 
     def put(self, table: str, key: str, doc: Doc, rank: int | None = None) -> None:
         """Insert or replace a row."""

@@ -1,0 +1,95 @@
+"""What a mapping is: for each HubSpot object its key, its group, and one rule per property.
+
+A mapping is data (TOML), checked as a whole when loaded, stored in the log when activated, and
+named by its digest in every command that it led to.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Owner = Literal["sage", "create", "fill"]
+
+
+class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One choice of an enumeration property."""
+
+    value: str
+    label: str
+
+
+class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A property that `setup` creates when the portal lacks it; names are HubSpot's own.
+
+    Absent for properties HubSpot ships. `type`/`field_type` as in HubSpot's property API.
+    """
+
+    label: str
+    type: Literal["string", "number", "date", "datetime", "enumeration", "bool"] = "string"
+    field_type: str = "text"
+    description: str = ""
+    unique: bool = False
+    options: tuple[Option, ...] = ()
+    number_display_hint: str = ""
+    show_currency: bool = False
+
+
+class Rule(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename={
+        "source": "from",
+    },
+):
+    """One property: where its value comes from, how it is shaped, and who owns it.
+
+    `source`: a Sage 100 column ("CustomerName") or a derived fact ("aging.balance").
+    `owner`: `sage` writes on every change; `create` only when the record is created; `fill` only
+    where HubSpot's value is empty. `values`: an explicit map, for enumerations; what is not in it
+    is left alone.
+    """
+
+    property: str
+    source: str
+    transform: str = "text"
+    owner: Owner = "sage"
+    values: dict[str, str] = {}
+    define: Definition | None = None
+
+
+class ObjectMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One of our objects (companies, vendors, contacts, invoices) and its properties.
+
+    `hubspot_type`: the path segment of HubSpot's API. `key`: the unique property that holds the
+    external key; `setup` creates it.
+    """
+
+    hubspot_type: str
+    key: str
+    key_label: str
+    group: str
+    group_label: str
+    rules: tuple[Rule, ...]
+
+
+class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole mapping file."""
+
+    version: Literal[1]
+    companies: ObjectMapping
+    vendors: ObjectMapping
+    contacts: ObjectMapping
+    invoices: ObjectMapping
+
+    def objects(self) -> dict[str, ObjectMapping]:
+        """Our object name to its mapping, in writing order."""
+        return {
+            "companies": self.companies,
+            "vendors": self.vendors,
+            "contacts": self.contacts,
+            "invoices": self.invoices,
+        }
