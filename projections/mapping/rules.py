@@ -50,7 +50,8 @@ class Rule(
     `source`: a Sage 100 column ("CustomerName") or a derived fact ("aging.balance").
     `owner`: `sage` writes on every change; `create` only when the record is created; `fill` only
     where HubSpot's value is empty. `values`: an explicit map, for enumerations; what is not in it
-    is left alone.
+    is left alone. `forward`: values in the only order in which they may change (HubSpot ignores a
+    lifecycle stage that moves back, so it is not sent).
     """
 
     property: str
@@ -58,6 +59,7 @@ class Rule(
     transform: str = "text"
     owner: Owner = "sage"
     values: dict[str, str] = {}
+    forward: tuple[str, ...] = ()
     define: Definition | None = None
 
 

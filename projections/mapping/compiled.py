@@ -1,0 +1,162 @@
+"""A mapping made ready for use: parsed, checked as a whole, and turned into tuples.
+
+`parse` reads the TOML text, `restore` the copy in the log; both refuse a mapping that could not
+work, naming the rule. `CompiledObject.shape` is the hot path of every projection.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+import tomllib
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from projections.mapping import rules
+from projections.mapping.facts import DERIVED
+from projections.mapping.transforms import NUMERIC, TRANSFORMS, Transform
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,99}")
+_COLUMN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
+
+
+class MappingError(ValueError):
+    """The mapping cannot be used."""
+
+
+class CompiledRule(NamedTuple):
+    """One rule, resolved. `rank`: position of each value in a forward-only order, else None."""
+
+    property: str
+    source: str
+    derived: bool
+    transform: Transform
+    numeric: bool
+    owner: rules.Owner
+    values: dict[str, str] | None
+    rank: dict[str, int] | None
+
+
+class CompiledObject(NamedTuple):
+    """One object's mapping, resolved."""
+
+    hubspot_type: str
+    key: str
+    rules: tuple[CompiledRule, ...]
+    by_property: dict[str, CompiledRule]
+
+    def shape(
+        self, row: Mapping[str, str], derived: Mapping[str, str], served: Collection[str]
+    ) -> dict[str, str]:
+        """The desired properties: property to value; "" clears, a missing one is left alone.
+
+        `row`: raw cells without the empty ones. `served`: columns the agent serves; a column it
+        does not serve is unknown, not empty. An empty `served` means that nothing is known of it.
+        """
+        desired: dict[str, str] = {}
+        for rule in self.rules:
+            source = rule.source
+            if rule.derived:
+                cell = derived.get(source)
+                if cell is None:
+                    continue
+            else:
+                cell = row.get(source)
+                if cell is None:
+                    if served and source not in served:
+                        continue
+                    cell = ""
+            if rule.values is not None:
+                value = rule.values.get(cell.strip())
+                if value is None:
+                    continue
+            else:
+                value = rule.transform(cell)
+                if value is None:
+                    continue
+            desired[rule.property] = value
+        return desired
+
+
+class CompiledMapping(NamedTuple):
+    """A whole mapping, resolved, and its digest (SHA-256 hex of its canonical JSON)."""
+
+    digest: str
+    source: rules.Mapping
+    objects: dict[str, CompiledObject]
+
+
+def parse(text: str, *, origin: str = "mapping") -> CompiledMapping:
+    """Read a mapping file's text. Raises MappingError naming `origin`, place, and remedy."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise MappingError(f"{origin}: not valid TOML: {error}") from None
+    return _convert(document, origin)
+
+
+def restore(document: Mapping[str, Any]) -> CompiledMapping:
+    """Read the mapping a MappingActivated event holds."""
+    return _convert(document, "mapping in the log")
+
+
+def content(mapping: CompiledMapping) -> dict[str, Any]:
+    """The mapping as plain data, for the log; `restore` takes it back."""
+    plain: dict[str, Any] = msgspec.to_builtins(mapping.source)
+    return plain
+
+
+def _convert(document: Mapping[str, Any], origin: str) -> CompiledMapping:
+    try:
+        mapping = msgspec.convert(document, rules.Mapping)
+    except msgspec.ValidationError as error:
+        raise MappingError(f"{origin}: {error}") from None
+    objects = {
+        name: _compile(section, f"{origin}: {name}") for name, section in mapping.objects().items()
+    }
+    canonical = msgspec.json.encode(mapping, order="sorted")
+    return CompiledMapping(hashlib.sha256(canonical).hexdigest(), mapping, objects)
+
+
+def _compile(section: rules.ObjectMapping, place: str) -> CompiledObject:
+    compiled: dict[str, CompiledRule] = {}
+    if _NAME.fullmatch(section.key) is None:
+        raise MappingError(f"{place}: key {section.key!r} is no HubSpot property name")
+    for rule in section.rules:
+        where = f"{place}: property {rule.property!r}"
+        if _NAME.fullmatch(rule.property) is None:
+            raise MappingError(f"{where}: no HubSpot property name (a-z, 0-9 and _)")
+        if rule.property in compiled or rule.property == section.key:
+            raise MappingError(f"{where}: mapped twice")
+        derived = "." in rule.source
+        if derived and rule.source not in DERIVED:
+            raise MappingError(
+                f"{where}: no such fact {rule.source!r}{_nearest(rule.source, DERIVED)}"
+            )
+        if not derived and _COLUMN.fullmatch(rule.source) is None:
+            raise MappingError(f"{where}: {rule.source!r} is no Sage 100 column name")
+        transform = TRANSFORMS.get(rule.transform)
+        if transform is None:
+            raise MappingError(
+                f"{where}: no such transform {rule.transform!r}"
+                f"{_nearest(rule.transform, TRANSFORMS)}"
+            )
+        compiled[rule.property] = CompiledRule(
+            property=rule.property,
+            source=rule.source,
+            derived=derived,
+            transform=transform,
+            numeric=rule.transform in NUMERIC and not rule.values,
+            owner=rule.owner,
+            values=rule.values or None,
+            rank={value: index for index, value in enumerate(rule.forward)} or None,
+        )
+    return CompiledObject(section.hubspot_type, section.key, tuple(compiled.values()), compiled)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
