@@ -1,0 +1,41 @@
+"""One trace from a poll to the HubSpot write it leads to, across the log.
+
+A commit keeps the W3C `traceparent` of the span that made it; whoever acts on its events later
+continues that trace or links to it. Only OpenTelemetry's API is used here: without an exporter
+set up, spans cost nothing and `traceparent()` is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+tracer: Final = trace.get_tracer("ml-connector")
+
+_W3C: Final = TraceContextTextMapPropagator()
+
+
+def traceparent() -> str | None:
+    """The current span as a W3C traceparent; None outside any recorded span."""
+    carrier: dict[str, str] = {}
+    _W3C.inject(carrier)
+    return carrier.get("traceparent")
+
+
+def context_from(parent: str | None) -> Context:
+    """The context in which new spans continue that trace; an empty one for None or nonsense."""
+    return _W3C.extract({"traceparent": parent} if parent else {}, context=Context())
+
+
+def link_to(parents: Iterable[str | None]) -> list[trace.Link]:
+    """Links to these spans, once each and in their order; what is no traceparent is left out."""
+    links: dict[trace.SpanContext, trace.Link] = {}
+    for parent in parents:
+        found = trace.get_current_span(context_from(parent)).get_span_context()
+        if found.is_valid:
+            links.setdefault(found, trace.Link(found))
+    return list(links.values())
