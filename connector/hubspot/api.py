@@ -1,0 +1,327 @@
+"""HubSpot's HTTP interface as typed calls: one place for paths, version, header and time limits.
+
+A call returns the `Answer` HubSpot gave, whatever its status, or raises `NoAnswer`: `NeverSent`
+when the request surely did not get there, `OutcomeUnknown` when it may have been carried out. It
+never tries again by itself; who calls knows whether that is safe. Every call passes the limiter.
+
+Connect within 10 s; HubSpot gives up after 100 s of work (then 524), so 100 s is also ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo
+
+import aiohttp
+import msgspec
+
+from connector.errors import Misconfigured
+from connector.hubspot.answer import Answer, clean, text_of
+from connector.hubspot.calls import CallCounter
+from connector.hubspot.errors import NeverSent, OutcomeUnknown
+from connector.hubspot.limiter import Gate, Limiter
+from connector.secret import Secret
+from connector.tracing import tracer
+
+API_VERSION: Final = "2026-03"
+BASE_URL: Final = "https://api.hubapi.com"
+BATCH_LIMIT: Final = 100  # inputs of an object batch
+LINK_LIMIT: Final = 2_000  # pairs of an association batch
+LINK_READ_LIMIT: Final = 1_000  # records whose associations one call reads
+BODY_LIMIT_BYTES: Final = 1_000_000  # of our own requests
+
+_CONNECT_S: Final = 10.0
+_READ_S: Final = 95.0
+_TOTAL_S: Final = 100.0
+_ANSWER_LIMIT_BYTES: Final = 32 * 1024 * 1024
+_EXCERPT: Final = 300
+_CONNECTIONS: Final = 8
+_KEEP_HEADERS: Final = ("retry-after", "x-hubspot-correlation-id", "content-type", "cf-ray")
+_NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+
+
+class UpsertInput(msgspec.Struct, frozen=True, rename="camel"):
+    """One record of batch/upsert or batch/update; `id` is a value of `id_property`."""
+
+    id: str
+    id_property: str
+    properties: dict[str, str]
+    object_write_trace_id: str
+
+
+class CreateInput(msgspec.Struct, frozen=True, rename="camel"):
+    """One record of batch/create."""
+
+    properties: dict[str, str]
+    object_write_trace_id: str
+    associations: list[Any] = []
+
+
+class UpdateInput(msgspec.Struct, frozen=True, rename="camel"):
+    """One record of batch/update; `id` is HubSpot's record id."""
+
+    id: str
+    properties: dict[str, str]
+    object_write_trace_id: str
+
+
+class HubSpot:
+    """One portal, over one pool of connections. `calls` counts, `limiter` holds back."""
+
+    def __init__(
+        self,
+        token: Secret,
+        limiter: Limiter,
+        *,
+        base_url: str = BASE_URL,
+        api_version: str = API_VERSION,
+        connect_s: float = _CONNECT_S,
+        read_s: float = _READ_S,
+        total_s: float = _TOTAL_S,
+    ) -> None:
+        """Raise Misconfigured for an address that would send the token in the clear."""
+        self.limiter = limiter
+        self.calls = CallCounter()
+        self.base_url = _checked(base_url)
+        self.api_version = api_version
+        self._token = token
+        self._timeout = aiohttp.ClientTimeout(
+            total=total_s, connect=None, sock_connect=connect_s, sock_read=read_s
+        )
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=30.0),
+            timeout=self._timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    # ------------------------------------------------------------ objects
+
+    async def batch_read(
+        self, object_type: str, id_property: str, ids: Sequence[str], properties: Sequence[str]
+    ) -> Answer:
+        """Records by a unique property ("" for HubSpot's own ids), at most 100."""
+        body: dict[str, Any] = {
+            "properties": list(properties),
+            "propertiesWithHistory": [],
+            "inputs": [{"id": key} for key in ids],
+        }
+        if id_property:
+            body["idProperty"] = id_property
+        return await self._objects(object_type, "read", body, write=False)
+
+    async def batch_upsert(self, object_type: str, inputs: Sequence[UpsertInput]) -> Answer:
+        """Create or update by unique property, at most 100."""
+        return await self._objects(object_type, "upsert", {"inputs": inputs})
+
+    async def batch_create(self, object_type: str, inputs: Sequence[CreateInput]) -> Answer:
+        """Create, at most 100. Not idempotent: read by key before and after."""
+        return await self._objects(object_type, "create", {"inputs": inputs})
+
+    async def batch_update(self, object_type: str, inputs: Sequence[UpdateInput]) -> Answer:
+        """Update by HubSpot's own id, at most 100."""
+        return await self._objects(object_type, "update", {"inputs": inputs})
+
+    async def _objects(self, object_type: str, what: str, body: Any, write: bool = True) -> Answer:
+        path = _path("crm", "objects", self.api_version, object_type, "batch", what)
+        return await self._call("POST", path, body, write=write)
+
+    # ------------------------------------------------------------ associations
+
+    async def associate_default(
+        self, from_type: str, to_type: str, pairs: Sequence[tuple[str, str]]
+    ) -> Answer:
+        """Associate each (from id, to id) with the portal's default type, at most 2,000."""
+        inputs = [{"from": {"id": left}, "to": {"id": right}} for left, right in pairs]
+        return await self._associations(
+            from_type, to_type, "batch/associate/default", {"inputs": inputs}, write=True
+        )
+
+    async def read_associations(
+        self, from_type: str, to_type: str, ids: Sequence[tuple[str, str]]
+    ) -> Answer:
+        """What each record is associated with: (id, paging cursor or ""), at most 1,000."""
+        inputs = [{"id": key, "after": after} if after else {"id": key} for key, after in ids]
+        return await self._associations(
+            from_type, to_type, "batch/read", {"inputs": inputs}, write=False
+        )
+
+    async def _associations(
+        self, from_type: str, to_type: str, what: str, body: Any, *, write: bool
+    ) -> Answer:
+        path = _path("crm", "associations", self.api_version, from_type, to_type) + "/" + what
+        return await self._call("POST", path, body, write=write, gate="associations")
+
+    # ------------------------------------------------------------ properties and account
+
+    async def read_properties(self, object_type: str) -> Answer:
+        """All property definitions of an object."""
+        return await self._call("GET", _path("crm", "properties", self.api_version, object_type))
+
+    async def create_properties(
+        self, object_type: str, definitions: Sequence[Mapping[str, Any]]
+    ) -> Answer:
+        """Create properties, at most 100; one that exists is an item error of a 207."""
+        path = _path("crm", "properties", self.api_version, object_type, "batch", "create")
+        return await self._call("POST", path, {"inputs": list(definitions)}, write=True)
+
+    async def create_group(self, object_type: str, name: str, label: str) -> Answer:
+        """Create a property group; 409 when it exists."""
+        path = _path("crm", "properties", self.api_version, object_type, "groups")
+        body = {"name": name, "label": label, "displayOrder": -1}
+        return await self._call("POST", path, body, write=True)
+
+    async def account_details(self) -> Answer:
+        """The portal: id, time zone, currencies. Also teaches the limiter the portal's midnight."""
+        answer = await self._call("GET", _path("account-info", self.api_version, "details"))
+        zone = text_of(answer.body.get("timeZone")) if isinstance(answer.body, dict) else ""
+        if answer.ok and zone:
+            try:
+                self.limiter.portal_zone = ZoneInfo(zone)
+            except (ValueError, OSError):
+                pass  # a zone this machine does not know: the limiter then asks again hourly
+        return answer
+
+    # ------------------------------------------------------------ one call
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        write: bool = False,
+        gate: Gate = "general",
+    ) -> Answer:
+        if self._session is None:
+            raise RuntimeError("HubSpot is used outside its 'async with'")
+        headers = {
+            "Authorization": f"Bearer {self._token.reveal()}",
+            "Accept": "application/json",
+        }
+        data = None
+        if body is not None:
+            data = msgspec.json.encode(body)
+            headers["Content-Type"] = "application/json"
+        url = self.base_url + path
+        async with self.limiter.slot(gate):
+            self.calls.count(write=write)
+            attributes = {"http.request.method": method, "url.path": path}
+            with tracer.start_as_current_span(f"hubspot {method}", attributes=attributes) as span:
+                answer, answer_headers = await self._exchange(method, url, headers, data)
+                span.set_attribute("http.response.status_code", answer.status)
+                span.set_attribute("hubspot.correlation_id", answer.correlation_id)
+            # While the slot is held, so that nobody else is let through on what is outdated now.
+            self.limiter.learn(gate, answer_headers)
+            if answer.status == 429:
+                self.calls.refused_429 += 1
+                self.limiter.refused(gate, _limit_named(answer), answer.retry_after_s)
+        return answer
+
+    async def _exchange(
+        self, method: str, url: str, headers: dict[str, str], data: bytes | None
+    ) -> tuple[Answer, dict[str, str]]:
+        assert self._session is not None  # noqa: S101 - checked by the one caller
+        try:
+            async with self._session.request(
+                method, url, data=data, headers=headers, allow_redirects=False
+            ) as response:
+                lowered = {name.lower(): value for name, value in response.headers.items()}
+                return await _read(response, lowered), lowered
+        except _NEVER_SENT as problem:
+            raise NeverSent(f"cannot connect: {clean(str(problem))}", where=url) from problem
+        except asyncio.TimeoutError as problem:
+            raise OutcomeUnknown("no answer in time", where=url) from problem
+        except (aiohttp.ClientError, OSError) as problem:
+            what = f"the connection broke: {type(problem).__name__} {clean(str(problem))}".strip()
+            raise OutcomeUnknown(what, where=url) from problem
+
+
+async def _read(response: aiohttp.ClientResponse, headers: dict[str, str]) -> Answer:
+    content = bytearray()
+    async for chunk in response.content.iter_chunked(256 * 1024):
+        content += chunk
+        if len(content) > _ANSWER_LIMIT_BYTES:
+            raise OutcomeUnknown(
+                f"the answer is larger than {_ANSWER_LIMIT_BYTES // 1024**2} MiB",
+                where=str(response.url),
+            )
+    body: Any = None
+    text = ""
+    if content:
+        try:
+            body = msgspec.json.decode(content)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            text = clean(bytes(content[: _EXCERPT * 4]).decode(errors="replace"), _EXCERPT)
+    correlation_id = headers.get("x-hubspot-correlation-id", "")
+    if not correlation_id and isinstance(body, dict):
+        correlation_id = text_of(body.get("correlationId"))
+    return Answer(
+        status=response.status,
+        body=body,
+        text=text,
+        headers={name: headers[name] for name in _KEEP_HEADERS if name in headers},
+        correlation_id=clean(correlation_id, 64),
+        retry_after_s=_retry_after_s(headers.get("retry-after", "")),
+    )
+
+
+def _retry_after_s(text: str) -> float | None:
+    """Seconds to wait; a value over 1,000 without a reason to be that long is milliseconds."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        return None
+    seconds = float(text)
+    if seconds > 1000:
+        seconds /= 1000
+    return seconds if 0 < seconds <= 60 else None
+
+
+def _limit_named(answer: Answer) -> str:
+    if not isinstance(answer.body, dict):
+        return answer.text
+    return text_of(answer.body.get("policyName")) or text_of(answer.body.get("message"))
+
+
+def _path(*segments: str) -> str:
+    return "/" + "/".join(quote(segment, safe="") for segment in segments)
+
+
+def _checked(base_url: str) -> str:
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if parts.scheme not in {"https", "http"} or not host or parts.username or parts.password:
+        raise Misconfigured("this is not an address of HubSpot's API", where=clean(base_url, 200))
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise Misconfigured(
+            "plain http would show the token to everybody on the way",
+            where=clean(base_url, 200),
+            remedy="Use https; http is allowed on this machine only (127.0.0.0/8, ::1, localhost).",
+        )
+    return base_url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

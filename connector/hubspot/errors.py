@@ -1,0 +1,75 @@
+"""What can go wrong between us and HubSpot, by what is known afterwards and what helps.
+
+    Unreachable (connector.errors)
+    ├── NoAnswer                 no complete HTTP answer came
+    │   ├── NeverSent            surely not carried out: the request did not leave
+    │   │   └── DailyLimitReached    the account's calls of the day are used up
+    │   └── OutcomeUnknown       it may have been carried out: read by key, then decide
+    └── HubSpotUnreachable       several calls in a row failed: the run ends, nothing is lost
+    Refused (connector.errors)
+    └── TokenRefused             401: the token is not accepted
+    Misconfigured (connector.errors)
+    └── SchemaRefused            the portal's properties do not fit and cannot be made to fit
+
+An HTTP answer of any status is no error here but an `Answer`: settling says what it means.
+"""
+
+from __future__ import annotations
+
+from connector.errors import Misconfigured, Refused, Unreachable
+
+
+class NoAnswer(Unreachable):
+    """No complete answer came from HubSpot."""
+
+    category = "no_answer"
+
+
+class NeverSent(NoAnswer):
+    """The request did not reach HubSpot."""
+
+    category = "not_connected"
+
+
+class DailyLimitReached(NeverSent):
+    """The HubSpot account's API calls of this day are used up."""
+
+    category = "daily_limit"
+
+    def __init__(self, resets_in_s: float) -> None:
+        self.resets_in_s = resets_in_s
+        super().__init__(
+            remedy=f"Nothing: writing goes on by itself in about {resets_in_s / 60:.0f} minutes. "
+            "When it happens often, buy the API limit increase or run fewer integrations."
+        )
+
+
+class OutcomeUnknown(NoAnswer):
+    """HubSpot may have carried the request out, but its answer did not arrive."""
+
+    category = "outcome_unknown"
+
+
+class HubSpotUnreachable(Unreachable):
+    """HubSpot failed to answer several times in a row; everything unwritten stays pending."""
+
+    default_remedy = (
+        "See status.hubspot.com and the way to the network; then run again: it goes on where it "
+        "stopped."
+    )
+
+
+class TokenRefused(Refused):
+    """HubSpot does not accept the token (401); everything unwritten stays pending."""
+
+    category = "unauthorised"
+    default_remedy = (
+        "Issue a new token (HubSpot: Development > Keys > Service keys), put it where [hubspot] "
+        "token points, and start again."
+    )
+
+
+class SchemaRefused(Misconfigured):
+    """The portal's properties do not fit the mapping."""
+
+    category = "schema"
