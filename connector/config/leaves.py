@@ -1,0 +1,250 @@
+"""How each kind of value in the configuration file is read, and what to say when it cannot be.
+
+A leaf turns what the TOML parser found into what the service uses, or refuses it with a reason.
+Nothing here opens a connection; the only files looked at are the ones a value names.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import zoneinfo
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+
+from connector.config import secrets
+
+
+class Refused(ValueError):
+    """The value is not what the key needs; the text says why."""
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What a value may refer to: files beside the configuration, and environment variables."""
+
+    folder: Path
+    env: Mapping[str, str]
+    notices: list[str]
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """One kind of value: what the file must say, and how it is read. `private`: never repeated."""
+
+    expected: str
+    read: Callable[[Any, Surroundings], Any]
+    private: bool = False
+
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_QUIET: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
+
+
+def _text(raw: Any, _: Surroundings) -> str:
+    if not isinstance(raw, str) or not raw.strip():
+        raise Refused
+    return raw
+
+
+def _switch(raw: Any, _: Surroundings) -> bool:
+    if not isinstance(raw, bool):
+        raise Refused
+    return raw
+
+
+def _matching(pattern: str) -> Callable[[Any, Surroundings], str]:
+    compiled = re.compile(pattern)
+
+    def read(raw: Any, _: Surroundings) -> str:
+        if not isinstance(raw, str) or compiled.fullmatch(raw) is None:
+            raise Refused
+        return raw
+
+    return read
+
+
+def duration(text: str) -> timedelta:
+    """`15m`, `1h`, `1d12h` as a span of time; ValueError for anything else."""
+    parts = re.findall(r"(\d{1,6})([smhdw])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(text)
+    spans = {_UNITS[unit]: int(number) for number, unit in parts}
+    if len(spans) != len(parts):
+        raise ValueError(text)
+    return timedelta(**spans)
+
+
+def _duration(raw: Any, _: Surroundings) -> timedelta:
+    try:
+        return duration(raw)
+    except (TypeError, ValueError):
+        raise Refused from None
+
+
+def _periods(raw: Any, _: Surroundings) -> int:
+    if type(raw) is not int or not 1 <= raw <= 36:
+        raise Refused
+    return raw
+
+
+def _zone(raw: Any, _: Surroundings) -> str:
+    known = zoneinfo.available_timezones()
+    if not isinstance(raw, str):
+        raise Refused
+    if raw not in known:
+        close = [name for name in sorted(known) if name.casefold().endswith(raw.casefold())]
+        raise Refused(f'did you mean "{close[0]}"?' if raw and close else "")
+    return raw
+
+
+def is_loopback(host: str) -> bool:
+    """Whether plain HTTP to this host never leaves the machine: 127.0.0.0/8, ::1, localhost."""
+    if host.casefold() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _split(raw: Any) -> SplitResult:
+    if not isinstance(raw, str) or re.search(r"[\s\x00-\x1f]", raw):
+        raise Refused
+    try:
+        url = urlsplit(raw)
+        port = url.port
+    except ValueError:
+        raise Refused("the port or host is malformed") from None
+    if url.scheme not in {"http", "https"} or not url.hostname or port == 0:
+        raise Refused
+    if url.username is not None or url.password is not None:
+        raise Refused("user names and passwords do not belong into an address")
+    if url.query or url.fragment:
+        raise Refused("leave out everything from '?' or '#' on")
+    return url
+
+
+def _address(raw: Any, _: Surroundings) -> str:
+    url = _split(raw)
+    if url.scheme == "http" and not is_loopback(url.hostname or ""):
+        raise Refused("plain http would send passwords and customer data readable by anyone")
+    return str(raw).rstrip("/")
+
+
+def _collector(raw: Any, _: Surroundings) -> str:
+    _split(raw)
+    return str(raw).rstrip("/")
+
+
+def _quiet_hours(raw: Any, _: Surroundings) -> tuple[str, ...]:
+    if not isinstance(raw, list):
+        raise Refused
+    for span in raw:
+        if not isinstance(span, str) or _QUIET.fullmatch(span) is None:
+            raise Refused(f"{span!r} is not HH:MM-HH:MM")
+        if span[:5] == span[6:]:
+            raise Refused(f"{span!r} begins where it ends")
+    return tuple(raw)
+
+
+def _listen(raw: Any, _: Surroundings) -> str:
+    host, colon, port = raw.rpartition(":") if isinstance(raw, str) else ("", "", "")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) <= 65535):
+        raise Refused
+    return f"{host}:{int(port)}"
+
+
+def _store_url(raw: Any, around: Surroundings) -> str:
+    """`sqlite:///` + path: relative to the configuration, absolute with one more slash."""
+    if isinstance(raw, str) and raw.startswith(("postgresql://", "postgres://")):
+        return raw
+    if not isinstance(raw, str) or not raw.startswith("sqlite:///") or raw == "sqlite:///":
+        raise Refused
+    return f"sqlite:///{around.folder / raw.removeprefix('sqlite:///')}"
+
+
+def _file(raw: Any, around: Surroundings) -> Path:
+    if not isinstance(raw, str) or not raw:
+        raise Refused
+    path = around.folder / raw
+    try:
+        with path.open("rb"):
+            return path
+    except OSError as problem:
+        raise Refused(f"cannot read {path}: {problem.strerror}") from None
+
+
+def _companies(raw: Any, _: Surroundings) -> tuple[str, ...]:
+    if not isinstance(raw, list) or not raw:
+        raise Refused
+    for code in raw:
+        if not isinstance(code, str) or re.fullmatch(r"[A-Z0-9]{3}", code) is None:
+            upper = str(code).upper()
+            fits = re.fullmatch(r"[A-Z0-9]{3}", upper)
+            raise Refused(f'did you mean "{upper}"?' if fits else f"{code!r} is not such a code")
+    if len(set(raw)) != len(raw):
+        raise Refused("a company code stands there twice")
+    return tuple(raw)
+
+
+def _currency(raw: Any, _: Surroundings) -> str | dict[str, str]:
+    codes = raw.values() if isinstance(raw, dict) and raw else [raw]
+    for code in codes:
+        if not isinstance(code, str) or re.fullmatch(r"[A-Z]{3}", code) is None:
+            raise Refused
+    return dict(raw) if isinstance(raw, dict) else str(raw)
+
+
+def _names(raw: Any, _: Surroundings) -> dict[str, str]:
+    name = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,63}")
+    if not isinstance(raw, dict):
+        raise Refused
+    for ours, theirs in raw.items():
+        if not isinstance(theirs, str) or not (name.fullmatch(ours) and name.fullmatch(theirs)):
+            raise Refused(f"{ours!r} or what it is set to is not a column name")
+    if len(set(raw.values())) != len(raw):
+        raise Refused("two columns are read from the same one of the agent")
+    return dict(raw)
+
+
+def _secret(raw: Any, around: Surroundings) -> object:
+    try:
+        secret, notice = secrets.resolve(raw, folder=around.folder, env=around.env)
+    except secrets.Unresolved as problem:
+        raise Refused(str(problem)) from None
+    if notice:
+        around.notices.append(notice)
+    return secret
+
+
+ADDRESS = Leaf(
+    "an https:// address (http:// only to this machine: 127.0.0.1, ::1, localhost)", _address
+)
+COLLECTOR = Leaf("an http:// or https:// address", _collector)
+COMPANIES = Leaf(
+    'a list of 3-character company codes, upper-case letters and digits, e.g. ["ABC"]', _companies
+)
+CURRENCY = Leaf('an ISO currency code such as "USD", or a table of them by company code', _currency)
+DURATION = Leaf('a span of time such as "30m", "12h" or "1d"', _duration)
+FILE = Leaf("the path of a readable file", _file)
+INSTANCE = Leaf(
+    "a short name of letters, digits, '-', '_' and '.'", _matching(r"[A-Za-z0-9][\w.-]{0,39}")
+)
+LISTEN = Leaf('HOST:PORT such as "127.0.0.1:8440"', _listen)
+NAMES = Leaf("a table of column names", _names)
+PERIODS = Leaf("a whole number of fiscal periods, 1 to 36", _periods)
+PIN = Leaf('"sha256:" and 64 hexadecimal digits', _matching(r"sha256:[0-9A-Fa-f]{64}"))
+SECRET = Leaf('{ env = "NAME" } or { file = "PATH" }', _secret, private=True)
+STORE_URL = Leaf(
+    '"sqlite:///events.db" (beside this file), "sqlite:////absolute/path.db" or "postgresql://…"',
+    _store_url,
+)
+SWITCH = Leaf("true or false", _switch)
+TEXT = Leaf("a text that is not empty", _text)
+ZONE = Leaf('an IANA time zone such as "America/Chicago"', _zone)
+SCHEDULE = Leaf('an interval such as "15m" or a cron line such as "5 * * * mon-fri"', _text)
+QUIET_HOURS = Leaf('a list of daily spans such as ["22:00-04:30"]', _quiet_hours)

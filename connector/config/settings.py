@@ -1,0 +1,118 @@
+"""The configuration file as values: one struct per table, one field per key.
+
+The structs are the documentation of the file and the only list of its keys: the reader walks
+them, so a key that is not here is refused, and a type or default here is what holds. `Annotated`
+leaves carry what the file must say and how it is read (`connector.config.leaves`).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from connector.config import leaves
+from connector.secret import Secret
+
+
+class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[store]`: where the log is kept. `url` is absolute, whatever the file said."""
+
+    url: Annotated[str, leaves.STORE_URL]
+
+
+class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[sage100.auth]`: the Windows account, and the agent's key or a client certificate."""
+
+    scheme: Literal["negotiate", "ntlm", "basic"]
+    username: Annotated[str, leaves.TEXT]
+    password: Annotated[Secret, leaves.SECRET]
+    api_key: Annotated[Secret | None, leaves.SECRET] = None
+    client_certificate: Annotated[Path | None, leaves.FILE] = None
+    client_key: Annotated[Secret | None, leaves.SECRET] = None
+
+
+class TlsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[sage100.tls]`: whom to trust. Neither: the certificates this machine trusts."""
+
+    ca_bundle: Annotated[Path | None, leaves.FILE] = None
+    pin: Annotated[str | None, leaves.PIN] = None
+
+
+class ScheduleSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[sage100.schedule]`: an interval ("15m", "1h") or cron ("5 * * * mon-fri") for each."""
+
+    customers: Annotated[str, leaves.SCHEDULE] = "1h"
+    invoices: Annotated[str, leaves.SCHEDULE] = "15m"
+    vendors: Annotated[str, leaves.SCHEDULE] = "1h"
+    sweep: Annotated[str, leaves.SCHEDULE] = "0 2 * * *"
+
+
+class Sage100Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """One `[[sage100]]`: an agent, and the companies to read through it.
+
+    `currency`: one ISO code, or company code to ISO code (see `currency_of`). `overlap`: how far
+    a cursor pass reaches back. `columns`: Sage 100's name of a column to the agent's own.
+    """
+
+    name: Annotated[str, leaves.INSTANCE]
+    endpoint: Annotated[str, leaves.ADDRESS]
+    companies: Annotated[tuple[str, ...], leaves.COMPANIES]
+    timezone: Annotated[str, leaves.ZONE]
+    currency: Annotated[str | dict[str, str], leaves.CURRENCY]
+    auth: AuthSettings
+    tls: TlsSettings = TlsSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    overlap: Annotated[timedelta, leaves.DURATION] = timedelta(days=1)
+    quiet_hours: Annotated[tuple[str, ...], leaves.QUIET_HOURS] = ()
+    revenue_periods: Annotated[int, leaves.PERIODS] = 12
+    columns: Annotated[dict[str, str], leaves.NAMES] = {}
+
+    def currency_of(self, company: str) -> str:
+        """The ISO code of one of this instance's companies."""
+        return self.currency if isinstance(self.currency, str) else self.currency[company]
+
+
+class HubSpotSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[hubspot]`: the portal. `mapping` None: the built-in default."""
+
+    token: Annotated[Secret, leaves.SECRET]
+    base_url: Annotated[str, leaves.ADDRESS] = "https://api.hubapi.com"
+    api_version: Literal["2026-03", "2026-09"] = "2026-03"
+    tier: Literal["free", "starter", "professional", "enterprise"] = "free"
+    mapping: Annotated[Path | None, leaves.FILE] = None
+
+
+class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[console]`: where the operator's page listens, HOST:PORT."""
+
+    listen: Annotated[str, leaves.LISTEN] = "127.0.0.1:8440"
+
+
+class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[telemetry]`: where traces go (None: nowhere), and whether /metrics is served."""
+
+    otlp_endpoint: Annotated[str | None, leaves.COLLECTOR] = None
+    metrics: Annotated[bool, leaves.SWITCH] = True
+
+
+class Tables(msgspec.Struct, frozen=True, kw_only=True):
+    """The tables of the file, from the top."""
+
+    store: StoreSettings
+    sage100: tuple[Sage100Settings, ...]
+    hubspot: HubSpotSettings
+    console: ConsoleSettings = ConsoleSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+
+
+class Config(Tables, frozen=True, kw_only=True):
+    """A whole configuration, checked; secrets resolved, paths absolute.
+
+    `path`: the file it came from. `notices`: what is allowed but an operator should hear of.
+    """
+
+    path: Path
+    notices: tuple[str, ...] = ()

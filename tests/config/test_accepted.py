@@ -1,0 +1,132 @@
+"""What a correct configuration becomes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from connector.secret import HIDDEN
+from tests.config.sample import ENV, SECOND_AGENT, TEXT, changed, load
+
+
+def test_every_key_of_the_sample_arrives(tmp_path: Path) -> None:
+    """A complete file becomes settings with its own values."""
+    config = load(tmp_path)
+    (agent,) = config.sage100
+    assert config.path == tmp_path / "ml-connector.toml"
+    assert config.store.url == f"sqlite:///{tmp_path}/events.db"
+    assert (agent.name, agent.companies, agent.timezone) == ("acme", ("ABC",), "America/Chicago")
+    assert agent.endpoint == "https://sage.acme.local/Sage100Agent/AgentService.svc"
+    assert agent.overlap == timedelta(days=1)
+    assert agent.columns == {"CustomerNo": "CustomerNumber"}
+    assert agent.auth.username == "ACME\\svc_mlconnector"
+    assert agent.auth.password.reveal() == ENV["SAGE100_PASSWORD"]
+    assert agent.schedule.sweep == "0 2 * * *"
+    assert config.hubspot.token.reveal() == ENV["HUBSPOT_TOKEN"]
+    assert config.hubspot.tier == "professional"
+    assert config.hubspot.mapping is None
+    assert config.console.listen == "127.0.0.1:8440"
+    assert config.telemetry.otlp_endpoint == "http://127.0.0.1:4318"
+    assert config.notices == ()
+
+
+def test_what_may_be_left_out_has_a_default(tmp_path: Path) -> None:
+    """Only the store, the agents with their log-on, and the token have to be given."""
+    text = """
+[store]
+url = "sqlite:///events.db"
+[hubspot]
+token = { env = "HUBSPOT_TOKEN" }
+"""
+    config = load(tmp_path, text + SECOND_AGENT)
+    (agent,) = config.sage100
+    assert (agent.schedule.customers, agent.schedule.invoices) == ("1h", "15m")
+    assert agent.overlap == timedelta(days=1)
+    assert agent.revenue_periods == 12
+    assert config.hubspot.base_url == "https://api.hubapi.com"
+    assert config.hubspot.api_version == "2026-03"
+    assert config.telemetry.otlp_endpoint is None
+
+
+def test_two_agents_each_keep_their_own_tables(tmp_path: Path) -> None:
+    """A second [[sage100]] begins anew; nothing carries over from the first."""
+    first, second = load(tmp_path, TEXT + SECOND_AGENT).sage100
+    assert first.columns
+    assert second.columns == {}
+    assert (first.auth.username, second.auth.username) == ("ACME\\svc_mlconnector", "north")
+
+
+def test_secrets_show_nothing(tmp_path: Path) -> None:
+    """No text form of the whole configuration holds a secret."""
+    text = repr(load(tmp_path))
+    assert HIDDEN in text
+    assert not [value for value in ENV.values() if value in text]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("sqlite:///events.db", "{folder}/events.db"),
+        ("sqlite:///data/events.db", "{folder}/data/events.db"),
+        ("sqlite:////srv/events.db", "/srv/events.db"),
+    ],
+)
+def test_store_path_is_relative_to_the_file(tmp_path: Path, written: str, meant: str) -> None:
+    """Three slashes mean beside the configuration file, four an absolute path."""
+    config = load(tmp_path, changed("sqlite:///events.db", written))
+    assert config.store.url == "sqlite:///" + meant.format(folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:8000/agent",
+        "http://127.9.9.9/agent",
+        "http://[::1]:8000/agent",
+        "http://localhost:8000/agent",
+        "https://10.0.0.5:8443/agent",
+    ],
+)
+def test_plain_http_stays_on_this_machine(tmp_path: Path, address: str) -> None:
+    """http:// is for the loopback range; https:// goes anywhere."""
+    text = changed("https://sage.acme.local/Sage100Agent/AgentService.svc", address)
+    assert load(tmp_path, text).sage100[0].endpoint == address
+
+
+def test_currency_by_company(tmp_path: Path) -> None:
+    """Companies of one agent may each have a currency."""
+    text = changed('companies = ["ABC"]', 'companies = ["ABC", "CAN"]')
+    text = changed('currency  = "USD"', 'currency  = { ABC = "USD", CAN = "CAD" }', text)
+    (agent,) = load(tmp_path, text).sage100
+    assert (agent.currency_of("ABC"), agent.currency_of("CAN")) == ("USD", "CAD")
+
+
+def test_secret_from_a_file(tmp_path: Path) -> None:
+    """A secret's file is found beside the configuration; its line end is not part of it."""
+    secret = tmp_path / "token"
+    secret.write_text("from-file\n")
+    secret.chmod(0o600)
+    config = load(tmp_path, changed('{ env = "HUBSPOT_TOKEN" }', '{ file = "token" }'))
+    assert config.hubspot.token.reveal() == "from-file"
+    assert config.notices == ()
+
+
+def test_secret_file_open_to_others_is_noticed(tmp_path: Path) -> None:
+    """A secret that other users may read is used, and the operator is told."""
+    secret = tmp_path / "token"
+    secret.write_text("from-file")
+    secret.chmod(0o644)
+    config = load(tmp_path, changed('{ env = "HUBSPOT_TOKEN" }', '{ file = "token" }'))
+    (notice,) = config.notices
+    assert str(secret) in notice
+    assert "chmod 600" in notice
+    assert "from-file" not in notice
+
+
+@pytest.mark.parametrize("overlap", ["90s", "30m", "12h", "1d", "2w", "1d12h"])
+def test_spans_of_time(tmp_path: Path, overlap: str) -> None:
+    """A span is a number and a unit, or several in a row."""
+    (agent,) = load(tmp_path, changed('"1d"', f'"{overlap}"')).sage100
+    assert agent.overlap > timedelta()
