@@ -217,7 +217,7 @@ class EventStore(Protocol):
         ...
 
     async def erase(self, streams: Sequence[str], *, reason: str, meta: Meta) -> Erasure:
-        """Blank every payload of these streams, leaving digests; append `Erased` to audit/erasure."""
+        """Blank every payload of these streams, keep digests; append `Erased` to audit/erasure."""
         ...
 
     async def verify(self, *, after: int = 0) -> int:

@@ -1,0 +1,104 @@
+"""Proof that the log is what was written, and the one lawful change to it.
+
+Verification walks commits and events in steps small enough to let other reads in between. Erasure
+blanks the payloads of streams for good: the bytes are overwritten in the file and the write-ahead
+log is emptied. What backups and the disk below the file still hold is beyond its reach.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from .appender import Append, Outcome
+from .chain import GENESIS, check_commit, payload_digest
+from .codec import encode_erased
+from .errors import ChainBroken, ErasureUnfinished, EventStoreError, InvalidAppend
+from .statements import QUERIES
+from .transaction import BAD_VALUES, Log, invalid
+from .types import Commit, Erasure, Meta, NewEvent
+
+ERASURE_STREAM = "audit/erasure"
+ERASED_TYPE = "Erased"
+
+_STEP_EVENTS = 2_000
+_STEP_COMMITS = 500
+
+Place = tuple[int, bytes]
+"""Where a verification stands: the last position checked and the digest of its commit."""
+
+
+def start_of(conn: sqlite3.Connection, after: int) -> Place:
+    """The newest commit that ends at or before `after`, or genesis."""
+    place: Place | None = conn.execute(QUERIES["commit_before"], (after,)).fetchone()
+    return place or (0, GENESIS)
+
+
+def verify_step(conn: sqlite3.Connection, place: Place) -> tuple[Place, bool]:
+    """Check the next commits; where that ends, and whether there may be more.
+
+    Raises ChainBroken with the first position that does not hold.
+    """
+    conn.execute("BEGIN")  # one view of both tables
+    try:
+        commits = conn.execute(QUERIES["commits_after"], (place[0], _STEP_COMMITS)).fetchall()
+        if not commits:
+            _check_bounds(conn, place[0])
+            return place, False
+        done = place[0]
+        for commit in commits:
+            first, last, digest = commit[0], commit[1], commit[4]
+            events = conn.execute(QUERIES["chain_events"], (first, last)).fetchall()
+            check_commit(place[0], place[1], commit, events)
+            place = (last, digest)
+            if last - done >= _STEP_EVENTS:
+                break
+        return place, True
+    finally:
+        conn.execute("COMMIT")
+
+
+def _check_bounds(conn: sqlite3.Connection, last: int) -> None:
+    lowest, highest = conn.execute(QUERIES["event_bounds"]).fetchone()
+    if lowest is not None and lowest < 1:
+        raise ChainBroken(lowest, "no event stands before position 1")
+    if (highest or 0) != last:
+        raise ChainBroken(last + 1, "the event belongs to no commit")
+
+
+def erase_streams(
+    conn: sqlite3.Connection, log: Log, streams: Sequence[str], reason: str, meta: Meta
+) -> Erasure:
+    """Blank every payload of these streams and record it, in one transaction; then scrub the files.
+
+    Raises ErasureUnfinished when a reader of another process keeps the write-ahead log in use.
+    """
+    if ERASURE_STREAM in streams:
+        raise InvalidAppend(f"{ERASURE_STREAM} records the erasures: it cannot be erased itself")
+    blanked = 0
+
+    def work() -> list[Outcome]:
+        nonlocal blanked
+        for stream in streams:
+            blanked += conn.execute(QUERIES["erase_stream"], (stream,)).rowcount
+        data = encode_erased(list(streams), reason, blanked)
+        event = NewEvent(ERASURE_STREAM, ERASED_TYPE, data)
+        return log.write(conn, [Append([event], None, None, (), meta)])
+
+    conn.create_function("payload_digest", 2, payload_digest, deterministic=True)
+    conn.execute("PRAGMA secure_delete = ON")
+    try:
+        (outcome,) = log.transact(conn, work)
+    except BAD_VALUES as error:
+        raise invalid(error) from error
+    finally:
+        conn.execute("PRAGMA secure_delete = FAST")
+    if not isinstance(outcome, Commit):
+        raise EventStoreError(f"the erasure was refused ({outcome})")
+    (busy, _, _) = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise ErasureUnfinished(
+            f"{blanked} payloads are blanked (position {outcome.last}), but another process is "
+            "reading and the write-ahead log still holds old bytes: close it, then erase again"
+        )
+    return Erasure(blanked, outcome)

@@ -1,0 +1,283 @@
+"""The SQLite backend: one file, one writing connection, one reading connection, each on its thread.
+
+Appends go through the group commit to the writing connection; reads go to the other, so that a
+long transaction delays no reader. Durability is always full: what an append has returned for is on
+the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from . import database, integrity, reads
+from .appender import Append, Appender, Outcome
+from .codec import Codec
+from .connection import Connection
+from .errors import InvalidAppend, StoreClosed, StoreMissing, StoreReadOnly
+from .follow import Follower, Page, Pulse
+from .lock import StoreLock
+from .tables import Tables
+from .transaction import Log
+from .types import (
+    Checkpoint,
+    Commit,
+    Erasure,
+    Meta,
+    NewEvent,
+    Row,
+    StoredEvent,
+    Table,
+    Write,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_NO_META = Meta()
+
+
+class SqliteStore:
+    """An open store; see `EventStore` for what each call promises. Made by `open_sqlite`."""
+
+    def __init__(
+        self, log: Log, tables: Tables, codec: Codec, reader: Connection, head: int
+    ) -> None:
+        self._log = log
+        self._tables = tables
+        self._codec = codec
+        self._reader = reader
+        self._writer: Connection | None = None
+        self._appender: Appender | None = None
+        self._lock: StoreLock | None = None
+        self._pulse = Pulse(head, self._look)
+        self._closing: asyncio.Task[None] | None = None
+
+    def write_through(self, writer: Connection, lock: StoreLock) -> None:
+        """Make the store writable: it owns `writer` and `lock` from here on."""
+        self._writer = writer
+        self._lock = lock
+        self._appender = Appender(self._commit, self._committed)
+
+    async def append(
+        self,
+        events: Sequence[NewEvent],
+        *,
+        expect: Mapping[str, int] | None = None,
+        checkpoint: Checkpoint | None = None,
+        also: Sequence[Write] = (),
+        meta: Meta = _NO_META,
+    ) -> Commit:
+        """See `EventStore.append`. Also raises InvalidAppend, UnknownTable, Unavailable."""
+        if self._appender is None:
+            raise StoreReadOnly
+        if also:
+            self._tables.check(also)
+        return await self._appender.append(
+            Append(tuple(events), expect, checkpoint, tuple(also), meta)
+        )
+
+    async def read(
+        self,
+        after: int,
+        *,
+        types: Collection[str] = (),
+        upto: int | None = None,
+        limit: int = 500,
+    ) -> list[StoredEvent]:
+        """See `EventStore.read`. Also raises UnknownSchema."""
+        return await self._read(reads.read_events, self._codec, after, types, upto, limit)
+
+    async def history(
+        self, stream: str, *, after: int = 0, upto: int | None = None
+    ) -> list[StoredEvent]:
+        """See `EventStore.history`. Also raises UnknownSchema."""
+        return await self._read(reads.read_history, self._codec, stream, after, upto)
+
+    def follow(
+        self, after: int, *, types: Collection[str] = (), limit: int = 500
+    ) -> AsyncIterator[list[StoredEvent]]:
+        """See `EventStore.follow`. Raises StoreClosed when the store is closed meanwhile."""
+        wanted = tuple(types)
+
+        async def page(position: int) -> Page:
+            return await self._read(reads.read_page, self._codec, position, wanted, limit)
+
+        return Follower(after, page, self._pulse)
+
+    async def wait(self, after: int, timeout_s: float) -> bool:
+        """See `EventStore.wait`. Raises StoreClosed when the store is closed meanwhile."""
+        return await self._pulse.wait(after, timeout_s)
+
+    async def streams(self, prefix: str, *, after: str = "", limit: int = 500) -> list[str]:
+        """See `EventStore.streams`."""
+        return await self._read(reads.read_streams, prefix, after, limit)
+
+    async def locate(self, places: Sequence[tuple[str, int]]) -> list[int | None]:
+        """See `EventStore.locate`."""
+        return await self._read(reads.read_places, places)
+
+    async def commits(self, positions: Sequence[int]) -> list[Commit | None]:
+        """See `EventStore.commits`."""
+        return await self._read(reads.read_commits, positions)
+
+    async def position_at(self, time_us: int) -> int:
+        """See `EventStore.position_at`."""
+        return await self._read(reads.read_position_at, time_us)
+
+    async def head(self) -> Commit:
+        """See `EventStore.head`."""
+        return await self._read(reads.read_head)
+
+    async def checkpoint(self, name: str) -> Checkpoint:
+        """See `EventStore.checkpoint`."""
+        return await self._read(reads.read_checkpoint, name)
+
+    async def rows(self, keys: Mapping[str, Collection[str]]) -> dict[str, dict[str, Row]]:
+        """See `EventStore.rows`."""
+        return await self._read(self._tables.rows, keys)
+
+    async def scan(
+        self, table: str, *, prefix: str = "", after: str = "", limit: int = 500
+    ) -> list[Row]:
+        """See `EventStore.scan`."""
+        return await self._read(self._tables.scan, table, prefix, after, limit)
+
+    async def scan_many(self, table: str, prefixes: Collection[str]) -> dict[str, list[Row]]:
+        """See `EventStore.scan_many`."""
+        return await self._read(self._tables.scan_many, table, prefixes)
+
+    async def due(self, table: str, *, upto: int, limit: int = 100) -> list[Row]:
+        """See `EventStore.due`."""
+        return await self._read(self._tables.due, table, upto, limit)
+
+    async def next_rank(self, table: str) -> int | None:
+        """See `EventStore.next_rank`."""
+        return await self._read(self._tables.next_rank, table)
+
+    async def count(self, table: str, *, prefix: str = "") -> int:
+        """See `EventStore.count`."""
+        return await self._read(self._tables.count, table, prefix)
+
+    async def erase(self, streams: Sequence[str], *, reason: str, meta: Meta) -> Erasure:
+        """See `EventStore.erase`. Also raises InvalidAppend, ErasureUnfinished."""
+        if self._writer is None:
+            raise StoreReadOnly
+        if isinstance(streams, str):
+            raise InvalidAppend("erase takes a sequence of stream names, not one name")
+        if self._closing is not None:
+            raise StoreClosed
+        erasure = await self._writer.run(
+            integrity.erase_streams, self._log, list(streams), reason, meta
+        )
+        self._pulse.advance(erasure.commit.last)
+        return erasure
+
+    async def verify(self, *, after: int = 0) -> int:
+        """See `EventStore.verify`. Begins with the commit that holds position `after` + 1."""
+        place = await self._read(integrity.start_of, after)
+        began, more = place[0], True
+        while more:
+            place, more = await self._read(integrity.verify_step, place)
+        return place[0] - began
+
+    async def aclose(self) -> None:
+        """See `EventStore.aclose`. Goes on to its end even when the caller is cancelled."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="eventstore close")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        self._pulse.close()
+        async with contextlib.AsyncExitStack() as closing:  # undone from last to first
+            if self._lock is not None:
+                closing.callback(self._lock.release)
+            if self._writer is not None:
+                closing.push_async_callback(self._writer.aclose)
+            # First: the last connection to close empties the write-ahead log, and cannot if it
+            # may only read.
+            closing.push_async_callback(self._reader.aclose)
+            if self._appender is not None:
+                await self._appender.aclose()
+
+    async def _read(
+        self,
+        function: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        if self._closing is not None:
+            raise StoreClosed
+        return await self._reader.run(function, *args, **kwargs)
+
+    async def _look(self) -> int:
+        return (await self.head()).last
+
+    async def _commit(self, group: list[Append]) -> list[Outcome]:
+        if self._writer is None:
+            raise StoreReadOnly
+        return await self._writer.run(self._log.commit, group)
+
+    def _committed(self, outcomes: list[Outcome]) -> None:
+        self._pulse.advance(
+            max((outcome.last for outcome in outcomes if isinstance(outcome, Commit)), default=0)
+        )
+
+
+async def open_sqlite(
+    path: Path,
+    *,
+    declared: Sequence[Table],
+    read_only: bool,
+    clock_us: Callable[[], int],
+    codec: Codec,
+    random_bytes: Callable[[int], bytes],
+) -> SqliteStore:
+    """Open the store in the file at `path`, creating it when it is not there and may be written."""
+    tables = Tables(declared)
+    log = Log(tables, clock_us, random_bytes)
+    lock = StoreLock(path)
+
+    def connect_writer() -> sqlite3.Connection:
+        database.identify(path)  # before the lock file is made beside a file that is not ours
+        database.check_directory(path)
+        lock.acquire()
+        if not database.identify(path):
+            database.create(path)
+        conn = database.connect_writer(path)
+        try:
+            tables.prepare(conn, create=True)
+        except BaseException:
+            conn.close()
+            raise
+        return conn
+
+    def connect_reader() -> sqlite3.Connection:
+        if not database.identify(path):
+            raise StoreMissing(
+                f"there is no store at {path}: start the service once, or fix the URL"
+            )
+        conn = database.connect_reader(path, writable_beside=not read_only)
+        try:
+            tables.prepare(conn, create=False)
+        except BaseException:
+            conn.close()
+            raise
+        return conn
+
+    async with contextlib.AsyncExitStack() as opened:
+        if not read_only:
+            opened.callback(lock.release)
+            writer = await Connection.open(connect_writer)
+            opened.push_async_callback(writer.aclose)
+        reader = await Connection.open(connect_reader)
+        opened.push_async_callback(reader.aclose)
+        head = await reader.run(reads.read_head)
+        store = SqliteStore(log, tables, codec, reader, head.last)
+        if not read_only:
+            store.write_through(writer, lock)
+        opened.pop_all()
+    return store
