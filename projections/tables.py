@@ -35,12 +35,14 @@ class Fingerprint(Doc, frozen=True):
 class Account(Doc, frozen=True):
     """One customer: its raw row, and the figures its invoices, payments and sales add up to.
 
-    `row` is None until the customer itself is seen. `paid_days` over `paid_count` paid invoices.
-    `sales`: fiscal "YYYY-PP" to DollarsSold. `last_payment`: [date YYYY-MM-DD, amount].
+    `row` is None until the customer itself is seen. `invoices`: rows seen. `paid_days`: summed
+    over `paid_count` paid invoices.
+    `sales`: fiscal "YYYY-PP" to DollarsSold. `last_payment`: [date YYYYMMDD, amount].
     """
 
     row: dict[str, str] | None = None
     posted: bool = False
+    invoices: int = 0
     last_payment: tuple[str, str] | None = None
     paid_count: int = 0
     paid_days: int = 0
@@ -59,7 +61,7 @@ class Bill(Doc, frozen=True):
     """All that goes by one customer, invoice number and type: history rows and payments.
 
     `rows`: HeaderSeqNo to raw row. `payments`: "date-sequence" to [transaction type, payment
-    date YYYY-MM-DD, amount]. `gone`: header sequences that vanished from Sage 100.
+    date YYYYMMDD, amount]. `gone`: header sequences that vanished from Sage 100.
     """
 
     rows: dict[str, dict[str, str]] = {}
@@ -119,7 +121,10 @@ class Fanout(Doc, frozen=True):
 
 
 class Source(Doc, frozen=True):
-    """Settings of one company code, from SourceDescribed, and its as-of day."""
+    """One company code: its SourceDescribed, its as-of day (YYYYMMDD), and its fiscal periods.
+
+    `periods`: every "YYYY-PP" seen in any customer's sales history, ascending.
+    """
 
     instance: str = ""
     currency: str = ""
@@ -129,6 +134,7 @@ class Source(Doc, frozen=True):
     revenue_periods: int = 12
     columns: dict[str, tuple[str, ...]] = {}
     as_of: str = ""
+    periods: tuple[str, ...] = ()
 
 
 class PlainText(Doc, frozen=True):

@@ -1,0 +1,271 @@
+"""The projector's loop: read a page of the log, fold it, decide, and commit it all at once.
+
+All thinking is in `projections`; this module loads the rows a step asks for and appends what it
+returns. One append carries commands, rows and checkpoint, so a crash leaves either all of a step
+or nothing. Commands are appended with the versions they were decided on: when the writer moved a
+target meanwhile, the store refuses and the step is made again from what is true now.
+
+While a round of polling is under way decisions are held back (`hold`): a customer's balance is
+told to HubSpot when its invoices have all been read, not half of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+from opentelemetry import trace
+from opentelemetry.context import Context
+
+from connector import rows, tracing
+from eventstore import CheckpointMoved, EventStore, Meta, NewEvent, StoredEvent, WrongVersion
+from projections import decide, desire, events, fanouts, keys, projection
+from projections.folding import Entry, Folding
+from projections.mapping import compiled
+from projections.tables import ActiveMapping, Dirty, Fanout, OpenItem, PlainText, SourceRow
+from projections.workspace import Workspace, decode
+
+CHECKPOINT: Final = "projector"
+PAGE_EVENTS: Final = 500
+PAGE_TARGETS: Final = 400
+_MAX_TRIES: Final = 20
+_MAX_LINKS: Final = 16
+_NORMAL, _FORCED = "0/", "1/"
+
+
+class Contended(RuntimeError):
+    """A projector step lost every race for its streams: a second writer must be at work."""
+
+
+def entries_of(stored: Iterable[StoredEvent]) -> list[Entry]:
+    """Decode log entries for folding."""
+    return [
+        Entry(event.position, event.stream, event.version, events.decode(event.type, event.data))
+        for event in stored
+    ]
+
+
+class Projector:
+    """Folds the log and emits commands. One at a time per store: its checkpoint says so."""
+
+    def __init__(self, store: EventStore, *, page_events: int = PAGE_EVENTS) -> None:
+        self._store = store
+        self._page_events = page_events
+        self._mapping: compiled.CompiledMapping | None = None
+        self.hold = False
+
+    async def step(self) -> int:
+        """Fold the next page; the number of events folded, 0 when the log's end is reached."""
+        for _ in range(_MAX_TRIES):
+            checkpoint = await self._store.checkpoint(CHECKPOINT)
+            page = await self._store.read(checkpoint.position, limit=self._page_events)
+            if not page:
+                return 0
+            moved = msgspec.structs.replace(checkpoint, position=page[-1].position)
+            try:
+                context, links = await self._origin((page[0].position, page[-1].position))
+                with tracing.tracer.start_as_current_span("project", context, links=links):
+                    work, emissions = await self._fold(page)
+                    await self._append(work, emissions, moved)
+            except (WrongVersion, CheckpointMoved):
+                continue
+            return len(page)
+        raise Contended
+
+    async def settle(self) -> int:
+        """Decide on the next page of dirty targets; how many were decided, 0 when none is left.
+
+        Does nothing while decisions are held.
+        """
+        if self.hold:
+            return 0
+        for _ in range(_MAX_TRIES):
+            work = Workspace()
+            dirty = await self._next_dirty(work)
+            if dirty is None:
+                return 0
+            mapping = await self._active_mapping()
+            if mapping is None:
+                return 0
+            try:
+                context, links = await self._origin(mark.cause for mark in dirty.values())
+                with tracing.tracer.start_as_current_span("decide", context, links=links):
+                    emissions = await self._decide(dirty, work, mapping)
+                    await self._append(work, emissions, None)
+            except WrongVersion:
+                continue
+            return max(len(dirty), 1)
+        raise Contended
+
+    async def run_until_idle(self) -> int:
+        """Fold and decide until neither finds anything; the number of events folded."""
+        folded = 0
+        while True:
+            count = await self.step()
+            folded += count
+            if not count and not await self.settle():
+                return folded
+
+    async def _fold(self, page: list[StoredEvent]) -> tuple[Workspace, list[decide.Emission]]:
+        entries = entries_of(page)
+        work = Workspace()
+        await rows.load(self._store, work, projection.wants(entries))
+        into = Folding(work)
+        projection.fold(entries, into)
+        await self._wake_deferred(into)
+        emissions = await self._release(into)
+        if any(isinstance(entry.payload, events.MappingActivated) for entry in entries):
+            self._mapping = None
+        dirty = {name: Dirty(position) for name, position in into.dirty.items()} | into.forced
+        mapping = None if self.hold else await self._active_mapping()
+        if mapping is not None:
+            emissions += await self._decide(dirty, work, mapping)
+        else:
+            for name, mark in dirty.items():
+                work.put("dirty", (_FORCED if mark.force else _NORMAL) + name, mark)
+        return work, emissions
+
+    async def _wake_deferred(self, into: Folding) -> None:
+        """Targets whose attempt has ended and that somebody wanted to decide on meanwhile."""
+        if not into.settled:
+            return
+        await rows.load(self._store, into.work, {"deferred": into.settled})
+        for name in into.settled:
+            mark = into.work.get("deferred", Dirty, name)
+            if mark is None:
+                continue
+            into.work.remove("deferred", name)
+            if mark.force:
+                into.forced[name] = mark
+            else:
+                into.dirty.setdefault(name, mark.cause)
+
+    async def _release(self, into: Folding) -> list[decide.Emission]:
+        """Held commands whose parents have all arrived."""
+        if not into.arrived:
+            return []
+        parents = {f"{name}>": name for name in into.arrived}
+        found = await self._store.scan_many("waiting", list(parents))
+        waiting = {
+            parents[prefix]: [decode("waiting", row.value) for row in children]
+            for prefix, children in found.items()
+            if children
+        }
+        if not waiting:
+            return []
+        names = [child.text for children in waiting.values() for child in children]
+        await rows.load(self._store, into.work, {"target": decide.waiting_reads(names)})
+        return decide.release(into.arrived, _typed(waiting), into.work)
+
+    async def _decide(
+        self, dirty: Mapping[str, Dirty], work: Workspace, mapping: compiled.CompiledMapping
+    ) -> list[decide.Emission]:
+        if not dirty:
+            return []
+        reads = desire.reads(dirty)
+        await rows.load(self._store, work, reads.rows)
+        links = {link for name in dirty for link in desire.links(name, work)}
+        await rows.load(self._store, work, {"target": links})
+        known = await self._knowledge(reads, work)
+        return decide.decide(dirty, work, mapping, known)
+
+    async def _knowledge(self, reads: desire.Reads, work: Workspace) -> desire.Knowledge:
+        """Open items and terms by prefix, with what this very step changed laid over them."""
+        items: dict[str, dict[str, OpenItem | None]] = {prefix: {} for prefix in reads.open_items}
+        for prefix, found in (await self._store.scan_many("open_item", reads.open_items)).items():
+            items[prefix] = {row.key: decode("open_item", row.value) for row in found}
+        for key in work.changed_keys("open_item"):
+            prefix = f"{keys.customer_of(key)}:"
+            if prefix in items:
+                items[prefix][key] = work.get("open_item", OpenItem, key)
+        terms: dict[str, dict[str, dict[str, str]]] = {}
+        for prefix, found in (await self._store.scan_many("terms", reads.terms)).items():
+            terms[prefix[:-1]] = {
+                row.key[len(prefix) :]: decode("terms", row.value).row for row in found
+            }
+        for key in work.changed_keys("terms"):
+            code, _, name = key.partition(":")
+            doc = work.get("terms", SourceRow, key)
+            if doc is not None:
+                terms.setdefault(code, {})[name] = doc.row
+        return desire.Knowledge(
+            open_items={
+                prefix[:-1]: [item for item in found.values() if item is not None]
+                for prefix, found in items.items()
+            },
+            terms=terms,
+        )
+
+    async def _next_dirty(self, work: Workspace) -> dict[str, Dirty] | None:
+        """The next targets to decide on, taken off the work lists; None when these are empty."""
+        dirty: dict[str, Dirty] = {}
+        for row in await self._store.scan("dirty", limit=PAGE_TARGETS):
+            name = row.key[2:]
+            mark = decode("dirty", row.value)
+            work.remove("dirty", row.key)
+            if name not in dirty or mark.force:
+                dirty[name] = mark
+        if dirty:
+            return dirty
+        for row in await self._store.scan("fanout", limit=1):
+            fanout: Fanout = decode("fanout", row.value)
+            page = await self._store.scan(
+                fanouts.TABLE[fanout.kind],
+                prefix=fanout.prefix,
+                after=fanout.after,
+                limit=PAGE_TARGETS,
+            )
+            table = fanouts.TABLE[fanout.kind]
+            for found in page:
+                for name in fanouts.targets(fanout.kind, found.key, decode(table, found.value)):
+                    dirty[name] = Dirty(fanout.cause, fanout.force)
+            if len(page) < PAGE_TARGETS:
+                work.remove("fanout", row.key)
+            else:
+                rest = msgspec.structs.replace(fanout, after=page[-1].key)
+                work.put("fanout", row.key, rest)
+            return dirty
+        return None
+
+    async def _active_mapping(self) -> compiled.CompiledMapping | None:
+        if self._mapping is None:
+            found = await self._store.rows({"mapping": ["active"]})
+            row = found.get("mapping", {}).get("active")
+            if row is not None:
+                active: ActiveMapping = decode("mapping", row.value)
+                self._mapping = compiled.restore(msgspec.json.decode(active.mapping))
+        return self._mapping
+
+    async def _append(
+        self, work: Workspace, emissions: list[decide.Emission], checkpoint: object
+    ) -> None:
+        new = [
+            NewEvent(
+                emission.stream,
+                events.type_of(event),
+                events.encode(event),
+                events.SCHEMA,
+                emission.cause,
+            )
+            for emission in emissions
+            for event in emission.events
+        ]
+        await self._store.append(
+            new,
+            expect={emission.stream: emission.expect for emission in emissions},
+            checkpoint=checkpoint,  # type: ignore[arg-type]
+            also=rows.writes(work),
+            meta=Meta(actor="projector", traceparent=tracing.traceparent()),
+        )
+
+    async def _origin(self, positions: Iterable[int]) -> tuple[Context, list[trace.Link]]:
+        """The trace to continue, and the others to link to, of the commits at these positions."""
+        commits = await self._store.commits(sorted(set(positions))[:_MAX_LINKS])
+        parents = [commit.meta.traceparent for commit in commits if commit is not None]
+        known = [parent for parent in dict.fromkeys(parents) if parent]
+        return tracing.context_from(known[0] if known else None), tracing.link_to(known[1:])
+
+
+def _typed(waiting: Mapping[str, list[PlainText]]) -> dict[str, list[PlainText]]:
+    return dict(waiting)

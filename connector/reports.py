@@ -1,0 +1,263 @@
+"""What the log and its read models say, for status, history, parked and replay.
+
+Reads only, except `request_replay`, which appends the request; the projector does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from connector.projector import CHECKPOINT, entries_of
+from eventstore import EventStore, Meta, NewEvent, StoredEvent
+from projections import books, events, keys, timeline
+from projections.tables import LANES, Calls, ObjectBook, PassBook, Source, Target
+from projections.workspace import decode
+
+_KINDS: Final = ("companies", "vendors", "contacts", "invoices")
+_SOURCES: Final = {
+    "companies": "AR_Customer",
+    "vendors": "AP_Vendor",
+    "contacts": "AR_CustomerContact",
+    "invoices": "AR_Invoice",
+}
+REPLAY_STREAM: Final = "audit/replay"
+_REPLAY_PAGE: Final = 500
+
+
+class ParkedItem(msgspec.Struct, frozen=True):
+    """One dead letter: what HubSpot said and what to do about it."""
+
+    target: str
+    reason: str
+    message: str
+    advice: str
+    status: int
+    correlation_id: str
+    since: str
+    waiting: int
+
+
+class HistoryMoment(msgspec.Struct, frozen=True):
+    """One moment of a record's life, with its time (ISO 8601, UTC) and trace."""
+
+    time: str
+    trace: str
+    moment: timeline.Moment
+
+
+class History(msgspec.Struct, frozen=True):
+    """A record's life, or, when the key names several records, the choices."""
+
+    key: str
+    target: str = ""
+    hubspot_id: str = ""
+    state: str = ""
+    choices: list[str] = []
+    moments: list[HistoryMoment] = []
+
+
+class ReplayReport(msgspec.Struct, frozen=True):
+    """What a replay covers; `requested` is False for a dry run."""
+
+    selection: str
+    targets: list[str]
+    requested: bool
+
+
+def iso(time_us: int) -> str:
+    """Microseconds UTC as ISO 8601 with Z, to the millisecond."""
+    moment = datetime.fromtimestamp(time_us / 1_000_000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+async def _scan_all(store: EventStore, table: str, prefix: str = "") -> list[tuple[str, Any]]:
+    out: list[tuple[str, Any]] = []
+    after = ""
+    while page := await store.scan(table, prefix=prefix, after=after, limit=1000):
+        out += [(row.key, decode(table, row.value)) for row in page]
+        after = page[-1].key
+    return out
+
+
+async def status(store: EventStore) -> dict[str, Any]:
+    """The books as one document (interface: `status --json`)."""
+    head = await store.head()
+    checkpoint = await store.checkpoint(CHECKPOINT)
+    passes: list[tuple[str, PassBook]] = await _scan_all(store, "pass_book")
+    found: dict[str, ObjectBook] = dict(await _scan_all(store, "object_book"))
+    calls: dict[str, Calls] = dict(await _scan_all(store, "calls_book"))
+    commits = await store.commits([book.completed or 1 for _, book in passes])
+    sage = []
+    for (name, book), commit in zip(passes, commits, strict=True):
+        instance, company, entity = name.split("/", 2)
+        done = commit is not None and book.completed > 0
+        sage.append(
+            {
+                "instance": instance,
+                "company": company,
+                "entity": entity,
+                "last_pass": iso(commit.recorded_at_us) if commit is not None and done else None,
+                "via": book.via,
+                "read": book.read,
+                "unchanged": book.unchanged,
+                "observed": book.observed,
+                "vanished": book.vanished,
+                "missed_by_cursor": book.missed_by_cursor,
+                "error": book.error,
+                "closes": book.closes,
+            }
+        )
+    hubspot = []
+    for lane in LANES:
+        entry = found.get(lane, ObjectBook())
+        hubspot.append({"object": lane, **msgspec.structs.asdict(entry)})
+    return {
+        "log": {
+            "head": head.last,
+            "hash": head.digest.hex(),
+            "projected": checkpoint.position,
+        },
+        "books_close": all(book.closes for _, book in passes)
+        and all(books.closes(entry) for entry in found.values()),
+        "sage100": sage,
+        "hubspot": hubspot,
+        "http": msgspec.structs.asdict(calls.get(books.CALLS, Calls())),
+    }
+
+
+async def parked(store: EventStore, *, reason: str = "") -> list[ParkedItem]:
+    """The dead letters, ordered by reason and target, each with what waits behind it."""
+    out = []
+    for name, _ in await _scan_all(store, "parked"):
+        stored = await store.history(keys.hubspot_stream(name))
+        for event in reversed(stored):
+            payload = events.decode(event.type, event.data)
+            if isinstance(payload, events.CommandParked):
+                break
+        else:
+            continue
+        if reason and payload.reason != reason:
+            continue
+        [commit] = await store.commits([event.position])
+        out.append(
+            ParkedItem(
+                target=name,
+                reason=payload.reason,
+                message=payload.message,
+                advice=payload.advice,
+                status=payload.status,
+                correlation_id=payload.correlation_id,
+                since=iso(commit.recorded_at_us) if commit else "",
+                waiting=await store.count("waiting", prefix=f"{name}>"),
+            )
+        )
+    return sorted(out, key=lambda item: (item.reason, item.target))
+
+
+async def find(store: EventStore, key: str) -> list[str]:
+    """Targets that a person may mean by `key`: a target, an external key, a number, an id."""
+    exact = [key] if "/" in key else [f"{kind}/{key}" for kind in _KINDS]
+    rows = (await store.rows({"target": exact})).get("target", {})
+    if rows:
+        return [name for name in exact if name in rows]
+    found = await _scan_all(store, "alias", f"{key.strip().lower()}>")
+    names = [alias.text for _, alias in found]
+    return sorted(name for name in names if not name.startswith("associations/"))
+
+
+async def history(store: EventStore, key: str) -> History:
+    """The timeline of the record that `key` names; choices when it names several."""
+    names = await find(store, key)
+    if len(names) != 1:
+        return History(key, choices=names)
+    name = names[0]
+    kind, external = keys.split_target(name)
+    stored = await store.history(keys.hubspot_stream(name))
+    code, _, record = external.partition(":")
+    sources = (await store.rows({"source": [code]})).get("source", {})
+    if kind in _SOURCES and code in sources:
+        source: Source = decode("source", sources[code].value)
+        stream = keys.sage_stream(source.instance, code, _SOURCES[kind], record)
+        stored += await store.history(stream)
+    known = {event.position for event in stored}
+    wanted = sorted({event.cause for event in stored if event.cause} - known)
+    stored += await _at(store, wanted)
+    rows = (await store.rows({"target": [name]})).get("target", {})
+    doc: Target = decode("target", rows[name].value) if name in rows else Target()
+    return History(
+        key,
+        target=name,
+        hubspot_id=doc.hubspot_id,
+        state=doc.state,
+        moments=await _moments(store, stored),
+    )
+
+
+async def _at(store: EventStore, positions: Sequence[int]) -> list[StoredEvent]:
+    out: list[StoredEvent] = []
+    for position in positions:
+        out += await store.read(position - 1, limit=1)
+    return out
+
+
+async def _moments(store: EventStore, stored: Sequence[StoredEvent]) -> list[HistoryMoment]:
+    causes = {event.position: event.cause for event in stored}
+    moments = timeline.tell(entries_of(stored), causes)
+    commits = await store.commits([moment.position for moment in moments])
+    out = []
+    for moment, commit in zip(moments, commits, strict=True):
+        parent = (commit.meta.traceparent or "") if commit else ""
+        trace_id = parent.split("-")[1] if parent.count("-") == 3 else ""
+        out.append(HistoryMoment(iso(commit.recorded_at_us) if commit else "", trace_id, moment))
+    return out
+
+
+async def select_for_replay(
+    store: EventStore,
+    *,
+    key: Sequence[str] = (),
+    is_parked: bool = False,
+    reason: str = "",
+    object_name: str = "",
+    since_us: int | None = None,
+) -> tuple[str, list[str]]:
+    """(selection in words, targets) of a replay; unknown keys raise KeyError with the key."""
+    if key:
+        names: list[str] = []
+        for one in key:
+            found = await find(store, one)
+            if not found:
+                raise KeyError(one)
+            names += found
+        return f"keys {', '.join(key)}", list(dict.fromkeys(names))
+    if is_parked:
+        items = await parked(store, reason=reason)
+        return f"parked {reason}".strip(), [item.target for item in items]
+    if object_name:
+        rows = await _scan_all(store, "target", f"{object_name}/")
+        return f"all {object_name}", [name for name, doc in rows if not doc.skipped]
+    position = await store.position_at(since_us or 0)
+    seen: dict[str, None] = {}
+    while page := await store.read(position, types=["CommandEmitted"], limit=1000):
+        seen.update(dict.fromkeys(event.stream.removeprefix("hubspot/") for event in page))
+        position = page[-1].position
+    return f"since {iso(since_us or 0)}", list(seen)
+
+
+async def request_replay(
+    store: EventStore, selection: str, targets: Sequence[str], *, dry_run: bool, by: str = ""
+) -> ReplayReport:
+    """Append the request (500 targets an event), unless it is a dry run."""
+    if not dry_run and targets:
+        new = []
+        for start in range(0, len(targets), _REPLAY_PAGE):
+            page = list(targets[start : start + _REPLAY_PAGE])
+            request = events.ReplayRequested(page, selection, by)
+            data = events.encode(request)
+            new.append(NewEvent(REPLAY_STREAM, events.type_of(request), data))
+        await store.append(new, meta=Meta(actor=f"operator:{by}" if by else "operator"))
+    return ReplayReport(selection, list(targets), requested=not dry_run and bool(targets))

@@ -1,0 +1,133 @@
+"""The books: what was read, and where every command stands, so that sums can be checked.
+
+Per pass `read = unchanged + observed`, and the RecordObserved events seen in the log between its
+start and its end must be as many as it claims. Per HubSpot object `emitted = succeeded + pending
++ held + parked + superseded`. A sum that does not close is shown, not hidden.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from projections import events as e
+from projections.folding import Entry, Folding
+from projections.tables import Calls, ObjectBook, PassBook
+
+replace = msgspec.structs.replace
+CALLS: Final = "all"
+
+
+def pass_key(stream: str) -> str:
+    """`sage/acme/ABC/AR_Customer/01-ABF` (or a poll/… stream) -> `acme/ABC/AR_Customer`."""
+    return "/".join(stream.split("/", 4)[1:4])
+
+
+def count_observed(entry: Entry, into: Folding) -> None:
+    """One RecordObserved, in the pass that is open on its entity."""
+    key = pass_key(entry.stream)
+    book = into.work.get("pass_book", PassBook, key) or PassBook()
+    into.work.put("pass_book", key, replace(book, seen_events=book.seen_events + 1))
+
+
+def count_vanished(entry: Entry, into: Folding) -> None:
+    """One RecordVanished."""
+    key = pass_key(entry.stream)
+    book = into.work.get("pass_book", PassBook, key) or PassBook()
+    into.work.put("pass_book", key, replace(book, vanished=book.vanished + 1))
+
+
+def fold_pass(entry: Entry, into: Folding) -> None:
+    """One event of a poll/… stream."""
+    key = pass_key(entry.stream)
+    book = into.work.get("pass_book", PassBook, key) or PassBook()
+    match entry.payload:
+        case e.PollStarted(via=via):
+            book = replace(
+                book, via=via, started=entry.position, seen_events=0, vanished=0, error=None
+            )
+        case e.PollCompleted() as done:
+            closes = (
+                done.read == done.unchanged + done.observed and book.seen_events == done.observed
+            )
+            book = replace(
+                book,
+                via=done.via,
+                completed=entry.position,
+                read=done.read,
+                unchanged=done.unchanged,
+                observed=done.observed,
+                error=None,
+                closes=closes,
+            )
+        case e.SweepCompleted() as swept:
+            book = replace(book, missed_by_cursor=swept.missed_by_cursor)
+        case e.PollFailed() as failed:
+            error = {
+                "category": failed.category,
+                "code": failed.code,
+                "message": failed.message,
+                "remedy": failed.remedy,
+                "endpoint": failed.endpoint,
+                "wsdl": failed.wsdl,
+            }
+            book = replace(book, via=failed.via, error=error)
+        case _:
+            return
+    into.work.put("pass_book", key, book)
+
+
+def fold_command(kind: str, payload: e.Event | None, into: Folding) -> None:
+    """One event of a hubspot/{kind}/… stream."""
+    book = into.work.get("object_book", ObjectBook, kind) or ObjectBook()
+    match payload:
+        case e.CommandEmitted():
+            book = replace(book, emitted=book.emitted + 1, pending=book.pending + 1)
+        case e.CommandSucceeded():
+            book = replace(book, succeeded=book.succeeded + 1, pending=book.pending - 1)
+        case e.CommandParked():
+            book = replace(book, parked=book.parked + 1, pending=book.pending - 1)
+        case e.CommandHeld():
+            book = replace(book, held=book.held + 1, pending=book.pending - 1)
+        case e.CommandReleased():
+            book = replace(book, held=book.held - 1, pending=book.pending + 1)
+        case e.CommandSuperseded(was=was):
+            book = replace(book, superseded=book.superseded + 1)
+            match was:
+                case "held":
+                    book = replace(book, held=book.held - 1)
+                case "parked":
+                    book = replace(book, parked=book.parked - 1)
+                case _:
+                    book = replace(book, pending=book.pending - 1)
+        case e.RecordAdopted():
+            book = replace(book, adopted=book.adopted + 1)
+        case e.RecordSkipped():
+            book = replace(book, skipped=book.skipped + 1)
+        case _:
+            return
+    into.work.put("object_book", kind, book)
+
+
+def fold_calls(counted: e.CallsCounted, into: Folding) -> None:
+    """HTTP calls of one run."""
+    calls = into.work.get("calls_book", Calls, CALLS) or Calls()
+    into.work.put(
+        "calls_book",
+        CALLS,
+        Calls(
+            hubspot_calls=calls.hubspot_calls + counted.hubspot_calls,
+            hubspot_writes=calls.hubspot_writes + counted.hubspot_writes,
+            hubspot_reads=calls.hubspot_reads + counted.hubspot_reads,
+            hubspot_429=calls.hubspot_429 + counted.hubspot_429,
+            agent_calls=calls.agent_calls + counted.agent_calls,
+        ),
+    )
+
+
+def closes(book: ObjectBook) -> bool:
+    """Whether every command is accounted for."""
+    return book.emitted == (
+        book.succeeded + book.pending + book.held + book.parked + book.superseded
+    )

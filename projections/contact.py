@@ -1,0 +1,66 @@
+"""A person at a customer as a HubSpot contact.
+
+A customer's own contact is the one its ContactCode names; its key is that contact's key, so the
+person stays the same record whether the customer or the contact row is read first. A customer
+without a ContactCode has one contact under the customer's key. Where the contact itself says
+nothing, the customer's name, e-mail and telephone stand in for its own contact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from projections import keys, values
+from projections.tables import Account
+
+
+def primary_key(customer: str, account: Account | None) -> str | None:
+    """The external key of the customer's own contact; None until the customer is known."""
+    if account is None or account.row is None:
+        return None
+    code = account.row.get("ContactCode", "").rstrip(" ")
+    return (
+        keys.external_key(customer, keys.record_key("AR_TermsCode", [code])) if code else customer
+    )
+
+
+def facts(
+    key: str, row: Mapping[str, str] | None, account: Account | None
+) -> dict[str, str] | None:
+    """Derived facts of contact `key` (ABC:01-ABF:JOE); None while there is nothing to show.
+
+    `row` is None when only the customer names this contact so far.
+    """
+    customer = keys.customer_of(key)
+    customer_row = (account.row if account is not None else None) or {}
+    own = primary_key(customer, account) == key
+    if row is None and not own:
+        return None
+    person = row or {}
+    stand_in = customer_row if own else {}
+    first, last = values.person(
+        person.get("ContactName", "") or customer_row.get("CustomerName", "")
+    )
+    addresses = values.emails(person.get("EmailAddress", "")) or values.emails(
+        stand_in.get("EmailAddress", "")
+    )
+    out = {
+        "key.external": key,
+        "key.company": keys.company_code(key),
+        "key.record": customer.partition(":")[2],
+        "key.customer": customer,
+        "contact.first_name": first,
+        "contact.last_name": last,
+        "contact.email": addresses[0] if addresses else "",
+        "contact.phone": _phone(person.get("TelephoneNo1", ""), person.get("TelephoneExt1", ""))
+        or _phone(stand_in.get("TelephoneNo", ""), stand_in.get("TelephoneExt", "")),
+        "contact.title": person.get("ContactTitle", ""),
+    }
+    if customer_row:
+        out["contact.company"] = customer_row.get("CustomerName", "")
+    return out
+
+
+def _phone(telephone: str, extension: str) -> str:
+    telephone, extension = values.text(telephone), values.text(extension)
+    return f"{telephone} x{extension}" if telephone and extension else telephone

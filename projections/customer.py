@@ -1,0 +1,107 @@
+"""A customer of Sage 100 as a HubSpot company: the facts its mapping may use.
+
+A company is a prospect until an invoice has been posted to it. What is not known yet (terms not
+read, no as-of day) is left out, so that HubSpot is not told guesses; the facts come by themselves
+when the missing rows do, in whatever order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+
+from projections import aging, keys, values
+from projections.tables import Account, OpenItem, Source
+
+Terms = Mapping[str, Mapping[str, str]]
+
+
+def compact(day: date | None) -> str:
+    """A day in Sage 100's own style, "" for none."""
+    return day.strftime("%Y%m%d") if day is not None else ""
+
+
+def facts(
+    key: str, account: Account, items: Sequence[OpenItem], terms_rows: Terms, source: Source
+) -> dict[str, str]:
+    """Derived facts of company `key` (ABC:01-ABF). `items`: its open receivables."""
+    row = account.row or {}
+    out = {
+        "key.external": key,
+        "key.company": keys.company_code(key),
+        "key.record": key.partition(":")[2],
+        "account.stage": "customer" if account.posted else "prospect",
+        "account.domain": values.domain(row.get("URLAddress", ""), row.get("EmailAddress", "")),
+        "constant.prospect": "PROSPECT",
+    }
+    if source.currency:
+        out["source.currency"] = source.currency
+    describe_terms(out, row.get("TermsCode", ""), terms_rows)
+    revenue = _revenue(account, source)
+    if revenue is not None:
+        out["account.revenue"] = str(revenue)
+    _add_payments(out, account, row)
+    as_of = values.day(source.as_of)
+    if as_of is not None:
+        _add_aging(out, items, as_of, terms_rows, source)
+    return out
+
+
+def describe_terms(out: dict[str, str], code: str, terms_rows: Terms) -> None:
+    """Add the description of a terms code; of a code nobody has read yet nothing is said."""
+    code = code.rstrip(" ")
+    if not code:
+        out["terms.description"] = ""
+    elif code in terms_rows:
+        out["terms.description"] = terms_rows[code].get("TermsCodeDesc", "")
+
+
+def _revenue(account: Account, source: Source) -> Decimal | None:
+    """DollarsSold of the company's last fiscal periods; None without any sales history."""
+    if not account.sales:
+        return None
+    window = source.periods[-source.revenue_periods :] if source.revenue_periods > 0 else ()
+    return sum((values.amount(account.sales.get(period, "")) for period in window), Decimal(0))
+
+
+def _add_payments(out: dict[str, str], account: Account, row: Mapping[str, str]) -> None:
+    if account.last_payment is not None:
+        out["account.last_payment_date"] = account.last_payment[0]
+        out["account.last_payment_amount"] = account.last_payment[1]
+    else:
+        # No payment line was read: Sage 100's own memory of the last one.
+        out["account.last_payment_date"] = row.get("DateLastPayment", "")
+        amount = values.number(row.get("LastPaymentAmt", ""))
+        out["account.last_payment_amount"] = str(amount) if amount else ""
+    if account.paid_count:
+        mean = Decimal(account.paid_days) / account.paid_count
+        out["account.average_days_to_pay"] = str(mean.quantize(Decimal(1), ROUND_HALF_UP))
+    else:
+        out["account.average_days_to_pay"] = ""
+
+
+def _add_aging(
+    out: dict[str, str],
+    items: Sequence[OpenItem],
+    as_of: date,
+    terms_rows: Terms,
+    source: Source,
+) -> None:
+    aged = aging.age(
+        items,
+        as_of=as_of,
+        basis=source.aging_basis,
+        limits=source.aging_limits,
+        terms_rows=terms_rows,
+    )
+    current, first, second, third, fourth = aged.buckets
+    out["aging.balance"] = str(aged.balance)
+    out["aging.current"] = str(current)
+    out["aging.bucket_1"] = str(first)
+    out["aging.bucket_2"] = str(second)
+    out["aging.bucket_3"] = str(third)
+    out["aging.bucket_4"] = str(fourth)
+    out["aging.oldest_due"] = compact(aged.oldest_due)
+    # Without open items there is nothing to age: the date would change every day for nothing.
+    out["aging.as_of"] = compact(as_of) if aged.items else ""

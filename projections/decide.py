@@ -1,0 +1,155 @@
+"""From dirty targets to commands: the one place where HubSpot's future is decided.
+
+Per target: compare what it should hold with what the log says it holds, and emit the difference.
+At most one command is open on a target. One that has not been sent is superseded by a newer one;
+while one is on its way, the decision waits for its outcome, which keeps commands in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from projections import desire, diff, keys, ledger
+from projections import events as e
+from projections.desire import Knowledge, Skip
+from projections.mapping.compiled import CompiledMapping
+from projections.tables import Dirty, PlainText, Target
+from projections.workspace import Workspace
+
+_EMPTY = Target()
+
+
+class Emission(NamedTuple):
+    """Events for one hubspot/ stream that must still stand at version `expect`."""
+
+    stream: str
+    expect: int
+    events: list[e.Event]
+    cause: int | None
+
+
+def decide(
+    dirty: Mapping[str, Dirty], work: Workspace, mapping: CompiledMapping, known: Knowledge
+) -> list[Emission]:
+    """Commands for these targets; their rows are changed in `work` as if already folded.
+
+    Needs the rows of `desire.reads` and, for contacts and invoices, those of `desire.links`.
+    """
+    out: list[Emission] = []
+    for name, mark in dirty.items():
+        kind, _ = keys.split_target(name)
+        if kind == "associations":
+            _decide_link(name, mark, work, mapping.digest, out)
+            continue
+        doc = work.get("target", Target, name) or _EMPTY
+        if doc.state == "sent":
+            work.put("deferred", name, mark)
+            continue
+        wanted = desire.properties(name, work, mapping, known)
+        if wanted is None:
+            continue
+        if isinstance(wanted, Skip):
+            if doc.skipped != wanted.reason and not doc.hubspot_id:
+                _emit(name, doc, [e.RecordSkipped(wanted.reason)], mark.cause, work, out)
+            continue
+        difference = diff.compare(mapping.objects[kind], wanted, doc, force=bool(mark.force))
+        _command(name, doc, difference, mark, mapping.digest, work, out)
+        for link in desire.links(name, work):
+            _decide_link(link, Dirty(mark.cause), work, mapping.digest, out)
+    return out
+
+
+def _decide_link(name: str, mark: Dirty, work: Workspace, digest: str, out: list[Emission]) -> None:
+    doc = work.get("target", Target, name) or _EMPTY
+    if doc.state == "sent":
+        work.put("deferred", name, mark)
+        return
+    if doc.held.get("linked") == "true" and not mark.force and not doc.doubt:
+        return
+    changes: dict[str, tuple[str | None, str]] = {"linked": (doc.held.get("linked"), "true")}
+    _command(name, doc, diff.Difference(changes, []), mark, digest, work, out)
+
+
+def _command(
+    name: str,
+    doc: Target,
+    difference: diff.Difference,
+    mark: Dirty,
+    digest: str,
+    work: Workspace,
+    out: list[Emission],
+) -> None:
+    """Emit the difference unless the same is under way already; supersede what it replaces."""
+    is_open = doc.state in {"pending", "held", "parked"}
+    events: list[e.Event] = []
+    version = doc.version
+    if not difference.changes and doc.hubspot_id:
+        if is_open:
+            superseded = e.CommandSuperseded(doc.command, doc.state, None, "nothing left to do")  # type: ignore[arg-type]
+            _emit(name, doc, [superseded], mark.cause, work, out)
+        return
+    if is_open:
+        after = {prop: value for prop, (_, value) in difference.changes.items()}
+        if after == doc.changes and set(difference.fill) == set(doc.fill) and not mark.force:
+            return
+        events.append(
+            e.CommandSuperseded(doc.command, doc.state, version + 2, "absorbed by a newer command")  # type: ignore[arg-type]
+        )
+        version += 1
+    create = doc.hubspot_id == ""
+    events.append(
+        e.CommandEmitted(
+            command=version + 1,
+            changes=difference.changes,
+            reason=mark.force or ("new in Sage 100" if create else "changed in Sage 100"),
+            mapping=digest[:12],
+            create=create,
+            fill=difference.fill,
+        )
+    )
+    _emit(name, doc, events, mark.cause, work, out)
+
+
+def _emit(
+    name: str,
+    doc: Target,
+    events: list[e.Event],
+    cause: int | None,
+    work: Workspace,
+    out: list[Emission],
+) -> None:
+    for offset, event in enumerate(events, start=1):
+        ledger.track(work, name, event, doc.version + offset)
+    out.append(Emission(keys.hubspot_stream(name), doc.version, events, cause))
+
+
+def waiting_reads(children: Iterable[str]) -> set[str]:
+    """The target rows that `release` needs for these waiting targets."""
+    wanted: set[str] = set()
+    for child in children:
+        wanted.add(child)
+        wanted.update(keys.parents(child))
+    return wanted
+
+
+def release(
+    arrived: Mapping[str, int], waiting: Mapping[str, list[PlainText]], work: Workspace
+) -> list[Emission]:
+    """CommandReleased for every held target all of whose parents now exist in HubSpot.
+
+    `arrived`: parent target to the position that brought it; `waiting`: parent to its children.
+    """
+    out: list[Emission] = []
+    for parent, children in waiting.items():
+        for child in children:
+            doc = work.get("target", Target, child.text)
+            if doc is None or doc.state != "held":
+                continue
+            if all(
+                ledger.exists_in_hubspot(work.get("target", Target, other))
+                for other in keys.parents(child.text)
+            ):
+                released = e.CommandReleased(doc.command, f"{parent} exists in HubSpot")
+                _emit(child.text, doc, [released], arrived[parent], work, out)
+    return out

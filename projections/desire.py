@@ -1,0 +1,131 @@
+"""What HubSpot should hold for one target, from the rows as they stand.
+
+A target is its kind and external key. The answer is a set of properties, a reason why the record
+becomes no object, or None: not enough is known yet, and the rows still missing will bring the
+question back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from projections import contact, customer, invoice, keys, vendor
+from projections.mapping.compiled import CompiledMapping
+from projections.tables import Account, Bill, OpenItem, Source, SourceRow
+from projections.workspace import Workspace
+
+LINKED: Final = {"linked": "true"}
+_NOWHERE: Final = Source()
+
+
+class Skip(NamedTuple):
+    """By rule this record becomes no HubSpot object."""
+
+    reason: str
+
+
+class Knowledge(NamedTuple):
+    """Rows found by prefix. `open_items`: company target key to its receivables; `terms`:
+    company code to terms code to raw row."""
+
+    open_items: dict[str, list[OpenItem]]
+    terms: dict[str, dict[str, dict[str, str]]]
+
+
+class Reads(NamedTuple):
+    """Rows to load: table to keys, and prefixes of `open_item` and `terms` to scan."""
+
+    rows: dict[str, set[str]]
+    open_items: set[str]
+    terms: set[str]
+
+
+def reads(targets: Iterable[str]) -> Reads:
+    """The rows that deciding on these targets needs."""
+    rows: dict[str, set[str]] = defaultdict(set)
+    open_items: set[str] = set()
+    terms: set[str] = set()
+    for name in targets:
+        kind, key = keys.split_target(name)
+        code = keys.company_code(key)
+        rows["target"].add(name)
+        rows["source"].add(code)
+        terms.add(f"{code}:")
+        if kind == "companies":
+            rows["account"].add(key)
+            open_items.add(f"{key}:")
+        elif kind == "vendors":
+            rows["vendor"].add(key)
+        elif kind in {"contacts", "invoices"}:
+            parent = keys.customer_of(key)
+            rows["account"].add(parent)
+            if kind == "contacts":
+                rows["contact"].add(key)
+            else:
+                rows["bill"].add(keys.bill_of(key))
+            rows["target"].add(keys.association(name, f"companies/{parent}"))
+    return Reads(rows, open_items, terms)
+
+
+def links(name: str, work: Workspace) -> list[str]:
+    """The association targets a contact or invoice should have, from loaded rows."""
+    kind, key = keys.split_target(name)
+    if kind not in {"contacts", "invoices"}:
+        return []
+    parent = keys.customer_of(key)
+    found = [keys.association(name, f"companies/{parent}")]
+    if kind == "invoices":
+        own = contact.primary_key(parent, work.get("account", Account, parent))
+        if own is not None:
+            found.append(keys.association(name, f"contacts/{own}"))
+    return found
+
+
+def properties(
+    name: str, work: Workspace, mapping: CompiledMapping, known: Knowledge
+) -> dict[str, str] | Skip | None:
+    """The desired properties of a company, vendor, contact or invoice."""
+    kind, key = keys.split_target(name)
+    code = keys.company_code(key)
+    source = work.get("source", Source, code) or _NOWHERE
+    terms = known.terms.get(code, {})
+    derived: dict[str, str] | None
+    match kind:
+        case "companies":
+            account = work.get("account", Account, key)
+            if account is None or account.row is None:
+                return None
+            row = account.row
+            derived = customer.facts(key, account, known.open_items.get(key, []), terms, source)
+            served = source.columns.get("AR_Customer", ())
+        case "vendors":
+            found = work.get("vendor", SourceRow, key)
+            if found is None:
+                return None
+            row = found.row
+            derived = vendor.facts(key, row)
+            served = source.columns.get("AP_Vendor", ())
+        case "contacts":
+            person = work.get("contact", SourceRow, key)
+            row = person.row if person is not None else {}
+            account = work.get("account", Account, keys.customer_of(key))
+            derived = contact.facts(key, person.row if person is not None else None, account)
+            served = source.columns.get("AR_CustomerContact", ())
+        case "invoices":
+            bill = work.get("bill", Bill, keys.bill_of(key))
+            found_row = bill.rows.get(keys.sequence_of(key)) if bill is not None else None
+            if bill is None or found_row is None:
+                return None
+            row = found_row
+            reason = invoice.skip_reason(row)
+            if reason:
+                return Skip(reason)
+            derived = invoice.facts(key, bill, terms, source)
+            served = source.columns.get("AR_Invoice", ())
+        case _:
+            return None
+    if derived is None:
+        return None
+    return mapping.objects[kind].shape(row, derived, served)

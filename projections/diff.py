@@ -1,0 +1,88 @@
+"""The smallest change from what the log says HubSpot holds to what it should hold.
+
+Ownership decides what is ours to write (architecture, "What goes to HubSpot"): `sage` always,
+`create` only into a record we create, `fill` only where HubSpot's value is empty. An empty
+desired value clears; a property that HubSpot never held and should not hold is no change. Values
+an attempt of unknown outcome may have written (`doubt`) are always written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from projections import values
+from projections.mapping.compiled import CompiledObject, CompiledRule
+from projections.tables import Target
+
+
+class Difference(NamedTuple):
+    """Property to (before, after), and those of them to write only where HubSpot's is empty."""
+
+    changes: dict[str, tuple[str | None, str]]
+    fill: list[str]
+
+
+def compare(
+    mapping: CompiledObject, desired: Mapping[str, str], ledger: Target, *, force: bool = False
+) -> Difference:
+    """What to write. `force`: everything that is ours, changed or not (a replay)."""
+    new = ledger.hubspot_id == ""
+    changes: dict[str, tuple[str | None, str]] = {}
+    fill: list[str] = []
+    rules = mapping.by_property
+    held = ledger.held
+    doubt = ledger.doubt
+    for name, value in desired.items():
+        before = held.get(name)
+        if before == value and not force and name not in doubt:
+            continue
+        rule = rules[name]
+        if not new and rule.owner != "sage":
+            if rule.owner == "create" or before or not value:
+                continue
+            fill.append(name)
+        elif name not in doubt and _settled(rule, before, value, force=force):
+            continue
+        changes[name] = (before, value)
+    return Difference(changes, fill)
+
+
+def _settled(rule: CompiledRule, before: str | None, value: str, *, force: bool) -> bool:
+    """Whether HubSpot already shows this value, or may not be moved to it."""
+    if not before:
+        return not value
+    if force:
+        return False
+    if rule.rank is not None and rule.rank.get(before, -1) > rule.rank.get(value, -1):
+        return True
+    return same(before, value)
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two property values are one to HubSpot, which reformats numbers and times."""
+    if one == other:
+        return True
+    first, second = values.number(one), values.number(other)
+    if first is not None and second is not None:
+        # A text like a postal code keeps its zeros: only numbers written as numbers are equal.
+        return first == second and _leading_zeros(one) == _leading_zeros(other)
+    if len(one) >= 10 and len(other) >= 10 and one[:4].isdigit() and other[:4].isdigit():
+        left, right = _instant(one), _instant(other)
+        return left is not None and left == right
+    return "@" in one and one.lower() == other.lower()
+
+
+def _leading_zeros(number: str) -> int:
+    digits = number.strip().lstrip("+-")
+    whole = digits.partition(".")[0]
+    return len(whole) - len(whole.lstrip("0")) if len(whole) > 1 else 0
+
+
+def _instant(value: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=None) if moment.utcoffset() is None else moment

@@ -1,0 +1,172 @@
+"""A posted receivable of Sage 100 as a HubSpot invoice, and what it adds to its customer.
+
+Every posted row becomes an invoice object, credit memos, prepayments and cancelled numbers too:
+only then do the balances HubSpot shows add up to Sage 100's receivables. Balance-forward lines
+are no documents and become none; they still count in the aging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Final
+
+from projections import keys, terms, values
+from projections.customer import Terms, compact, describe_terms
+from projections.tables import Bill, OpenItem, Source
+
+# sage100 section 5.1
+TYPES: Final = {
+    "IN": "Invoice",
+    "CM": "Credit memo",
+    "DM": "Debit memo",
+    "FC": "Finance charge",
+    "PP": "Prepayment",
+    "PY": "Payment",
+    "CA": "Cash sale",
+    "AD": "Adjustment",
+    "XD": "Deleted",
+    "BF": "Balance forward",
+    "BC": "Balance forward, other charges",
+}
+CREDITS: Final = frozenset({"CM", "PP", "PY"})
+NO_DOCUMENT: Final = frozenset({"BF", "BC"})
+# What makes a prospect a customer: something was sold.
+SALES: Final = frozenset({"IN", "CA"})
+# Debits whose payment time says how fast the customer pays.
+_TIMED: Final = frozenset({"IN", "DM", "FC"})
+_PAYMENT: Final = "P"
+
+
+def skip_reason(row: Mapping[str, str]) -> str:
+    """Why this row becomes no HubSpot invoice, "" when it does."""
+    return "balance forward is no document" if row.get("InvoiceType") in NO_DOCUMENT else ""
+
+
+def total(row: Mapping[str, str]) -> Decimal:
+    """Taxable + non-taxable + freight + tax; credits negative whatever sign the history has."""
+    amount = (
+        values.amount(row.get("TaxableAmt", ""))
+        + values.amount(row.get("NonTaxableAmt", ""))
+        + values.amount(row.get("FreightAmt", ""))
+        + values.amount(row.get("SalesTaxAmt", ""))
+    )
+    return -amount if amount > 0 and row.get("InvoiceType") in CREDITS else amount
+
+
+def balance(row: Mapping[str, str]) -> Decimal:
+    """What is open, as signed in open receivables; nothing when the row is closed."""
+    return (
+        values.amount(row.get("Balance", "")) if values.flag(row.get("IsOpen", "")) else Decimal(0)
+    )
+
+
+def open_item(row: Mapping[str, str]) -> OpenItem | None:
+    """What aging needs of the row, None when nothing is open."""
+    if not balance(row):
+        return None
+    return OpenItem(
+        row.get("InvoiceType", ""),
+        row.get("InvoiceDate", ""),
+        row.get("InvoiceDueDate", ""),
+        row.get("TermsCode", "").rstrip(" "),
+        row.get("Balance", ""),
+    )
+
+
+def status(row: Mapping[str, str]) -> str:
+    """open, partial, paid, credit or void."""
+    if row.get("InvoiceType") == "XD":
+        return "void"
+    open_amount = balance(row)
+    if open_amount < 0:
+        return "credit"
+    if open_amount == 0:
+        return "paid"
+    return "partial" if open_amount < total(row) else "open"
+
+
+def newest_payment(bill: Bill) -> tuple[str, str] | None:
+    """(date YYYYMMDD, amount) of the newest payment on this bill; credits are no payments."""
+    found = [(day, amount) for kind, day, amount in bill.payments.values() if kind == _PAYMENT]
+    return max(found, key=_by_day_and_amount) if found else None
+
+
+def later_payment(
+    one: tuple[str, str] | None, other: tuple[str, str] | None
+) -> tuple[str, str] | None:
+    """The later of two payments (the larger on one day), whatever order they came in."""
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=_by_day_and_amount)
+
+
+def _by_day_and_amount(payment: tuple[str, str]) -> tuple[str, Decimal]:
+    return payment[0], values.amount(payment[1])
+
+
+def paid_days(bill: Bill) -> tuple[int, int]:
+    """(count, days): over the bill's paid debits, days from invoice to the newest payment."""
+    newest = newest_payment(bill)
+    paid_on = values.day(newest[0]) if newest is not None else None
+    if paid_on is None:
+        return 0, 0
+    count = days = 0
+    for row in bill.rows.values():
+        if row.get("InvoiceType") not in _TIMED or balance(row):
+            continue
+        invoiced = values.day(row.get("InvoiceDate", ""))
+        if invoiced is not None and invoiced <= paid_on:
+            count += 1
+            days += (paid_on - invoiced).days
+    return count, days
+
+
+def facts(key: str, bill: Bill, terms_rows: Terms, source: Source) -> dict[str, str] | None:
+    """Derived facts of invoice `key` (ABC:01-ABF:0100215-000001-IN); None without its row."""
+    row = bill.rows.get(keys.sequence_of(key))
+    if row is None:
+        return None
+    due, _ = terms.due(
+        row.get("InvoiceDueDate", ""),
+        row.get("InvoiceDate", ""),
+        terms_rows.get(row.get("TermsCode", "").rstrip(" ")),
+    )
+    open_amount = balance(row)
+    kind = row.get("InvoiceType", "")
+    newest = newest_payment(bill)
+    out = {
+        "key.external": key,
+        "key.company": keys.company_code(key),
+        "key.customer": keys.customer_of(key),
+        "key.record": key.partition(":")[2],
+        "invoice.total": str(total(row)),
+        "invoice.balance": str(open_amount),
+        "invoice.status": status(row),
+        "invoice.type": TYPES.get(kind, kind),
+        "invoice.due_date": compact(due),
+        "invoice.last_payment_date": newest[0] if newest is not None else "",
+        "constant.false": "false",
+        "constant.true": "true",
+    }
+    if source.currency:
+        out["source.currency"] = source.currency
+    as_of = values.day(source.as_of)
+    if open_amount <= 0 or due is None:
+        out["invoice.days_overdue"] = ""
+    elif as_of is not None:
+        out["invoice.days_overdue"] = str(max(0, (as_of - due).days))
+    describe_terms(out, row.get("TermsCode", ""), terms_rows)
+    return out
+
+
+def payment_entry(row: Mapping[str, str]) -> tuple[str, str, str]:
+    """(transaction type, date YYYYMMDD, amount) of an AR_Payment row; amounts without sign."""
+    day = values.day(row.get("PaymentDate", "")) or values.day(row.get("TransactionDate", ""))
+    amount = abs(values.amount(row.get("TransactionAmt", "")))
+    return row.get("TransactionType", ""), compact(day), str(amount)
+
+
+def sold(rows: Iterable[Mapping[str, str]]) -> bool:
+    """Whether any of these rows makes its customer more than a prospect."""
+    return any(row.get("InvoiceType") in SALES for row in rows)

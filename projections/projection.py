@@ -1,0 +1,132 @@
+"""One step of projecting: a page of the log in, changed rows and dirty targets out.
+
+`wants` names the rows that folding the page reads, `fold` folds it. The ledger rows (`target` and
+its work lists) are written by whoever appends the events, in the same transaction; only a rebuild
+folds them here, which is what `ledger=True` says.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from projections import books, keys, ledger, source
+from projections import events as e
+from projections.folding import Entry, Folding
+from projections.tables import ActiveMapping, Dirty, Fanout, Source
+
+replace = msgspec.structs.replace
+_raw_encoder = msgspec.json.Encoder(order="sorted")
+
+
+def wants(entries: Sequence[Entry], *, ledger_too: bool = False) -> dict[str, set[str]]:
+    """Table to keys that folding these entries reads."""
+    out: dict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        stream = entry.stream
+        if stream.startswith("sage/"):
+            if entry.payload is not None:
+                source.wants(source.record_of(stream), entry.payload, out)
+            out["pass_book"].add(books.pass_key(stream))
+        elif stream.startswith("hubspot/"):
+            name = stream[8:]
+            out["object_book"].add(name.partition("/")[0])
+            if ledger_too:
+                out["target"].add(name)
+        elif stream.startswith("poll/"):
+            out["pass_book"].add(books.pass_key(stream))
+        elif isinstance(entry.payload, e.SourceDescribed | e.AgingDateAdvanced):
+            out["source"].add(entry.payload.company)
+        elif isinstance(entry.payload, e.CallsCounted):
+            out["calls_book"].add(books.CALLS)
+    return out
+
+
+def fold(entries: Iterable[Entry], into: Folding, *, ledger_too: bool = False) -> None:
+    """Fold a page whose wanted rows are loaded."""
+    for entry in entries:
+        stream = entry.stream
+        if stream.startswith("hubspot/"):
+            _command(entry, stream[8:], into, ledger_too=ledger_too)
+        elif stream.startswith("sage/"):
+            source.fold(entry, into)
+            if isinstance(entry.payload, e.RecordObserved):
+                books.count_observed(entry, into)
+            elif isinstance(entry.payload, e.RecordVanished):
+                books.count_vanished(entry, into)
+        elif stream.startswith("poll/"):
+            books.fold_pass(entry, into)
+        else:
+            _settings(entry, into)
+
+
+def _command(entry: Entry, name: str, into: Folding, *, ledger_too: bool) -> None:
+    payload = entry.payload
+    if payload is None:
+        return
+    kind = name.partition("/")[0]
+    if ledger_too:
+        ledger.track(into.work, name, payload, entry.version)
+    books.fold_command(kind, payload, into)
+    match payload:
+        case e.CommandSucceeded():
+            into.settled[name] = entry.position
+            if payload.outcome == "created":
+                into.arrived[name] = entry.position
+                source.put_alias(into, payload.hubspot_id, name)
+        case e.CommandFailed() | e.CommandParked():
+            into.settled[name] = entry.position
+        case e.RecordAdopted():
+            into.arrived[name] = entry.position
+            into.dirty[name] = entry.position
+            source.put_alias(into, payload.hubspot_id, name)
+        case _:
+            pass
+
+
+def _settings(entry: Entry, into: Folding) -> None:
+    work = into.work
+    match entry.payload:
+        case e.SourceDescribed() as described:
+            before = work.get("source", Source, described.company) or Source()
+            after = replace(
+                before,
+                instance=described.instance,
+                currency=described.currency,
+                timezone=described.timezone,
+                aging_basis=described.aging_basis,
+                aging_limits=tuple(described.aging_limits),
+                revenue_periods=described.revenue_periods,
+                columns={name: tuple(cols) for name, cols in described.columns.items()},
+            )
+            work.put("source", described.company, after)
+            if after != before and before.instance:
+                _touch_company(described.company, entry.position, into)
+        case e.AgingDateAdvanced() as advanced:
+            before = work.get("source", Source, advanced.company) or Source()
+            as_of = advanced.date.replace("-", "")
+            work.put("source", advanced.company, replace(before, as_of=as_of))
+            into.fan_out(Fanout("open_items", f"{advanced.company}:", entry.position))
+            if not before.as_of:
+                into.fan_out(Fanout("accounts", f"{advanced.company}:", entry.position))
+        case e.MappingActivated() as activated:
+            raw = msgspec.Raw(_raw_encoder.encode(activated.mapping))
+            work.put("mapping", "active", ActiveMapping(activated.digest, raw))
+            for kind in ("accounts", "contacts", "bills", "vendors"):
+                into.fan_out(Fanout(kind, "", entry.position))
+        case e.ReplayRequested() as request:
+            for name in request.targets:
+                into.forced[name] = Dirty(entry.position, f"replay: {request.selection}")
+        case e.CallsCounted() as counted:
+            books.fold_calls(counted, into)
+        case _:
+            pass
+
+
+def _touch_company(company: str, position: int, into: Folding) -> None:
+    """Settings of a company changed: everything of it may look different."""
+    prefix = keys.external_key(company, "")
+    for kind in ("accounts", "contacts", "bills", "vendors"):
+        into.fan_out(Fanout(kind, prefix, position))

@@ -1,0 +1,211 @@
+"""The fold of what Sage 100 says: raw rows in, accounts, bills and open items out.
+
+Every record keeps only its newest row, and every sum is made of contributions of such rows, so
+rows may arrive in any order: an invoice before its customer, a payment before its invoice, terms
+after both. Whatever may look different now is marked dirty; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import msgspec
+
+from projections import contact, invoice, keys
+from projections import events as e
+from projections.folding import Entry, Folding
+from projections.tables import Account, Bill, Fanout, PlainText, Source, SourceRow
+
+replace = msgspec.structs.replace
+_NEW_ACCOUNT: Final = Account()
+_NEW_BILL: Final = Bill()
+
+
+class Record(NamedTuple):
+    """Which source record an event is about. `key` is the external one, ABC:01-ABF…"""
+
+    instance: str
+    company: str
+    entity: str
+    key: str
+
+
+def record_of(stream: str) -> Record:
+    """Read a sage/… stream name."""
+    _, instance, company, entity, key = stream.split("/", 4)
+    return Record(instance, company, entity, keys.external_key(company, key))
+
+
+def wants(record: Record, payload: e.Event, out: dict[str, set[str]]) -> None:
+    """Add the rows that folding this event reads."""
+    entity = record.entity
+    if entity in {"AR_Invoice", "AR_Payment"}:
+        out["bill"].add(_bill_key(record))
+        out["account"].add(keys.customer_of(record.key))
+    elif entity == "AR_Customer":
+        out["account"].add(record.key)
+    elif entity == "AR_CustomerSalesHistory":
+        out["account"].add(keys.customer_of(record.key))
+        out["source"].add(record.company)
+    elif entity in {"AR_CustomerContact", "AP_Vendor"} and isinstance(payload, e.RecordVanished):
+        out["contact" if entity == "AR_CustomerContact" else "vendor"].add(record.key)
+
+
+def _bill_key(record: Record) -> str:
+    if record.entity == "AR_Invoice":
+        return keys.bill_of(record.key)
+    return record.key.rpartition(":")[0]
+
+
+def fold(entry: Entry, into: Folding) -> None:
+    """Fold one event of a sage/… stream."""
+    record = record_of(entry.stream)
+    payload = entry.payload
+    if isinstance(payload, e.RecordObserved):
+        observed = _OBSERVED.get(record.entity)
+        if observed is not None:
+            observed(record, payload.row, entry.position, into)
+    elif isinstance(payload, e.RecordVanished):
+        _vanished(record, entry.position, into)
+
+
+def _customer(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
+    before = into.work.get("account", Account, record.key) or _NEW_ACCOUNT
+    after = replace(before, row=row, vanished=False)
+    into.work.put("account", record.key, after)
+    into.dirty[f"companies/{record.key}"] = position
+    own = contact.primary_key(record.key, after)
+    into.dirty[f"contacts/{own}"] = position
+    if before.row is None:
+        put_alias(into, record.key.partition(":")[2], f"companies/{record.key}")
+    if after.invoices and own != contact.primary_key(record.key, before):
+        # Its invoices are to be linked to another person.
+        into.fan_out(Fanout("bills", f"{record.key}:", position))
+
+
+def _contact(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
+    into.work.put("contact", record.key, SourceRow(row))
+    into.dirty[f"contacts/{record.key}"] = position
+
+
+def _terms(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
+    into.work.put("terms", record.key, SourceRow(row))
+    into.fan_out(Fanout("accounts", f"{record.company}:", position))
+    into.fan_out(Fanout("bills", f"{record.company}:", position))
+
+
+def _vendor(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
+    into.work.put("vendor", record.key, SourceRow(row))
+    put_alias(into, record.key.partition(":")[2], f"vendors/{record.key}")
+    into.dirty[f"vendors/{record.key}"] = position
+
+
+def _sales(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
+    customer = keys.customer_of(record.key)
+    period = record.key.rpartition(":")[2]
+    account = into.work.get("account", Account, customer) or _NEW_ACCOUNT
+    into.work.put(
+        "account",
+        customer,
+        replace(account, sales={**account.sales, period: row.get("DollarsSold", "")}),
+    )
+    into.dirty[f"companies/{customer}"] = position
+    source = into.work.get("source", Source, record.company) or Source()
+    if period not in source.periods:
+        # The window of the last periods moves for every customer of the company.
+        periods = tuple(sorted({*source.periods, period}))
+        into.work.put("source", record.company, replace(source, periods=periods))
+        into.fan_out(Fanout("accounts", f"{record.company}:", position))
+
+
+def _invoice(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
+    sequence = keys.sequence_of(record.key)
+    bill_key = _bill_key(record)
+    before = into.work.get("bill", Bill, bill_key) or _NEW_BILL
+    gone = tuple(other for other in before.gone if other != sequence)
+    after = replace(before, rows={**before.rows, sequence: row}, gone=gone)
+    into.work.put("bill", bill_key, after)
+    item = invoice.open_item(row)
+    if item is not None:
+        into.work.put("open_item", record.key, item)
+    else:
+        into.work.remove("open_item", record.key)
+    new = sequence not in before.rows
+    if new:
+        put_alias(into, row.get("InvoiceNo", ""), f"invoices/{record.key}")
+    _contribute(record, before, after, into, invoices=int(new))
+    into.dirty[f"invoices/{record.key}"] = position
+    into.dirty[f"companies/{keys.customer_of(record.key)}"] = position
+
+
+def _payment(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
+    line = record.key.rpartition(":")[2]
+    bill_key = _bill_key(record)
+    before = into.work.get("bill", Bill, bill_key) or _NEW_BILL
+    after = replace(before, payments={**before.payments, line: invoice.payment_entry(row)})
+    into.work.put("bill", bill_key, after)
+    _contribute(record, before, after, into, invoices=0)
+    customer = keys.customer_of(record.key)
+    into.dirty[f"companies/{customer}"] = position
+    number, _, kind = bill_key.rpartition(":")[2].rpartition("-")
+    for sequence in after.rows:
+        into.dirty[f"invoices/{customer}:{number}-{sequence}-{kind}"] = position
+
+
+def _contribute(record: Record, before: Bill, after: Bill, into: Folding, *, invoices: int) -> None:
+    """Replace what the bill added to its customer by what it adds now."""
+    customer = keys.customer_of(record.key)
+    account = into.work.get("account", Account, customer) or _NEW_ACCOUNT
+    old_count, old_days = invoice.paid_days(before)
+    count, days = invoice.paid_days(after)
+    into.work.put(
+        "account",
+        customer,
+        replace(
+            account,
+            posted=account.posted or invoice.sold(after.rows.values()),
+            invoices=account.invoices + invoices,
+            last_payment=invoice.later_payment(account.last_payment, invoice.newest_payment(after)),
+            paid_count=account.paid_count - old_count + count,
+            paid_days=account.paid_days - old_days + days,
+        ),
+    )
+
+
+def _vanished(record: Record, position: int, into: Folding) -> None:
+    """A row is gone from Sage 100. HubSpot's record stays; what was open no longer is."""
+    work = into.work
+    if record.entity == "AR_Invoice":
+        bill_key = _bill_key(record)
+        bill = work.get("bill", Bill, bill_key)
+        if bill is not None:
+            gone = tuple(sorted({*bill.gone, keys.sequence_of(record.key)}))
+            work.put("bill", bill_key, replace(bill, gone=gone))
+        work.remove("open_item", record.key)
+        into.dirty[f"companies/{keys.customer_of(record.key)}"] = position
+    elif record.entity == "AR_Customer":
+        account = work.get("account", Account, record.key)
+        if account is not None:
+            work.put("account", record.key, replace(account, vanished=True))
+    elif record.entity in {"AR_CustomerContact", "AP_Vendor"}:
+        table = "contact" if record.entity == "AR_CustomerContact" else "vendor"
+        source_row = work.get(table, SourceRow, record.key)
+        if source_row is not None:
+            work.put(table, record.key, replace(source_row, vanished=True))
+
+
+def put_alias(into: Folding, text: str, target: str) -> None:
+    """Remember what a person might type to find a target: a number, or a HubSpot id."""
+    into.work.put("alias", f"{text.rstrip(' ').lower()}>{target}", PlainText(target))
+
+
+_OBSERVED: Final[dict[str, Callable[[Record, dict[str, str], int, Folding], None]]] = {
+    "AR_Customer": _customer,
+    "AR_CustomerContact": _contact,
+    "AR_TermsCode": _terms,
+    "AR_CustomerSalesHistory": _sales,
+    "AR_Invoice": _invoice,
+    "AR_Payment": _payment,
+    "AP_Vendor": _vendor,
+}

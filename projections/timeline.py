@@ -1,0 +1,124 @@
+"""One record's life, told from its events: what happened, in a sentence, and why.
+
+Pure: takes decoded entries of a target's stream, of its source record's stream and of the events
+that caused its commands, and gives them back in order of the log with words an operator reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from projections import events as e
+from projections.folding import Entry
+
+Changes = dict[str, tuple[str | None, str | None]]
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """One event of a life. `changes`: field to (before, after). `cause`: position, or None."""
+
+    position: int
+    stream: str
+    event: str
+    text: str
+    changes: Changes = {}
+    cause: int | None = None
+    facts: dict[str, str] = {}
+
+
+def tell(entries: Sequence[Entry], causes: Mapping[int, int | None]) -> list[Moment]:
+    """Moments ascending by position. `causes`: position to the position that led to it."""
+    rows: dict[str, dict[str, str]] = {}
+    out = []
+    for entry in sorted(entries, key=lambda one: one.position):
+        out.append(_moment(entry, rows, causes.get(entry.position)))
+    return out
+
+
+def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) -> Moment:
+    changes: Changes = {}
+    facts: dict[str, str] = {}
+    match entry.payload:
+        case None:
+            name, text = "Erased", "the content of this event was erased"
+            return Moment(entry.position, entry.stream, name, text, cause=cause)
+        case e.RecordObserved() as seen:
+            before = rows.get(entry.stream)
+            changes = row_changes(before, seen.row)
+            rows[entry.stream] = seen.row
+            how = "by the nightly sweep" if seen.via == "sweep" else "by a poll"
+            what = "seen for the first time" if before is None else f"{len(changes)} fields changed"
+            text = f"Sage 100: {what}, {how}"
+            facts = {"stamp": seen.stamp, "fingerprint": seen.fingerprint}
+        case e.RecordVanished() as gone:
+            text = f"Sage 100: not found in {gone.sweeps} complete sweeps in a row"
+        case e.RecordReturned():
+            text = "Sage 100: found again"
+        case e.CommandEmitted() as emitted:
+            changes = {name: (before, after) for name, (before, after) in emitted.changes.items()}
+            verb = "create in" if emitted.create else "update"
+            text = f"command {emitted.command}: {verb} HubSpot, {emitted.reason}"
+            facts = {"mapping": emitted.mapping}
+        case e.CommandSent() as sent:
+            text = f"command {sent.command}: sent, attempt {sent.attempt}"
+            facts = {"batch": sent.batch}
+        case e.CommandSucceeded() as done:
+            text = f"command {done.command}: {done.outcome} in HubSpot as {done.hubspot_id}"
+            facts = {"correlation id": done.correlation_id, "batch": done.batch}
+        case e.CommandFailed() as failed:
+            doubt = " (it may have been carried out)" if failed.unknown else ""
+            text = f"command {failed.command}: failed{doubt}, to be tried again: {failed.message}"
+            facts = _answer(failed.status, failed.correlation_id, failed.batch)
+        case e.CommandParked() as parked:
+            text = f"command {parked.command}: parked ({parked.reason}): {parked.message}"
+            facts = _answer(parked.status, parked.correlation_id, parked.batch)
+            facts["advice"] = parked.advice
+        case e.CommandSuperseded() as superseded:
+            text = f"command {superseded.command}: not carried out, {superseded.reason}"
+        case e.CommandHeld() as held:
+            text = f"command {held.command}: waits for {', '.join(held.waiting_for)}"
+        case e.CommandReleased() as released:
+            text = f"command {released.command}: goes on, {released.because}"
+        case e.RecordAdopted() as adopted:
+            text = f"existing HubSpot record {adopted.hubspot_id} adopted by {adopted.rule}"
+            changes = {name: (None, value) for name, value in adopted.values.items()}
+        case e.RecordSkipped() as skipped:
+            text = f"becomes no HubSpot object: {skipped.reason}"
+        case e.ReplayRequested() as replay:
+            text = f"replay requested: {replay.selection}"
+        case e.AgingDateAdvanced() as advanced:
+            text = f"the as-of day of {advanced.company} became {advanced.date}"
+        case e.MappingActivated() as mapping:
+            text = f"mapping {mapping.digest[:12]} came into force"
+        case e.SourceDescribed() as source:
+            text = f"settings of {source.company} changed"
+        case other:
+            text = e.type_of(other)
+    return Moment(
+        position=entry.position,
+        stream=entry.stream,
+        event=e.type_of(entry.payload),
+        text=text,
+        changes=changes,
+        cause=cause,
+        facts={name: value for name, value in facts.items() if value},
+    )
+
+
+def _answer(status: int, correlation_id: str, batch: str) -> dict[str, str]:
+    return {
+        "status": str(status) if status else "",
+        "correlation id": correlation_id,
+        "batch": batch,
+    }
+
+
+def row_changes(before: Mapping[str, str] | None, after: Mapping[str, str]) -> Changes:
+    """Columns that differ between two raw rows; an empty cell is None."""
+    old = before or {}
+    names = dict.fromkeys([*after, *old])
+    return {
+        name: (old.get(name), after.get(name)) for name in names if old.get(name) != after.get(name)
+    }
