@@ -24,8 +24,8 @@ class ConnectorError(Exception):
     """Something needs a person."""
 
     exit_code: ClassVar[int] = 1
-    category: ClassVar[str] = "connector"  # stable, for events and metrics
-    retryable: ClassVar[bool] = False  # may the very same call succeed later by itself?
+    category: str = "connector"  # stable, for events and metrics
+    retryable: bool = False  # may the very same call succeed later by itself?
     default_remedy: ClassVar[str] = ""
 
     def __init__(self, what: str = "", *, where: str = "", remedy: str = "") -> None:

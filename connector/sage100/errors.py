@@ -1,0 +1,230 @@
+"""What can go wrong between us and an agent, by what one can do about it.
+
+    AgentError
+    ├── AgentUnreachable   no connection, connection lost          retried
+    │   └── AgentTimeout   no answer, or none in time              retried
+    ├── AgentBusy          Sage 100 is in use, or stumbled         retried, when told so by a fault
+    ├── LogonRefused       401, 403, LogonFailed                   never again until a person acts
+    ├── NotTrusted         TLS failed: the agent is not who it should be
+    ├── NotTheAgent        something else answered: IIS, a proxy, a tunnel
+    ├── BadAnswer          not what the contract says
+    │   └── CutShort       the answer ends too early               retried
+    ├── AgentMisfit        company, entity, column or zone do not fit the configuration
+    ├── CursorInvalid      the place in the entity is not known any more: start the pass again
+    ├── PassIncomplete     the last page came, and the end of the entity was not reached
+    ├── RecordNotFound     no such key
+    └── AgentFault         a fault this version does not know
+
+Every error names the operation and the endpoint and shows at most a short, cleaned excerpt of
+what came; secrets are taken out of it (`Call.excerpt`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from connector.errors import (
+    ConnectorError,
+    Misconfigured,
+    OtherEndFailed,
+    Refused,
+    Unintelligible,
+    Unreachable,
+)
+from connector.secret import HIDDEN
+
+_EXCERPT: Final = 200  # characters
+_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffc]+")
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One operation at one endpoint. `hidden`: texts that no message may show."""
+
+    endpoint: str
+    operation: str
+    hidden: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Call({self.operation} at {self.endpoint})"
+
+    def excerpt(self, received: bytes | str, limit: int = _EXCERPT) -> str:
+        """At most `limit` characters of what came, on one line, without our secrets."""
+        text = received if isinstance(received, str) else received.decode(errors="replace")
+        for secret in self.hidden:
+            text = text.replace(secret, HIDDEN)
+        text = _UNPRINTABLE.sub(" ", text).strip()
+        return text if len(text) <= limit else text[:limit] + "…"
+
+
+class AgentError(ConnectorError):
+    """The agent did not do its part."""
+
+    stopped: bool = False  # nothing more may be asked of this agent until a person acts
+
+    def __init__(
+        self,
+        what: str,
+        call: Call,
+        *,
+        code: str = "",
+        remedy: str = "",
+        retryable: bool | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(what, where=f"{call.operation} at {call.endpoint}", remedy=remedy)
+        self.call = call
+        self.code = code
+        self.retry_after_s = retry_after_s
+        self.attempts = 1
+        if retryable is not None:
+            self.retryable = retryable
+
+    @property
+    def wsdl(self) -> str:
+        """Where the agent describes itself."""
+        return f"{self.call.endpoint}?wsdl"
+
+
+class AgentUnreachable(AgentError, Unreachable):
+    """The agent cannot be reached."""
+
+    default_remedy = "See that the agent's server, IIS and the network in between are up."
+
+
+class AgentTimeout(AgentUnreachable):
+    """The agent did not answer in time."""
+
+    category = "timeout"
+    default_remedy = "See whether the server is overloaded; raise the limit if it is only slow."
+
+
+class AgentBusy(AgentError, Unreachable):
+    """Sage 100 cannot serve just now."""
+
+    category = "busy"
+    default_remedy = "Nothing, if it passes: it is tried again."
+
+
+class LogonRefused(AgentError, Refused):
+    """The agent, its web server or Sage 100 refused our credentials."""
+
+    category = "logon"
+    stopped = True
+    default_remedy = (
+        "Correct [sage100.auth] or unlock the account, then restart. Nothing more is asked of "
+        "this agent until then, since a few wrong passwords lock the Windows or the Sage user."
+    )
+
+
+class NotTrusted(AgentError, Refused):
+    """The agent's certificate cannot be trusted."""
+
+    category = "tls"
+    default_remedy = (
+        "Set [sage100.tls] ca_bundle to the issuer's certificate, and use the host name that is "
+        "in the agent's certificate as the endpoint."
+    )
+
+
+class NotTheAgent(AgentError, Unintelligible):
+    """Something else than the agent answered."""
+
+    category = "not_the_agent"
+    default_remedy = (
+        "Compare the endpoint with the agent's address; see whether IIS, a proxy or a tunnel "
+        "answers in its place."
+    )
+
+
+class BadAnswer(AgentError, Unintelligible):
+    """The agent's answer is not what the contract says."""
+
+    category = "answer"
+    default_remedy = "Report it to whoever made the agent; nothing of this answer was used."
+
+
+class CutShort(BadAnswer):
+    """The agent's answer ends too early."""
+
+    retryable = True
+    default_remedy = "See what ends connections early: the agent, a proxy, a tunnel, a time limit."
+
+
+class AgentMisfit(AgentError, Misconfigured):
+    """The agent does not serve what the configuration asks for."""
+
+
+class CursorInvalid(AgentError, OtherEndFailed):
+    """The agent does not know the place any more at which we want to go on."""
+
+    category = "cursor"
+    default_remedy = "Nothing: the pass starts again from its beginning."
+
+
+class PassIncomplete(AgentError, OtherEndFailed):
+    """The agent's last page does not reach the end of the entity."""
+
+    category = "incomplete"
+    default_remedy = (
+        "Nothing is lost: the cursor stays where it was. If it happens again, raise the scan "
+        "limit of the agent, or see its log for why it stops early."
+    )
+
+
+class RecordNotFound(AgentError, OtherEndFailed):
+    """Sage 100 holds no such record."""
+
+    category = "not_found"
+    default_remedy = "See that the key is complete, with its padding."
+
+
+class AgentFault(AgentError, OtherEndFailed):
+    """The agent reports a fault that this version does not know."""
+
+    category = "fault"
+    default_remedy = "See the agent's log on the Sage 100 server."
+
+
+_MISFIT: Final = {
+    "InvalidCompany": "Correct [[sage100]] companies: three characters, case matters.",
+    "ExternalAccessDisabled": (
+        "In Sage 100, Company Maintenance, Preferences: allow external access for this company."
+    ),
+    "UnknownEntity": "Update the agent, or see that it may serve this entity.",
+    "UnknownColumn": "Correct [sage100.columns]; `check` lists the agent's columns.",
+}
+_BUSY: Final = {
+    "SessionBusy": "Nothing, if it passes: the agent's one session is taken.",
+    "LicenseExhausted": "Free a Sage 100 seat, or keep one for the agent.",
+    "ExclusiveUse": "Nothing: it goes on when period end, backup or utility has finished.",
+    "RecordLocked": "Nothing, if it passes: somebody edits this record.",
+    "Internal": "Nothing, if it passes: the agent starts a new session. Else see its log.",
+}
+
+
+def fault(
+    call: Call, code: str, message: str, retryable: bool | None, retry_after_s: float | None
+) -> AgentError:
+    """The error for a fault of the contract; what it says never turns a refusal into a retry."""
+    what = f"The agent reports {code or 'a fault without code'}: {call.excerpt(message)}"
+    if code == "LogonFailed":
+        return LogonRefused(what, call, code=code)
+    if code in _MISFIT:
+        return AgentMisfit(what, call, code=code, remedy=_MISFIT[code])
+    if code == "InvalidCursor":
+        return CursorInvalid(what, call, code=code)
+    if code == "NotFound":
+        return RecordNotFound(what, call, code=code)
+    if code in _BUSY or retryable:
+        return AgentBusy(
+            what,
+            call,
+            code=code,
+            remedy=_BUSY.get(code, ""),
+            retryable=retryable,
+            retry_after_s=retry_after_s,
+        )
+    return AgentFault(what, call, code=code)
