@@ -1,0 +1,1 @@
+"""The service: everything that does I/O, composed in one place."""

@@ -1,0 +1,34 @@
+"""A simulated HubSpot portal: the public CRM API, as strict as the real one, on a loopback socket.
+
+It shares no code with the client, so what works against it works because the client is right.
+"""
+
+from __future__ import annotations
+
+from . import faults
+from .calls import Call, Calls
+from .definitions import Property
+from .faults import Action, Answer, Drop, Empty, Hold, Injection, Omit
+from .options import HubSpotOptions, Latency, Limits
+from .portal import Portal
+from .server import SimulatedHubSpot, run_hubspot
+
+__all__ = [
+    "Action",
+    "Answer",
+    "Call",
+    "Calls",
+    "Drop",
+    "Empty",
+    "Hold",
+    "HubSpotOptions",
+    "Injection",
+    "Latency",
+    "Limits",
+    "Omit",
+    "Portal",
+    "Property",
+    "SimulatedHubSpot",
+    "faults",
+    "run_hubspot",
+]

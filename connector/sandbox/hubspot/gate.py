@@ -1,0 +1,201 @@
+"""What every call goes through: credentials, limits, scopes, faults, the endpoint, the books.
+
+The order is the real one: who are you, how often do you ask, may you ask that. What is refused
+before the endpoint has changed nothing. Nothing is awaited while an endpoint runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+from .calls import Call
+from .catalog import NAMES
+from .exchange import Reply, Request
+from .faults import Answer, Drop, Empty, Hold, Omit
+from .portal import Portal
+from .refusals import (
+    Problem,
+    Refusal,
+    missing_scopes,
+    not_found,
+    rate_limited,
+    unauthenticated,
+)
+from .routes import Route
+
+MAX_URL = 8192
+JSON = "application/json;charset=utf-8"
+_BODIES = frozenset({"POST", "PATCH", "PUT"})
+
+
+class _Dropped(Exception):
+    """The connection is to be closed without an answer."""
+
+
+def handler(portal: Portal, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The HTTP handler of one route."""
+
+    async def handle(http: web.Request) -> web.StreamResponse:
+        correlation_id = portal.correlation_id()
+        body = b""
+        request: Request | None = None
+        reply: Reply
+        try:
+            body = await _body(http, portal.options.max_body_bytes)
+            _admit(portal, route, http, correlation_id)
+            request = _request(portal, route, http, body)
+            reply = await _answer(portal, route, request, http.method)
+        except Refusal as refused:
+            reply = Reply(status=refused.problem.status, body=refused.problem.body(correlation_id))
+        except _Dropped:
+            reply = Reply(status=0)
+        portal.calls.add(
+            Call(
+                method=http.method,
+                route=route.name,
+                object=None if request is None else request.object,
+                version=http.match_info.get("version", ""),
+                path=http.path,
+                status=reply.status,
+                write=route.write,
+                inputs=reply.inputs,
+                correlation_id=correlation_id,
+                body=body if portal.options.keep_bodies else None,
+            )
+        )
+        if reply.status == 0:
+            if http.transport is not None:
+                http.transport.abort()
+            return web.Response()
+        return _response(portal, route, reply, correlation_id)
+
+    return handle
+
+
+async def _body(http: web.Request, limit: int) -> bytes:
+    if len(http.raw_path) > MAX_URL:
+        raise Refusal(Problem(status=414, category=None, message="URI Too Long"))
+    try:
+        return await http.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise Refusal(
+            Problem(
+                status=413,
+                category=None,
+                message=f"The request is too large: at most {limit} bytes are taken.",
+            )
+        ) from None
+
+
+def _admit(portal: Portal, route: Route, http: web.Request, correlation_id: str) -> None:
+    """Credentials, then limits; raises `Refusal`."""
+    scheme, _, token = http.headers.get("Authorization", "").partition(" ")
+    known = hmac.compare_digest(token.strip().encode(), portal.options.token.encode())
+    if scheme.lower() != "bearer" or not known:
+        raise Refusal(unauthenticated())
+    policy = portal.limiter.take(route.window)
+    if policy is not None:
+        raise Refusal(rate_limited(policy, correlation_id))
+
+
+def _request(portal: Portal, route: Route, http: web.Request, body: bytes) -> Request:
+    """What the endpoint is given; raises `Refusal` for a wrong version, type, scope or format."""
+    params = http.match_info
+    version = params.get("version", "")
+    if version not in portal.options.versions:
+        raise Refusal(not_found())
+    named = [params[key] for key in ("type", "to") if key in params]
+    for one in named:
+        if one not in NAMES:
+            raise Refusal(
+                Problem(category=None, message=f"Unable to infer object type from: {one}")
+            )
+    types = tuple(NAMES[one] for one in named)
+    granted = portal.options.scopes
+    if granted is not None:
+        for any_of in route.scopes(types):
+            if not set(any_of) & set(granted):
+                raise Refusal(missing_scopes(any_of))
+    if body and http.method in _BODIES and http.content_type != "application/json":
+        raise Refusal(
+            Problem(
+                status=415,
+                category=None,
+                message=f"Content type {http.content_type} is not supported: send application/json",
+            )
+        )
+    query: dict[str, list[str]] = {}
+    for name, value in http.query.items():
+        query.setdefault(name, []).append(value)
+    return Request(
+        route=route.name,
+        version=version,
+        object=types[0] if types else None,
+        params=params,
+        query=query,
+        body=body,
+        now=portal.timestamp(),
+    )
+
+
+def _execute(portal: Portal, route: Route, request: Request) -> Reply:
+    """Carry the call out, with the time of this moment."""
+    request.now = portal.timestamp()
+    return route.endpoint(portal, request)
+
+
+async def _answer(portal: Portal, route: Route, request: Request, method: str) -> Reply:
+    """Carry the call out, or let it go wrong as injected."""
+    injection = portal.faults.meet(method, route.name, request.object)
+    action = None if injection is None else injection.action
+    if isinstance(action, Omit):
+        chosen = frozenset(action.inputs)
+        request.omit, request.skip = chosen, frozenset() if action.applied else chosen
+    if isinstance(action, Hold) and injection is not None and not action.applied:
+        await injection.released()
+
+    reply: Reply | None = None
+    if not isinstance(action, Answer | Drop) or action.applied:
+        reply = _execute(portal, route, request)
+        latency = portal.options.latency
+        if latency is not None:
+            await asyncio.sleep(latency.of(request.object, reply.inputs))
+
+    inputs = 1 if reply is None else reply.inputs
+    if isinstance(action, Hold) and injection is not None and action.applied:
+        await injection.released()
+    if isinstance(action, Drop):
+        raise _Dropped
+    if isinstance(action, Answer):
+        return Reply(status=action.status, body=action.body, headers=action.headers, inputs=inputs)
+    if reply is None:
+        raise RuntimeError(f"route {route.name} was not carried out")
+    if isinstance(action, Empty):
+        return Reply(status=reply.status, inputs=inputs)
+    return reply
+
+
+def _response(portal: Portal, route: Route, reply: Reply, correlation_id: str) -> web.Response:
+    headers = {
+        "x-hubspot-correlation-id": correlation_id,
+        **portal.limiter.headers(route.window),
+        **reply.headers,
+    }
+    body = reply.body
+    if reply.status == 414 and isinstance(body, dict):
+        body = "<html><head><title>414 Request-URI Too Large</title></head><body></body></html>"
+    if body is None:
+        return web.Response(status=reply.status, headers=headers)
+    if isinstance(body, str):
+        return web.Response(
+            status=reply.status, headers=headers, text=body, content_type="text/html"
+        )
+    if isinstance(body, dict) and body.get("status") == "error":
+        body = body | {"correlationId": correlation_id}
+    headers["Content-Type"] = JSON
+    return web.Response(status=reply.status, headers=headers, body=msgspec.json.encode(body))

@@ -1,0 +1,327 @@
+"""The association endpoints: batches of up to 2,000 pairs, and single pairs.
+
+A pair that cannot be made is an entry in a 207; the others are made. Ids are numbers in the answer
+to `batch/create` and texts everywhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .catalog import LEGACY_NAMES, NAMES, SINGULAR, TYPE_IDS
+from .exchange import Reply, Request, batch_reply, decode, sized
+from .graph import DEFAULT_TYPES, LABELS, Types, known_types
+from .portal import Portal
+from .refusals import Problem, Refusal, not_found
+from .writes import Spec, To
+
+MAX_PAIRS = 2000
+MAX_READ = 1000
+MAX_ARCHIVE = 1000
+PAGE = 500
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """One input of `associate/default`."""
+
+    from_: To = msgspec.field(name="from")
+    to: To
+
+
+class TypedPair(msgspec.Struct, frozen=True):
+    """One input of `create` and `labels/archive`."""
+
+    from_: To = msgspec.field(name="from")
+    to: To
+    types: tuple[Spec, ...]
+
+
+class Ends(msgspec.Struct, frozen=True):
+    """One input of `archive`: all types between `from` and each of `to`."""
+
+    from_: To = msgspec.field(name="from")
+    to: tuple[To, ...]
+
+
+class From(msgspec.Struct, frozen=True):
+    """One input of `read`."""
+
+    id: str
+    after: str | None = None
+
+
+class Pairs(msgspec.Struct, frozen=True):
+    inputs: list[Pair]
+
+
+class TypedPairs(msgspec.Struct, frozen=True):
+    inputs: list[TypedPair]
+
+
+class AllEnds(msgspec.Struct, frozen=True):
+    inputs: list[Ends]
+
+
+class Froms(msgspec.Struct, frozen=True):
+    inputs: list[From]
+
+
+_PAIRS = msgspec.json.Decoder(Pairs)
+_TYPED = msgspec.json.Decoder(TypedPairs)
+_ENDS = msgspec.json.Decoder(AllEnds)
+_FROMS = msgspec.json.Decoder(Froms)
+_SPECS = msgspec.json.Decoder(tuple[Spec, ...])
+
+
+def types_of(request: Request) -> tuple[str, str]:
+    """The two object types of the path; 400 when they cannot be associated."""
+    from_type, to_type = request.type, NAMES[request.params["to"]]
+    if (from_type, to_type) not in DEFAULT_TYPES:
+        raise Refusal(Problem(message=f"No association type goes from {from_type} to {to_type}"))
+    return from_type, to_type
+
+
+def associate_default(portal: Portal, request: Request) -> Reply:
+    """`batch/associate/default`: the unlabelled type; both directions are answered."""
+    from_type, to_type = types_of(request)
+    inputs = decode(request.body, _PAIRS).inputs
+    sized(inputs, MAX_PAIRS)
+    results: list[dict[str, Any]] = []
+    errors: list[dict[str, Any]] = []
+    for position, one in enumerate(inputs):
+        if position in request.skip:
+            continue
+        ids = _ids(portal, from_type, one.from_.id, to_type, one.to.id)
+        if isinstance(ids, Problem):
+            errors.append(ids.item())
+            continue
+        portal.graph.associate(from_type, ids[0], to_type, ids[1])
+        if position not in request.omit:
+            results += _both_directions(from_type, one.from_.id, to_type, one.to.id)
+    return batch_reply(200, request.now, results, errors, inputs=len(inputs))
+
+
+def put_default(portal: Portal, request: Request) -> Reply:
+    """`PUT …/associations/default/{to}/{toId}`: one pair, as often as one likes."""
+    from_type, to_type = types_of(request)
+    from_id, to_id = request.params["id"], request.params["to_id"]
+    ids = _ids(portal, from_type, from_id, to_type, to_id)
+    if isinstance(ids, Problem):
+        raise Refusal(ids)
+    portal.graph.associate(from_type, ids[0], to_type, ids[1])
+    both = _both_directions(from_type, from_id, to_type, to_id)
+    return batch_reply(200, request.now, both, inputs=1)
+
+
+def batch_create(portal: Portal, request: Request) -> Reply:
+    """`batch/create`: the named types replace those the pair had."""
+    from_type, to_type = types_of(request)
+    inputs = decode(request.body, _TYPED).inputs
+    sized(inputs, MAX_PAIRS)
+    results: list[dict[str, Any]] = []
+    errors: list[dict[str, Any]] = []
+    for position, one in enumerate(inputs):
+        if position in request.skip:
+            continue
+        try:
+            ids, types = _typed(portal, from_type, to_type, one.from_.id, one.to.id, one.types)
+        except Refusal as refused:
+            errors.append(refused.problem.item())
+            continue
+        portal.graph.associate(from_type, ids[0], to_type, ids[1], types)
+        if position not in request.omit:
+            results.append(_labelled(from_type, ids[0], to_type, ids[1], types))
+    status = 201 if request.version < "2026-09" else 200
+    return batch_reply(status, request.now, results, errors, inputs=len(inputs))
+
+
+def put_typed(portal: Portal, request: Request) -> Reply:
+    """`PUT …/associations/{to}/{toId}` with a list of types."""
+    from_type, to_type = types_of(request)
+    specs = decode(request.body, _SPECS)
+    from_id, to_id = request.params["id"], request.params["to_id"]
+    ids, types = _typed(portal, from_type, to_type, from_id, to_id, specs)
+    portal.graph.associate(from_type, ids[0], to_type, ids[1], types)
+    return Reply(status=201, body=_labelled(from_type, ids[0], to_type, ids[1], types))
+
+
+def batch_read(portal: Portal, request: Request) -> Reply:
+    """`batch/read`: up to 500 ends per id and page; an id without any is an entry in a 207."""
+    from_type, to_type = types_of(request)
+    inputs = decode(request.body, _FROMS).inputs
+    sized(inputs, MAX_READ)
+    results: list[dict[str, Any]] = []
+    errors: list[dict[str, Any]] = []
+    for one in inputs:
+        record = portal.stores[from_type].live(one.id)
+        ends = {} if record is None else portal.graph.ends(from_type, record.id, to_type)
+        if not ends:
+            errors.append(_none_found(from_type, one.id, to_type).item())
+            continue
+        after = int(one.after) if one.after and one.after.isdecimal() else 0
+        left = sorted(end for end in ends if end > after)
+        found: dict[str, Any] = {
+            "from": {"id": one.id},
+            "to": [_end(end, ends[end]) for end in left[:PAGE]],
+        }
+        if len(left) > PAGE:
+            found["paging"] = {"next": {"after": str(left[PAGE - 1])}}
+        results.append(found)
+    return batch_reply(200, request.now, results, errors, inputs=len(inputs))
+
+
+def listed(portal: Portal, request: Request) -> Reply:
+    """`GET …/associations/{to}` of one record, 500 at a time."""
+    from_type, to_type = types_of(request)
+    record = portal.stores[from_type].live(request.params["id"])
+    if record is None:
+        raise Refusal(not_found())
+    limit = request.whole_number("limit", PAGE, 1, PAGE)
+    after = request.whole_number("after", 0, 0, 10**18)
+    ends = portal.graph.ends(from_type, record.id, to_type)
+    left = sorted(end for end in ends if end > after)
+    body: dict[str, Any] = {"results": [_end(end, ends[end]) for end in left[:limit]]}
+    if len(left) > limit:
+        body["paging"] = {"next": {"after": str(left[limit - 1])}}
+    return Reply(status=200, body=body)
+
+
+def batch_archive(portal: Portal, request: Request) -> Reply:
+    """`batch/archive`: removes every type between the named records."""
+    from_type, to_type = types_of(request)
+    inputs = decode(request.body, _ENDS).inputs
+    sized(inputs, MAX_ARCHIVE)
+    for one in inputs:
+        for end in one.to:
+            ids = _ids(portal, from_type, one.from_.id, to_type, end.id)
+            if not isinstance(ids, Problem):
+                portal.graph.remove(from_type, ids[0], to_type, ids[1])
+    return batch_reply(200, request.now, [], inputs=len(inputs))
+
+
+def batch_labels_archive(portal: Portal, request: Request) -> Reply:
+    """`batch/labels/archive`: removes the named types only."""
+    from_type, to_type = types_of(request)
+    inputs = decode(request.body, _TYPED).inputs
+    sized(inputs, MAX_PAIRS)
+    for one in inputs:
+        ids = _ids(portal, from_type, one.from_.id, to_type, one.to.id)
+        if not isinstance(ids, Problem):
+            types = [spec.association_type_id for spec in one.types]
+            portal.graph.remove(from_type, ids[0], to_type, ids[1], types)
+    return batch_reply(200, request.now, [], inputs=len(inputs))
+
+
+def delete(portal: Portal, request: Request) -> Reply:
+    """`DELETE …/associations/{to}/{toId}`: every type between two records."""
+    from_type, to_type = types_of(request)
+    ids = _ids(portal, from_type, request.params["id"], to_type, request.params["to_id"])
+    if not isinstance(ids, Problem):
+        portal.graph.remove(from_type, ids[0], to_type, ids[1])
+    return Reply(status=204)
+
+
+def _ids(
+    portal: Portal, from_type: str, from_id: str, to_type: str, to_id: str
+) -> tuple[int, int] | Problem:
+    start, end = portal.stores[from_type].live(from_id), portal.stores[to_type].live(to_id)
+    wrong = [
+        f"{LEGACY_NAMES[kind]}={one}"
+        for kind, one, record in ((from_type, from_id, start), (to_type, to_id, end))
+        if record is None
+    ]
+    if start is None or end is None:
+        return Problem(
+            sub_category="crm.associations.INVALID_IDENTIFIER",
+            message=f"One or more identifiers are not valid: {', '.join(wrong)}",
+            context={"id": [one.partition("=")[2] for one in wrong]},
+        )
+    return start.id, end.id
+
+
+def _typed(
+    portal: Portal,
+    from_type: str,
+    to_type: str,
+    from_id: str,
+    to_id: str,
+    specs: tuple[Spec, ...],
+) -> tuple[tuple[int, int], Types]:
+    known = known_types(from_type, to_type)
+    types = tuple(spec.association_type_id for spec in specs)
+    unknown = [one for one in types if one not in known]
+    if unknown or not types:
+        raise Refusal(
+            Problem(
+                sub_category="crm.associations.INVALID_ASSOCIATION_TYPE",
+                message=(
+                    f"Association types {unknown} do not go from object type "
+                    f"{TYPE_IDS[from_type]} to {TYPE_IDS[to_type]}"
+                ),
+                context={
+                    "INVALID_ASSOCIATION_TYPE_ID": [str(one) for one in unknown],
+                    "id": [from_id, to_id],
+                },
+            )
+        )
+    ids = _ids(portal, from_type, from_id, to_type, to_id)
+    if isinstance(ids, Problem):
+        raise Refusal(ids)
+    return ids, types
+
+
+def _both_directions(
+    from_type: str, from_id: str, to_type: str, to_id: str
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "from": {"id": a_id},
+            "to": {"id": b_id},
+            "associationSpec": {
+                "associationCategory": "HUBSPOT_DEFINED",
+                "associationTypeId": DEFAULT_TYPES[a_type, b_type],
+            },
+        }
+        for a_type, a_id, b_type, b_id in (
+            (from_type, from_id, to_type, to_id),
+            (to_type, to_id, from_type, from_id),
+        )
+    ]
+
+
+def _labelled(
+    from_type: str, from_id: int, to_type: str, to_id: int, types: Types
+) -> dict[str, Any]:
+    return {
+        "fromObjectTypeId": TYPE_IDS[from_type],
+        "fromObjectId": from_id,
+        "toObjectTypeId": TYPE_IDS[to_type],
+        "toObjectId": to_id,
+        "labels": [LABELS[one] for one in types if one in LABELS],
+    }
+
+
+def _end(to_id: int, types: Types) -> dict[str, Any]:
+    return {
+        "toObjectId": str(to_id),
+        "associationTypes": [
+            {"category": "HUBSPOT_DEFINED", "typeId": one, "label": LABELS.get(one)}
+            for one in types
+        ],
+    }
+
+
+def _none_found(from_type: str, from_id: str, to_type: str) -> Problem:
+    return Problem(
+        status=404,
+        category="OBJECT_NOT_FOUND",
+        sub_category="crm.associations.NO_ASSOCIATIONS_FOUND",
+        message=f"No {SINGULAR[to_type]} is associated with {SINGULAR[from_type]} {from_id}.",
+        context={
+            "fromObjectId": [from_id],
+            "fromObjectType": [SINGULAR[from_type]],
+            "toObjectType": [SINGULAR[to_type]],
+        },
+    )

@@ -1,0 +1,91 @@
+"""What a simulated portal is told when it starts: seed, credentials, plan, strictness, latency.
+
+Promise: everything that varies between two simulated portals is in one frozen value, so the same
+options and the same requests give the same answers.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Tier = Literal["free", "starter", "professional", "enterprise"]
+
+VERSIONS = ("2026-03", "2026-09")
+"""The date versions of the public API that the simulator speaks."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests allowed per window; figures of HubSpot's usage guidelines of 2026."""
+
+    burst: int
+    """Ordinary calls in any rolling 10 s, per app."""
+    daily: int
+    """Ordinary calls per account and portal day."""
+    association_burst: int
+    """Calls of the association batch endpoints in any rolling 10 s."""
+    association_daily: int = 500_000
+    search_per_s: int = 5
+
+
+TIERS: dict[Tier, Limits] = {
+    "free": Limits(burst=100, daily=250_000, association_burst=100),
+    "starter": Limits(burst=100, daily=250_000, association_burst=100),
+    "professional": Limits(burst=190, daily=625_000, association_burst=150),
+    "enterprise": Limits(burst=190, daily=1_000_000, association_burst=150),
+}
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a call takes: a base plus so much per input, in seconds.
+
+    The defaults follow recorded server times (contacts are the slow type); `factor` scales all.
+    """
+
+    base_s: float = 0.060
+    per_record_s: float = 0.003
+    contact_base_s: float = 0.200
+    contact_per_record_s: float = 0.015
+    factor: float = 1.0
+
+    def of(self, object_type: str | None, inputs: int) -> float:
+        """Seconds for one call on `object_type` with `inputs` inputs."""
+        if object_type == "contacts":
+            return self.factor * (self.contact_base_s + self.contact_per_record_s * inputs)
+        return self.factor * (self.base_s + self.per_record_s * inputs)
+
+
+class HubSpotOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of one simulated portal."""
+
+    seed: int = 0
+    """Seeds result order, correlation ids and the gaps between record ids."""
+    token: str = "pat-na1-00000000-0000-4000-8000-000000000000"  # noqa: S105
+    """The bearer token that is accepted; every other one gets a 401."""
+    control_token: str | None = None
+    """Bearer token of `/control`; left out: a random one, see `SimulatedHubSpot.control_token`."""
+    tier: Tier = "professional"
+    limits: Limits | Literal["tier"] | None = "tier"
+    """`"tier"`: the tier's numbers; None lifts every limit; or numbers of one's own."""
+    versions: tuple[str, ...] = VERSIONS
+    scopes: tuple[str, ...] | None = None
+    """Scopes granted to the token; None grants all."""
+    latency: Latency | None = None
+    portal_id: int = 48_812_340
+    app_id: int = 7_654_321
+    company_currency: str = "USD"
+    additional_currencies: tuple[str, ...] = ()
+    timezone: str = "America/Chicago"
+    """The portal's IANA zone: its midnight resets the daily count."""
+    default_lifecycle_stage: str = "lead"
+    """Stage given to new contacts and companies; "" gives none."""
+    email_conflict: Literal["conflict", "validation"] = "conflict"
+    """How a taken e-mail address is refused: 409 CONFLICT, or the 400 seen in captures of 2026."""
+    keep_bodies: bool = False
+    """Keep each request's body in `calls` (for tests; costs memory)."""
+    max_body_bytes: int = 10 * 1024 * 1024
+
+    def effective_limits(self) -> Limits | None:
+        """The limits in force; None means none."""
+        return TIERS[self.tier] if self.limits == "tier" else self.limits

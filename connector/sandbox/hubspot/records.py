@@ -1,0 +1,199 @@
+"""The records of one object type, with an index per unique property, undoable within a request.
+
+A record is one dictionary of property texts; what can be computed (its id, its two times) is not
+stored in it. Unique values are compared without regard to case. Every change is written down in a
+`Journal`, so a batch that fails as a whole leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+Undo = Callable[[], None]
+
+
+class Record(msgspec.Struct, kw_only=True, gc=False):
+    """One record; times are ISO 8601 texts, shared by the records of one request."""
+
+    id: int
+    properties: dict[str, str]
+    created_at: str
+    updated_at: str
+    archived_at: str | None = None
+
+
+class UniqueTaken(Exception):
+    """A unique value already belongs to another record."""
+
+    def __init__(self, name: str, value: str, writing: int, owner: int) -> None:
+        super().__init__(f"{name}={value} belongs to {owner}")
+        self.name = name
+        self.value = value
+        self.writing = writing
+        self.owner = owner
+
+
+class Journal:
+    """What one request changed, so that it can be taken back."""
+
+    def __init__(self) -> None:
+        self._undo: list[Undo] = []
+
+    def add(self, undo: Undo) -> None:
+        """Note how to take back a step just made."""
+        self._undo.append(undo)
+
+    def undo(self) -> None:
+        """Take back every step, the last one first."""
+        while self._undo:
+            self._undo.pop()()
+
+
+EMAIL = "email"
+EMAILS = "hs_additional_emails"
+
+
+class Records:
+    """The records of one object type."""
+
+    def __init__(self, *, first_id: int, emails_unique: bool) -> None:
+        self.by_id: dict[int, Record] = {}
+        self._order: list[int] = []
+        self._next_id = first_id
+        self._emails = emails_unique
+        self.unique: dict[str, dict[str, int]] = {EMAIL: {}} if emails_unique else {}
+        """Per unique property: folded value -> record id."""
+
+    def add_unique(self, name: str) -> None:
+        """Start indexing a unique property; records that hold it already are taken in."""
+        index = self.unique.setdefault(name, {})
+        for record in self.by_id.values():
+            if record.archived_at is None and name in record.properties:
+                index[record.properties[name].casefold()] = record.id
+
+    def drop_unique(self, name: str) -> None:
+        """Stop indexing a property that was archived."""
+        self.unique.pop(name, None)
+
+    def next_id(self) -> int:
+        """A new record id; one that is not used afterwards is never seen again."""
+        self._next_id += 1
+        return self._next_id - 1
+
+    def live(self, record_id: str) -> Record | None:
+        """The record with this id, unless unknown or archived."""
+        record = self._any(record_id)
+        return None if record is None or record.archived_at is not None else record
+
+    def archived(self, record_id: str) -> Record | None:
+        """The archived record with this id."""
+        record = self._any(record_id)
+        return None if record is None or record.archived_at is None else record
+
+    def _any(self, record_id: str) -> Record | None:
+        if not (record_id.isascii() and record_id.isdigit() and len(record_id) < 19):
+            return None
+        return self.by_id.get(int(record_id))
+
+    def holder(self, name: str, value: str) -> Record | None:
+        """The record that holds `value` in the unique property `name`."""
+        found = self.unique[name].get(value.casefold())
+        return None if found is None else self.by_id[found]
+
+    def create(
+        self, record_id: int, properties: dict[str, str], now: str, journal: Journal
+    ) -> Record:
+        """Add a record; raises `UniqueTaken` before anything is changed."""
+        claims = self._claims(record_id, properties)
+        record = Record(
+            id=record_id,
+            properties={name: value for name, value in properties.items() if value},
+            created_at=now,
+            updated_at=now,
+        )
+        self.by_id[record_id] = record
+        self._order.append(record_id)
+        self._index(claims, record_id)
+
+        def undo() -> None:
+            self._unindex(claims, record_id)
+            del self.by_id[record_id]
+            self._order.pop()  # steps are taken back last first, so it is the last one
+
+        journal.add(undo)
+        return record
+
+    def update(self, record: Record, changes: dict[str, str], now: str, journal: Journal) -> None:
+        """Change a record ("" clears); raises `UniqueTaken` before anything is changed."""
+        old, old_updated = record.properties, record.updated_at
+        claims = self._claims(record.id, changes)
+        given_up = self._given_up(old, changes) if self.unique else []
+        new = old | changes
+        if "" in changes.values():
+            new = {name: value for name, value in new.items() if value}
+        self._unindex(given_up, record.id)
+        self._index(claims, record.id)
+        record.properties, record.updated_at = new, now
+
+        def undo() -> None:
+            self._unindex(claims, record.id)
+            self._index(given_up, record.id)
+            record.properties, record.updated_at = old, old_updated
+
+        journal.add(undo)
+
+    def archive(self, record: Record, now: str) -> None:
+        """Put a record in the recycle bin and free its unique values."""
+        self._unindex(self._values(record.properties), record.id)
+        record.archived_at = now
+
+    def page(self, after: int, *, archived: bool) -> Iterator[Record]:
+        """Records with an id above `after`, in order of id."""
+        for position in range(bisect_right(self._order, after), len(self._order)):
+            record = self.by_id[self._order[position]]
+            if (record.archived_at is not None) is archived:
+                yield record
+
+    def _values(self, properties: dict[str, str]) -> list[tuple[str, str]]:
+        found = [(name, properties[name].casefold()) for name in self.unique if name in properties]
+        if self._emails and EMAILS in properties:
+            found += [
+                (EMAIL, one.strip().casefold())
+                for one in properties[EMAILS].split(";")
+                if one.strip()
+            ]
+        return found
+
+    def _claims(self, record_id: int, changes: dict[str, str]) -> list[tuple[str, str]]:
+        """The unique values `changes` newly asks for; raises when one is another's."""
+        asked = (
+            [(name, value) for name, value in self._values(changes) if value] if self.unique else []
+        )
+        new = []
+        for name, value in asked:
+            owner = self.unique[name].get(value)
+            if owner is None:
+                new.append((name, value))
+            elif owner != record_id:
+                raise UniqueTaken(name, changes.get(name, value), record_id, owner)
+        return new
+
+    def _given_up(self, old: dict[str, str], changes: dict[str, str]) -> list[tuple[str, str]]:
+        """The unique values a change lets go of."""
+        before = {one for one in self._values(old) if one[0] in changes or EMAILS in changes}
+        if not before:
+            return []
+        after = set(self._values(old | changes))
+        return [one for one in before if one not in after]
+
+    def _index(self, values: list[tuple[str, str]], record_id: int) -> None:
+        for name, value in values:
+            self.unique[name][value] = record_id
+
+    def _unindex(self, values: list[tuple[str, str]], record_id: int) -> None:
+        for name, value in values:
+            if name in self.unique and self.unique[name].get(value) == record_id:
+                del self.unique[name][value]

@@ -1,0 +1,98 @@
+"""What HubSpot does with a record beyond storing what was sent.
+
+Required properties, values it adds by itself, stages that only move forward, choices that are
+added to, and the wording of conflicts.
+"""
+
+from __future__ import annotations
+
+from .catalog import LEGACY_NAMES, LIFECYCLE_STAGES
+from .portal import Portal
+from .records import EMAIL, Record, UniqueTaken
+from .refusals import Problem, Refusal
+
+STAGE_ORDER = {stage: place for place, stage in enumerate(LIFECYCLE_STAGES)}
+
+REQUIRED: dict[str, tuple[tuple[str, ...], bool]] = {
+    "companies": (("name", "domain"), False),
+    "contacts": (("email", "firstname", "lastname"), False),
+    "deals": (("dealname", "dealstage", "pipeline"), True),
+    "invoices": (("hs_currency",), True),
+}
+"""What creating needs: the properties, and whether all of them or one."""
+
+
+def completed(portal: Portal, object_type: str, clean: dict[str, str], now: str) -> dict[str, str]:
+    """The properties of a new record: what was sent and what HubSpot adds."""
+    needed, need_all = REQUIRED[object_type]
+    lacking = [name for name in needed if not clean.get(name)]
+    if len(lacking) == len(needed) or (need_all and lacking):
+        raise Refusal(
+            Problem(
+                message=(
+                    f"Error creating {LEGACY_NAMES[object_type]}. "
+                    "Some required properties were not set."
+                ),
+                context={"properties": lacking},
+            )
+        )
+    added = {
+        "hs_object_source": "INTEGRATION",
+        "hs_object_source_id": str(portal.options.app_id),
+        "hs_object_source_label": "INTEGRATION",
+    }
+    stage = portal.options.default_lifecycle_stage
+    if object_type in ("companies", "contacts") and stage:
+        added["lifecyclestage"] = stage
+    if object_type == "companies":
+        added["hs_pipeline"] = "companies-lifecycle-pipeline"
+        if clean.get("domain"):
+            added["website"] = clean["domain"]
+    elif object_type == "contacts":
+        added["hs_pipeline"] = "contacts-lifecycle-pipeline"
+        added["hs_is_contact"] = added["hs_is_unworked"] = "true"
+        if clean.get("lifecyclestage", stage) == "lead":
+            added["hs_lifecyclestage_lead_date"] = now
+        if clean.get(EMAIL):
+            added["hs_email_domain"] = clean[EMAIL].rpartition("@")[2]
+    elif object_type == "invoices":
+        added["hs_invoice_billable"] = "true"
+        added["hs_invoice_status"] = "draft"
+        added["hs_invoice_date"] = added["hs_due_date"] = now
+    return added | clean
+
+
+def forward_only(record: Record, clean: dict[str, str]) -> None:
+    """A lifecycle stage that would move back is dropped without a word."""
+    wanted, held = clean.get("lifecyclestage"), record.properties.get("lifecyclestage")
+    if wanted and held and STAGE_ORDER.get(wanted, 99) < STAGE_ORDER.get(held, -1):
+        del clean["lifecyclestage"]
+
+
+def append_choices(portal: Portal, object_type: str, record: Record, clean: dict[str, str]) -> None:
+    """A multiple choice that begins with ";" adds to what is chosen already."""
+    fields = portal.fields[object_type]
+    for name, value in clean.items():
+        if value[:1] == ";" and fields[name].multiple:
+            held = record.properties.get(name, "").split(";")
+            both = dict.fromkeys(one for one in [*held, *value.split(";")] if one)
+            clean[name] = ";".join(both)
+
+
+def conflict(portal: Portal, object_type: str, taken: UniqueTaken, *, creating: bool) -> Problem:
+    """The refusal of a unique value that another record holds."""
+    if taken.name == EMAIL and portal.options.email_conflict == "conflict":
+        return Problem(
+            status=409,
+            category="CONFLICT",
+            message=f"Contact already exists. Existing ID: {taken.owner}",
+            item_context={"existingId": [str(taken.owner)]},
+        )
+    return Problem(
+        message=(
+            f"Cannot set PropertyValueCoordinates{{portalId={portal.options.portal_id}, "
+            f"objectTypeId=ObjectTypeId{{legacyObjectType={LEGACY_NAMES[object_type]}}}, "
+            f"propertyName={taken.name}, value={taken.value}}} on {taken.writing}. "
+            f"{taken.owner} already has that value."
+        )
+    )
