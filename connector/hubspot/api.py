@@ -9,7 +9,6 @@ Connect within 10 s; HubSpot gives up after 100 s of work (then 524), so 100 s i
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -40,32 +39,17 @@ _READ_S: Final = 95.0
 _TOTAL_S: Final = 100.0
 _ANSWER_LIMIT_BYTES: Final = 32 * 1024 * 1024
 _EXCERPT: Final = 300
+_LONGEST_MOVE_S: Final = 86_400.0
 _CONNECTIONS: Final = 8
 _KEEP_HEADERS: Final = ("retry-after", "x-hubspot-correlation-id", "content-type", "cf-ray")
 _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 class UpsertInput(msgspec.Struct, frozen=True, rename="camel"):
-    """One record of batch/upsert or batch/update; `id` is a value of `id_property`."""
+    """One record of batch/upsert; `id` is its value of `id_property`."""
 
     id: str
     id_property: str
-    properties: dict[str, str]
-    object_write_trace_id: str
-
-
-class CreateInput(msgspec.Struct, frozen=True, rename="camel"):
-    """One record of batch/create."""
-
-    properties: dict[str, str]
-    object_write_trace_id: str
-    associations: list[Any] = []
-
-
-class UpdateInput(msgspec.Struct, frozen=True, rename="camel"):
-    """One record of batch/update; `id` is HubSpot's record id."""
-
-    id: str
     properties: dict[str, str]
     object_write_trace_id: str
 
@@ -131,14 +115,6 @@ class HubSpot:
     async def batch_upsert(self, object_type: str, inputs: Sequence[UpsertInput]) -> Answer:
         """Create or update by unique property, at most 100."""
         return await self._objects(object_type, "upsert", {"inputs": inputs})
-
-    async def batch_create(self, object_type: str, inputs: Sequence[CreateInput]) -> Answer:
-        """Create, at most 100. Not idempotent: read by key before and after."""
-        return await self._objects(object_type, "create", {"inputs": inputs})
-
-    async def batch_update(self, object_type: str, inputs: Sequence[UpdateInput]) -> Answer:
-        """Update by HubSpot's own id, at most 100."""
-        return await self._objects(object_type, "update", {"inputs": inputs})
 
     async def _objects(self, object_type: str, what: str, body: Any, write: bool = True) -> Answer:
         path = _path("crm", "objects", self.api_version, object_type, "batch", what)
@@ -248,7 +224,7 @@ class HubSpot:
                 return await _read(response, lowered), lowered
         except _NEVER_SENT as problem:
             raise NeverSent(f"cannot connect: {clean(str(problem))}", where=url) from problem
-        except asyncio.TimeoutError as problem:
+        except TimeoutError as problem:
             raise OutcomeUnknown("no answer in time", where=url) from problem
         except (aiohttp.ClientError, OSError) as problem:
             what = f"the connection broke: {type(problem).__name__} {clean(str(problem))}".strip()
@@ -280,17 +256,19 @@ async def _read(response: aiohttp.ClientResponse, headers: dict[str, str]) -> An
         text=text,
         headers={name: headers[name] for name in _KEEP_HEADERS if name in headers},
         correlation_id=clean(correlation_id, 64),
-        retry_after_s=_retry_after_s(headers.get("retry-after", "")),
+        retry_after_s=_retry_after_s(response.status, headers.get("retry-after", "")),
     )
 
 
-def _retry_after_s(text: str) -> float | None:
-    """Seconds to wait; a value over 1,000 without a reason to be that long is milliseconds."""
+def _retry_after_s(status: int, text: str) -> float | None:
+    """Seconds to wait, when that is sane. Only 477 (a move between data centres) may take long."""
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
         return None
     seconds = float(text)
+    if status == 477:
+        return min(seconds, _LONGEST_MOVE_S)
     if seconds > 1000:
-        seconds /= 1000
+        seconds /= 1000  # milliseconds, then
     return seconds if 0 < seconds <= 60 else None
 
 

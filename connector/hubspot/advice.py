@@ -1,0 +1,106 @@
+"""What an operator can do about each reason for which HubSpot refuses a record.
+
+Reasons are HubSpot's own codes where it gives one, in its spelling, so that they can be looked up
+in its documentation; ours are in lower case. The advice says what to change and how to release the
+record afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+RETRIES_EXHAUSTED: Final = "retries_exhausted"
+MISSING_SCOPE: Final = "missing_scope"
+OBJECT_UNAVAILABLE: Final = "object_unavailable"
+KEY_PROPERTY: Final = "key_property"
+REJECTED: Final = "rejected"
+TOO_LARGE: Final = "too_large"
+
+_REPLAY: Final = "Then: ml-connector replay --parked --reason {reason}"
+_CORRECTED: Final = "Once corrected in Sage 100 it is sent again by itself."
+
+_ADVICE: Final[dict[str, str]] = {
+    "PROPERTY_DOESNT_EXIST": (
+        "The portal has no property {properties}. Run 'ml-connector setup', or correct its name in "
+        "the mapping. " + _REPLAY
+    ),
+    "INVALID_OPTION": (
+        "The value is not one of the options of {properties} in this portal. Add the option in "
+        "HubSpot, or map the value to an existing one in the mapping. " + _REPLAY
+    ),
+    "INVALID_EMAIL": (
+        "HubSpot does not accept the e-mail address. Correct it in Sage 100. " + _CORRECTED
+    ),
+    "INVALID_INTEGER": "{properties} takes whole numbers only: correct the mapping. " + _REPLAY,
+    "INVALID_LONG": "{properties} takes whole numbers only: correct the mapping. " + _REPLAY,
+    "INVALID_NUMBER": "{properties} takes numbers only: correct the mapping. " + _REPLAY,
+    "INVALID_DATE": (
+        "{properties} takes a date: use the transform 'date' (or 'datetime') in the mapping. "
+        + _REPLAY
+    ),
+    "READ_ONLY_VALUE": (
+        "HubSpot computes {properties} itself and lets nobody write it: take it out of the "
+        "mapping. " + _REPLAY
+    ),
+    "CONFLICTING_UNIQUE_VALUE": (
+        "HubSpot record {owner} already has this value of {properties}, which must be unique. Open "
+        "both records in HubSpot: merge them, or clear the value in one. " + _REPLAY
+    ),
+    "CONFLICT": (
+        "The e-mail address belongs to HubSpot record {owner} already, and HubSpot allows it only "
+        "once. Merge the two contacts in HubSpot, or give one another address in Sage 100. "
+        + _REPLAY
+    ),
+    "MISSING_CONDITIONAL_REQUIRED_PROPERTY": (
+        "A rule in HubSpot (Settings > Properties, conditional logic) demands {properties} here. "
+        "Map a value for it, or relax the rule. " + _REPLAY
+    ),
+    "MISSING_REQUIRED_PROPERTY": (
+        "HubSpot demands {properties} when such a record is created. Map a value for it, or make "
+        "it optional in HubSpot (Settings > Objects, record creation). " + _REPLAY
+    ),
+    "REQUIRED_FIELDS_MISSING": (
+        "HubSpot demands {properties} when such a record is created: map a value for it. " + _REPLAY
+    ),
+    "INVOICE_TO_LINE_ITEM": (
+        "HubSpot will not set this status on an invoice without line items. Take hs_invoice_status "
+        "out of the mapping; the Sage 100 status has its own property. " + _REPLAY
+    ),
+    "INVALID_IDENTIFIER": (
+        "One of the two records is not in HubSpot any more (deleted or merged). Restore it there, "
+        "or replay the record itself first. " + _REPLAY
+    ),
+    "OBJECT_NOT_FOUND": (
+        "The record is not in HubSpot any more (deleted or merged). Restore it there. " + _REPLAY
+    ),
+    MISSING_SCOPE: (
+        "The token may not do this: {properties}. Grant the scope to the service key in HubSpot "
+        "(Development > Keys). " + _REPLAY
+    ),
+    OBJECT_UNAVAILABLE: (
+        "The portal does not offer this kind of object at this address. Check hubspot_type in the "
+        "mapping and the portal's edition. " + _REPLAY
+    ),
+    KEY_PROPERTY: (
+        "The key property is missing in the portal or does not hold unique values. Run "
+        "'ml-connector setup' and do what it says. " + _REPLAY
+    ),
+    TOO_LARGE: "The record is larger than HubSpot takes. Shorten its values. " + _REPLAY,
+    RETRIES_EXHAUSTED: (
+        "HubSpot failed on this record every time, with no reason it would name. Look at the "
+        "record in HubSpot; ask HubSpot's support with the correlation id. " + _REPLAY
+    ),
+}
+_OTHERWISE: Final = (
+    "HubSpot's message says what it objects to. Correct the record in Sage 100, the mapping or the "
+    "portal. " + _REPLAY
+)
+
+
+def advice(reason: str, *, properties: list[str] | None = None, owner: str = "") -> str:
+    """What to do about `reason`, naming the properties and the record HubSpot named."""
+    template = _ADVICE.get(reason, _OTHERWISE)
+    named = ", ".join(dict.fromkeys(properties or ())) or "named in the message"
+    return template.format(
+        reason=reason, properties=named[:200], owner=owner or "named in the message"
+    )
