@@ -1,0 +1,285 @@
+"""One agent, asked over SOAP: one request at a time, every answer bounded in size and time.
+
+    async with Agent(endpoint, credentials=…) as agent:
+        info = await agent.get_info()
+        page = await agent.read_page("ABC", "AR_Customer", columns=…, changed_since="20261121")
+
+Sage 100 behind the agent has one session, so requests queue here. What may pass is tried again
+(`retry`). A refused log-on is final: this client asks nothing more and repeats the refusal, so
+that no caller can lock an account by trying again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Final, TypeVar
+
+import aiohttp
+import msgspec
+
+from connector.sage100 import auth, envelope
+from connector.sage100.body import Unpacker
+from connector.sage100.contract import MAX_LIMIT, AgentInfo, Operation, Page
+from connector.sage100.endpoint import endpoint_of, tls_context
+from connector.sage100.errors import (
+    AgentError,
+    AgentTimeout,
+    AgentUnreachable,
+    BadAnswer,
+    Call,
+    CutShort,
+    LogonRefused,
+    NotTheAgent,
+    NotTrusted,
+)
+from connector.sage100.naming import Naming, learn, translate_info, translate_page
+from connector.sage100.parse import AnswerReader
+from connector.sage100.retry import Retry, Waiting, persist
+
+T = TypeVar("T")
+log: Final = logging.getLogger(__name__)
+
+_PASSING: Final = frozenset({408, 425, 429, 502, 503, 504, *range(520, 531)})  # 52x, 530: tunnels
+_REFUSED: Final = frozenset({401, 403, 407})
+_TITLE: Final = re.compile(rb"<title[^>]*>(.{1,200}?)</title", re.IGNORECASE | re.DOTALL)
+_SHOWN_BYTES: Final = 2_048  # read of an answer that is not the agent's, for the message
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How long and how much one answer may take. `idle_s` allows for IIS's cold start."""
+
+    total_s: float = 300.0
+    idle_s: float = 120.0
+    connect_s: float = 20.0
+    body_bytes: int = 64 * 1024 * 1024  # unpacked
+
+
+class Agent:
+    """A connection to one agent; `calls` counts the HTTP requests made."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        credentials: auth.Credentials,
+        columns: Mapping[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        retry: Retry = Retry(),  # noqa: B008 - frozen
+        waiting: Waiting = Waiting(),  # noqa: B008 - frozen
+    ) -> None:
+        """`columns`: canonical to the agent's name. `tls`: whom to trust, see `tls_context`.
+
+        Raises Misconfigured for an endpoint that is not HTTPS (or HTTP on the loopback).
+        """
+        self._url = endpoint_of(endpoint)
+        self.endpoint = str(self._url)
+        self.calls = 0
+        self._naming = Naming(columns or {})
+        self._headers = auth.headers(credentials)
+        self._hidden = auth.hidden(credentials)
+        self._tls = tls
+        self._limits = limits
+        self._retry = retry
+        self._waiting = waiting
+        self._turn = asyncio.Lock()
+        self._refusal: LogonRefused | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Agent:
+        context = self._tls
+        if context is None and self._url.scheme == "https":
+            context = await asyncio.to_thread(tls_context)  # reads the machine's certificates
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=1, ssl=context or True),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=self._limits.connect_s, sock_read=self._limits.idle_s
+            ),
+            auto_decompress=False,  # `body` does it, under a bound
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def call(self, operation: str) -> Call:
+        """What errors about this operation say of where it went."""
+        return Call(self.endpoint, operation, self._hidden)
+
+    async def get_info(self, *, retry: Retry | None = None) -> AgentInfo:
+        """What the agent says of itself, in canonical names. Raises AgentError."""
+        info = await self._ask("GetInfo", envelope.get_info(), AnswerReader.info, retry)
+        self._naming = learn(self._naming.configured, info)
+        return translate_info(self._naming, info, self.call("GetInfo"))
+
+    async def read_page(
+        self,
+        company: str,
+        entity: str,
+        *,
+        columns: Sequence[str] = (),
+        changed_since: str = "",
+        after: str = "",
+        limit: int = MAX_LIMIT,
+        retry: Retry | None = None,
+    ) -> Page:
+        """Rows after `after` (Page.next of the page before); no columns asks for all.
+
+        `changed_since` YYYYMMDD is the agent's date filter, "" for all rows; `limit` 1 to 500.
+        Raises AgentError; ValueError for a limit out of range or text XML cannot carry.
+        """
+        asked = [self._naming.on_the_wire(entity, column) for column in columns]
+        request = envelope.read_page(
+            company, entity, columns=asked, changed_since=changed_since, after=after, limit=limit
+        )
+        page = await self._ask("ReadPage", request, AnswerReader.page, retry, max_rows=limit)
+        page = translate_page(self._naming, entity, page)
+        missing = [column for column in columns if column not in page.columns]
+        if missing:
+            raise BadAnswer(
+                f"The page lacks columns that were asked for: {', '.join(missing)}.",
+                self.call("ReadPage"),
+            )
+        return page
+
+    async def read_row(
+        self, company: str, entity: str, key: Sequence[str], *, retry: Retry | None = None
+    ) -> Page:
+        """The one row with this key, as a page. Raises RecordNotFound and other AgentErrors."""
+        request = envelope.read_row(company, entity, key)
+        page = await self._ask("ReadRow", request, AnswerReader.page, retry, max_rows=1)
+        if len(page.rows) != 1:
+            raise BadAnswer("The answer holds no row.", self.call("ReadRow"))
+        return translate_page(self._naming, entity, page)
+
+    async def _ask(
+        self,
+        operation: Operation,
+        request: bytes,
+        read: Callable[[AnswerReader], T],
+        retry: Retry | None,
+        *,
+        max_rows: int = 0,
+    ) -> T:
+        call = self.call(operation)
+
+        async def once() -> T:
+            async with self._turn:
+                if self._refusal is not None:
+                    raise self._refusal
+                try:
+                    return await self._exchange(call, operation, request, read, max_rows)
+                except LogonRefused as refusal:
+                    self._refusal = refusal
+                    raise
+
+        return await persist(once, retry or self._retry, self._waiting)
+
+    async def _exchange(
+        self,
+        call: Call,
+        operation: Operation,
+        request: bytes,
+        read: Callable[[AnswerReader], T],
+        max_rows: int,
+    ) -> T:
+        """One request and its whole answer; every way it can fail becomes an AgentError."""
+        if self._session is None:
+            raise RuntimeError("use the agent inside 'async with'")
+        headers = {
+            **self._headers,
+            "Content-Type": "text/xml; charset=utf-8",
+            "SOAPAction": envelope.soap_action(operation),
+            "Accept": "text/xml",
+            "Accept-Encoding": "gzip",
+            "User-Agent": "ml-connector",
+        }
+        self.calls += 1
+        try:
+            async with (
+                asyncio.timeout(self._limits.total_s),
+                self._session.post(
+                    self._url, data=request, headers=headers, allow_redirects=False
+                ) as response,
+            ):
+                if response.status not in {200, 500} or not _may_be_xml(response):
+                    raise await self._not_the_agents(call, response)
+                reader = await self._read(call, response, max_rows)
+                if response.status == 500:
+                    raise reader.fault()
+                return read(reader)
+        except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError) as problem:
+            raise self._broken(call, problem) from problem
+
+    async def _read(
+        self, call: Call, response: aiohttp.ClientResponse, max_rows: int
+    ) -> AnswerReader:
+        reader = AnswerReader(call, max_rows=max_rows)
+        encoding = response.headers.get("Content-Encoding", "").strip().lower()
+        unpacker = Unpacker(call, encoding, self._limits.body_bytes)
+        async for chunk in response.content.iter_any():
+            for piece in unpacker.pieces(chunk):
+                reader.feed(piece)
+                await asyncio.sleep(0)  # parsing a piece takes about 2 ms: others go on between
+        unpacker.finish()
+        return reader
+
+    async def _not_the_agents(self, call: Call, response: aiohttp.ClientResponse) -> AgentError:
+        """The error for an answer that the contract does not know."""
+        body = await response.content.read(_SHOWN_BYTES)
+        packed = response.headers.get("Content-Encoding", "")
+        title = _TITLE.search(body)
+        shown = "" if packed else call.excerpt(title[1] if title else body)
+        kind = call.excerpt(response.headers.get("Content-Type", "no content type"), 60)
+        what = f"HTTP status {response.status}, {kind}: {shown or 'nothing to show'}."
+        if response.status in _REFUSED:
+            asked = ", ".join(response.headers.getall("WWW-Authenticate", []))
+            offered = f" The server asks for: {call.excerpt(asked, 120)}." if asked else ""
+            return LogonRefused(what + offered, call, code=str(response.status))
+        wait = response.headers.get("Retry-After", "")
+        return NotTheAgent(
+            f"Not the agent answered. {what}",
+            call,
+            code=str(response.status),
+            retryable=response.status in _PASSING,
+            retry_after_s=float(wait) if wait.isascii() and wait.isdigit() else None,
+        )
+
+    def _broken(self, call: Call, problem: Exception) -> AgentError:
+        """The error for an exchange that did not come to its end."""
+        text = call.excerpt(str(problem)) or type(problem).__name__
+        if isinstance(problem, aiohttp.ConnectionTimeoutError):
+            what = f"No connection within {self._limits.connect_s:g} s."
+            return AgentTimeout(what, call)
+        if isinstance(problem, aiohttp.ServerTimeoutError):
+            return AgentTimeout(f"Nothing came for {self._limits.idle_s:g} s.", call)
+        if isinstance(problem, TimeoutError):
+            what = f"The answer was not complete within {self._limits.total_s:g} s."
+            return AgentTimeout(what, call)
+        if isinstance(problem, aiohttp.ClientSSLError | ssl.SSLError):
+            return NotTrusted(f"TLS failed: {text}.", call)
+        if isinstance(problem, aiohttp.ClientPayloadError):
+            return CutShort(f"The connection ended in the middle of the answer: {text}.", call)
+        if isinstance(problem, aiohttp.ClientResponseError | aiohttp.InvalidURL):
+            return NotTheAgent(f"What answered does not speak HTTP: {text}.", call)
+        return AgentUnreachable(f"No connection: {text}.", call)
+
+
+def _may_be_xml(response: aiohttp.ClientResponse) -> bool:
+    """Whether the content type says XML; an absent one is judged by the first bytes, later."""
+    declared = response.headers.get("Content-Type", "").lower()
+    return not declared or ("xml" in declared.partition(";")[0] and "xhtml" not in declared)

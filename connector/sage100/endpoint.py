@@ -1,0 +1,66 @@
+"""Where an agent may be: HTTPS anywhere, plain HTTP only inside this machine.
+
+Passwords and customer data travel there, so this is checked by the client itself and not left to
+whoever wrote the configuration.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from pathlib import Path
+
+from yarl import URL
+
+from connector.errors import Misconfigured
+
+
+def endpoint_of(text: str) -> URL:
+    """The endpoint as a URL. Raises Misconfigured for anything but a safe, absolute address."""
+    try:
+        url = URL(text)
+        port = url.port
+    except ValueError:
+        raise _refused("is no URL", "https://HOST[:PORT]/PATH") from None
+    if url.scheme not in {"https", "http"} or not url.host or not port:
+        raise _refused(f"{text!r} is no web address", "https://HOST[:PORT]/PATH")
+    if url.user is not None or url.password is not None:
+        raise _refused("holds a user name or password", "[sage100.auth] for them")
+    if url.query_string or url.fragment:
+        raise _refused(f"{text!r} has a query or fragment", "the address without it")
+    if url.scheme == "http" and not is_loopback(url.host):
+        raise _refused(f"{text!r} would send passwords readable by anyone", "https://")
+    return url
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this host is this machine, whatever a name server says."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.casefold() == "localhost"
+
+
+def tls_context(ca_bundle: Path | None = None) -> ssl.SSLContext:
+    """Who is trusted: the issuers in the bundle (PEM), or without one those of this machine.
+
+    Host names are always checked, TLS is 1.2 at least. Raises Misconfigured for a bundle that
+    cannot be read.
+    """
+    try:
+        context = ssl.create_default_context(cafile=None if ca_bundle is None else str(ca_bundle))
+    except (OSError, ssl.SSLError) as problem:
+        reason = problem.strerror or "it holds no PEM certificates"
+        raise Misconfigured(
+            f"The CA bundle cannot be used: {reason}.",
+            where=f"[sage100.tls] ca_bundle = {str(ca_bundle)!r}",
+            remedy="Name a PEM file with the certificate of the issuer of the agent's certificate.",
+        ) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _refused(why: str, instead: str) -> Misconfigured:
+    return Misconfigured(
+        f"The agent's address {why}.", where="[[sage100]] endpoint", remedy=f"Use {instead}."
+    )

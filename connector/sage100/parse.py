@@ -1,0 +1,223 @@
+"""Answers of the agent, read while they arrive, by a parser that trusts nothing.
+
+Bytes go to libxml2 as they come; finished rows are taken out of its tree at once, so a page
+stands in memory once, as tuples. Before libxml2 sees a byte, the prolog is read here: the text
+must be UTF-8, and a DTD is refused whatever it says (entities, external files and their bombs all
+need one). Bounds: size (see `body`), depth (libxml2's 256, and rows hold cells that hold text),
+rows per page, columns, and the prolog itself.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from lxml import etree
+
+from connector.sage100.contract import NAMESPACE, SOAP, AgentInfo, Page
+from connector.sage100.describe import info_of, local_time
+from connector.sage100.errors import AgentError, BadAnswer, Call, CutShort, NotTheAgent, fault
+
+MAX_COLUMNS: Final = 2_000
+_PROLOG_BYTES: Final = 4_096
+_HEAD_BYTES: Final = 512  # kept for messages
+_HTML: Final = b"<!doctype html"
+_A: Final = f"{{{NAMESPACE}}}"
+_SOAP: Final = f"{{{SOAP}}}"
+_PAGE: Final = f"{_A}Page"
+_ROW: Final = f"{_A}Row"
+_SKIPPED: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*)*", re.DOTALL)
+_DECLARED: Final = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]*)", re.ASCII)
+_NESTED: Final = etree.XPath("boolean(a:Row/*/*)", namespaces={"a": NAMESPACE})
+
+
+class AnswerReader:
+    """Takes one answer piece by piece; `info` or `page` give what it says, once it has ended.
+
+    `max_rows`: how many rows a page may hold. Every method raises AgentErrors that name `call`.
+    """
+
+    def __init__(self, call: Call, *, max_rows: int = 0) -> None:
+        self._call = call
+        self._max_rows = max_rows
+        self._head = b""
+        self._prolog: bytes | None = b""  # None once the root element has begun
+        self._page: etree._Element | None = None
+        self._columns: tuple[str, ...] = ()
+        self._rows: list[tuple[str, ...]] = []
+        self._fields: dict[str, str] = {}
+        self._parser = etree.XMLPullParser(
+            events=("start",),
+            tag=(_PAGE,),
+            encoding="utf-8",
+            load_dtd=False,
+            dtd_validation=False,
+            resolve_entities=False,
+            no_network=True,
+            huge_tree=False,
+            recover=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next bytes of the answer."""
+        if len(self._head) < _HEAD_BYTES:
+            self._head += piece[: _HEAD_BYTES - len(self._head)]
+        if self._prolog is not None:
+            self._prolog += piece
+            if not self._root_begins(self._prolog):
+                return
+            piece, self._prolog = self._prolog, None
+        try:
+            self._parser.feed(piece)
+            if self._page is None:
+                for _, element in self._parser.read_events():
+                    self._page = element
+                    break
+        except etree.XMLSyntaxError as problem:
+            raise self._bad(f"The answer is not well-formed XML: {problem}.") from None
+        if self._page is not None:
+            # The last child may still be growing; all before it are finished.
+            self._take(self._page, len(self._page) - 1)
+
+    def info(self) -> AgentInfo:
+        """What GetInfo answered."""
+        element = self._close("GetInfoResponse", "Info")
+        return info_of(element, self._call)
+
+    def page(self) -> Page:
+        """What ReadPage or ReadRow answered."""
+        element = self._close(f"{self._call.operation}Response", "Page")
+        if element is not self._page:
+            raise self._bad("The answer holds a Page where none belongs.")
+        self._take(element, len(element))
+        if not self._columns:
+            raise self._bad("The page names no columns.")
+        fields = self._fields
+        try:
+            return Page(
+                columns=self._columns,
+                rows=self._rows,
+                next=fields.get("Next") or None,
+                complete=_flag(fields.get("Complete", "false")),
+                scanned=int(fields.get("Scanned", "0")),
+                scan_limit_reached=_flag(fields.get("ScanLimitReached", "false")),
+                server_time=local_time(fields.get("ServerTime", "")),
+            )
+        except ValueError as problem:
+            raise self._bad(f"The page's end cannot be read: {problem}.") from None
+
+    def fault(self) -> AgentError:
+        """What the fault says that the agent answered with."""
+        try:
+            self._close("", "")
+        except AgentError as said:
+            return said
+        return self._bad("The agent answered with a failure status and no fault.")
+
+    def _root_begins(self, prolog: bytes) -> bool:
+        """Whether the root's tag has begun; refuses everything else than XML's harmless opening."""
+        if b"\x00" in prolog or prolog.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise self._bad("The answer is not UTF-8.")
+        skipped = _SKIPPED.match(prolog)
+        rest = prolog[skipped.end() :] if skipped else prolog
+        start = rest[: len(_HTML)].lower()
+        if start == _HTML or start.startswith(b"<html"):
+            raise NotTheAgent(f"An HTML page came: {self._shown()}", self._call)
+        if len(start) == len(_HTML) and start.startswith(b"<!doctype"):
+            raise self._bad("The answer holds a DTD, which is refused whatever it says.")
+        if rest and not rest.startswith(b"<"):
+            raise self._bad("The answer is not XML.")
+        if len(start) == len(_HTML) and not rest.startswith((b"<!", b"<?")):
+            declared = _DECLARED.match(prolog.removeprefix(b"\xef\xbb\xbf"))
+            if declared and declared[1].lower() not in {b"utf-8", b"utf8", b"us-ascii"}:
+                raise self._bad("The answer is not UTF-8.")
+            return True
+        if len(prolog) > _PROLOG_BYTES:
+            raise self._bad("The answer does not begin within a reasonable length.")
+        return False
+
+    def _take(self, page: etree._Element, count: int) -> None:
+        """Move the first `count` children of the page out of the tree."""
+        if count <= 0:
+            return
+        if _NESTED(page):
+            raise self._bad("A cell holds elements instead of text.")
+        rows, width = self._rows, len(self._columns)
+        for child in page[:count]:
+            if child.tag != _ROW:
+                width = self._take_field(child) or width
+                continue
+            cells = [cell.text or "" for cell in child]
+            if len(cells) != width:
+                raise self._bad(f"Row {len(rows) + 1} has {len(cells)} cells for {width} columns.")
+            rows.append(tuple(cells))
+        del page[:count]
+        if len(rows) > self._max_rows:
+            raise self._bad(f"The page holds more than the {self._max_rows} rows asked for.")
+
+    def _take_field(self, child: etree._Element) -> int:
+        """Keep one of the page's own values; the number of columns when it names them."""
+        name = str(child.tag).removeprefix(_A)
+        if name in self._fields or len(child):
+            raise self._bad(f"The page holds {self._call.excerpt(name)} twice, or not as text.")
+        self._fields[name] = child.text or ""
+        if name != "Columns":
+            return 0
+        self._columns = tuple((child.text or "").split())
+        if not 0 < len(self._columns) <= MAX_COLUMNS:
+            raise self._bad(f"The page names {len(self._columns)} columns.")
+        if len(set(self._columns)) != len(self._columns):
+            raise self._bad("The page names a column twice.")
+        return len(self._columns)
+
+    def _close(self, response: str, result: str) -> etree._Element:
+        """The result's element inside a complete envelope; a fault is raised as its error."""
+        if self._prolog is not None:
+            shown = f" It begins: {self._shown()}" if self._head else " It is empty."
+            raise CutShort(f"The answer ends before any element.{shown}", self._call)
+        try:
+            root = self._parser.close()
+        except etree.XMLSyntaxError:
+            raise CutShort(
+                f"The answer ends in the middle; it begins: {self._shown()}", self._call
+            ) from None
+        body = root.find(f"{_SOAP}Body") if root.tag == f"{_SOAP}Envelope" else None
+        if body is None or len(body) != 1:
+            raise self._bad("The answer is no SOAP 1.1 envelope with one body element.")
+        if body[0].tag == f"{_SOAP}Fault":
+            raise self._fault_of(body[0])
+        if body[0].tag != _A + response or len(body[0]) != 1 or body[0][0].tag != _A + result:
+            raise self._bad(f"The answer holds no {response}.")
+        return body[0][0]
+
+    def _fault_of(self, element: etree._Element) -> AgentError:
+        detail = element.find(f"detail/{_A}AgentFault")
+        if detail is None:
+            text = element.findtext("faultstring") or "no reason"
+            return fault(self._call, element.findtext("faultcode") or "", text, None, None)
+        said = {str(child.tag).removeprefix(_A): child.text or "" for child in detail}
+        wait = said.get("RetryAfterSeconds", "")
+        retryable = said.get("Retryable", "").strip()
+        return fault(
+            self._call,
+            self._call.excerpt(said.get("Code", ""), 40),
+            said.get("Message", ""),
+            retryable in {"true", "1"} if retryable else None,
+            float(wait) if wait.isascii() and wait.isdigit() and len(wait) < 6 else None,
+        )
+
+    def _bad(self, what: str) -> BadAnswer:
+        return BadAnswer(f"{what} It begins: {self._shown()}", self._call)
+
+    def _shown(self) -> str:
+        return self._call.excerpt(self._head)
+
+
+def _flag(text: str) -> bool:
+    """An xs:boolean. Raises ValueError."""
+    try:
+        return {"true": True, "1": True, "false": False, "0": False}[text.strip()]
+    except KeyError:
+        raise ValueError(f"{text[:20]!r} is neither true nor false") from None
