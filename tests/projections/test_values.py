@@ -1,0 +1,154 @@
+"""Sage 100 cells, read as sage100 section 4 describes them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from projections import values
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("20261122", date(2026, 11, 22)),
+        ("2026-11-22", date(2026, 11, 22)),
+        ("", None),
+        ("        ", None),
+        ("00000000", None),
+        ("17530101", None),
+        ("1753-01-01", None),
+        ("18991230", None),
+        ("20230230", None),
+        ("21010101", None),
+        ("2026112", None),
+        ("20261122x", None),
+    ],
+)
+def test_day(cell: str, expected: date | None) -> None:
+    """Real days are read; blanks, sentinels and impossible days are none."""
+    assert values.day(cell) == expected
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        ("15.5", datetime(2026, 3, 1, 15, 30)),
+        ("13.43210", datetime(2026, 3, 1, 13, 25, 55, 560_000)),
+        ("8.49238", datetime(2026, 3, 1, 8, 29, 32, 568_000)),
+        ("23.99999", datetime(2026, 3, 1, 23, 59, 59, 964_000)),
+        ("0", datetime(2026, 3, 1)),
+        ("", datetime(2026, 3, 1)),
+        ("24", datetime(2026, 3, 1)),
+        ("garbage", datetime(2026, 3, 1)),
+    ],
+)
+def test_moment(hours: str, expected: datetime) -> None:
+    """Times are decimal hours of a day; an unreadable one gives the day's start."""
+    assert values.moment("20260301", hours) == expected
+
+
+def test_moment_needs_a_day() -> None:
+    """Without a readable day there is no moment."""
+    assert values.moment("", "8.5") is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("1234.50", Decimal("1234.50")),
+        ("1234.50-", Decimal("-1234.50")),
+        ("-.5", Decimal("-0.5")),
+        (".5", Decimal("0.5")),
+        ("5.", Decimal(5)),
+        (" 7 ", Decimal(7)),
+        ("0", Decimal(0)),
+        ("", None),
+        ("-", None),
+        (".", None),
+        ("-5-", None),
+        ("1e5", None),
+        ("NaN", None),
+        ("1,234", None),
+        ("9" * 40, None),
+    ],
+)
+def test_number(cell: str, expected: Decimal | None) -> None:
+    """Decimals with missing zeros and trailing minus are read; the rest is none, never an error."""
+    assert values.number(cell) == expected
+
+
+@given(st.decimals(-(10**12), 10**12, places=2))
+def test_number_reads_what_money_writes(value: Decimal) -> None:
+    """A money amount written for HubSpot reads back as itself."""
+    assert values.number(values.money(value)) == value
+
+
+@given(st.text())
+def test_no_cell_raises(cell: str) -> None:
+    """Whatever a cell holds, reading it never raises."""
+    values.day(cell)
+    values.number(cell)
+    values.moment(cell, cell)
+    values.emails(cell)
+    values.domain(cell, cell)
+    values.person(cell)
+    assert not set(values.text(cell)) & set("\x00\x1f\x7f\x9f�")
+
+
+def test_negative_zero_is_zero() -> None:
+    """No "-0.00" reaches a controller."""
+    assert values.money(Decimal("-0.001")) == "0.00"
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("a@x.com", ["a@x.com"]),
+        ("a@x.com; b@y.org,c@z.net", ["a@x.com", "b@y.org", "c@z.net"]),
+        ("not an address", []),
+        ("a@x", []),
+        ("bad@@x.com;good@x.com", ["good@x.com"]),
+        ("", []),
+    ],
+)
+def test_emails(cell: str, expected: list[str]) -> None:
+    """One field may hold several addresses; only valid ones come out, in order."""
+    assert values.emails(cell) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "email", "expected"),
+    [
+        ("http://www.Acme.com/shop", "", "acme.com"),
+        ("acme.co.uk", "x@other.com", "acme.co.uk"),
+        ("", "joe@acme.com", "acme.com"),
+        ("", "joe@gmail.com", ""),
+        ("", "joe@gmail.com;joe@acme.com", "acme.com"),
+        ("n/a", "", ""),
+        ("https://acme.com:8443?x=1", "", "acme.com"),
+    ],
+)
+def test_domain(url: str, email: str, expected: str) -> None:
+    """The domain is the URL's, else that of an address which is no free mail."""
+    assert values.domain(url, email) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Jane Doe", ("Jane", "Doe")),
+        ("Doe, Jane", ("Jane", "Doe")),
+        ("Mary Ann van Dyke", ("Mary Ann van", "Dyke")),
+        ("Madonna", ("", "Madonna")),
+        ("Smith, Jones and Co", ("Smith, Jones and", "Co")),
+        ("", ("", "")),
+    ],
+)
+def test_person(name: str, expected: tuple[str, str]) -> None:
+    """One free field becomes first and last name."""
+    assert values.person(name) == expected
