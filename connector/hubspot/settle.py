@@ -58,10 +58,10 @@ Outcome = Written | Refused | Undone
 
 
 class Settlement(msgspec.Struct, frozen=True):
-    """Outcomes, next requests, and what the answer means beyond these inputs."""
+    """Outcomes, the keys of each next request, and what the answer means beyond these inputs."""
 
     outcomes: tuple[Outcome, ...] = ()
-    again: tuple[tuple[Input, ...], ...] = ()
+    again: tuple[tuple[str, ...], ...] = ()
     verdict: Verdict = ""
     why: Why | None = None
     after_s: float | None = None
@@ -87,7 +87,8 @@ def settle(inputs: Sequence[Input], answer: Answer, key_property: str) -> Settle
         return Settlement((_refusal(inputs[0], error, reason, key_property),))
     parts = split(inputs, error)
     return Settlement(
-        tuple(_refusal(one, error, reason, key_property) for one in parts.guilty), parts.again
+        tuple(_refusal(one, error, reason, key_property) for one in parts.guilty),
+        tuple(tuple(one.key for one in group) for group in parts.again),
     )
 
 
@@ -141,6 +142,12 @@ def general_verdict(keys: Sequence[str], answer: Answer) -> Settlement | None:
     return None
 
 
+def unaccounted(key: str, status: int, message: str) -> Undone:
+    """The outcome of what an answer passes over; `message`: what it said of nobody in particular."""
+    said = message or "HubSpot's answer does not mention this record"
+    return Undone(key, "unaccounted", said, status, unknown=True, blamed=True)
+
+
 def _category(status: int) -> str:
     known = {423: "locked", 429: "rate_limited", 477: "migrating"}
     if status in known:
@@ -191,8 +198,7 @@ def _by_item(inputs: Sequence[Input], answer: Answer, key_property: str) -> Sett
             message = "HubSpot reports this record both as written and as refused"
             outcomes.append(Undone(one.key, "contradiction", message, answer.status, True, True))
         else:
-            message = left_over or "HubSpot's answer does not mention this record"
-            outcomes.append(Undone(one.key, "unaccounted", message, answer.status, True, True))
+            outcomes.append(unaccounted(one.key, answer.status, left_over))
     return Settlement(tuple(outcomes))
 
 

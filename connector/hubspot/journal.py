@@ -1,0 +1,170 @@
+"""Appending what happens to commands, together with the ledger rows that follow from it.
+
+Two promises. A step that has not acted yet is appended only if every target still stands where it
+was read: else nothing is appended and the step is made again. An outcome, which is the only trace
+of an act that cannot be repeated, is never lost: it is appended again until it is in, and a
+cancellation waits until then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+
+from connector import rows, tracing
+from eventstore import Commit, EventStore, Meta, NewEvent, WrongVersion
+from projections import events, keys, ledger
+from projections.tables import Target
+from projections.workspace import Workspace
+
+T = TypeVar("T")
+
+REPLAY_STREAM: Final = "audit/replay"
+_ACTOR: Final = "writer"
+_TRIES: Final = 20
+_MAX_LINKS: Final = 16
+_log: Final = logging.getLogger(__name__)
+
+
+class Entry(NamedTuple):
+    """One event for a target's stream; `cause`: position of the event that led to it."""
+
+    name: str
+    event: events.Event
+    cause: int | None
+
+
+class OutcomeEntry(NamedTuple):
+    """The outcome of a command that is on its way."""
+
+    name: str
+    command: int
+    event: events.Event
+    cause: int | None
+
+
+class Contended(RuntimeError):
+    """An outcome lost every race for its streams: a second writer must be at work."""
+
+
+def target_of(work: Workspace, name: str) -> Target:
+    """The loaded ledger document of a target; an empty one when there is none yet."""
+    return work.get("target", Target, name) or ledger.EMPTY
+
+
+async def append(
+    store: EventStore,
+    work: Workspace,
+    entries: Sequence[Entry],
+    *,
+    unmoved: Mapping[str, int] | None = None,
+) -> Commit:
+    """Append events to targets loaded in `work`, if none of them moved since; rows with them.
+
+    `unmoved`: further streams that must still stand at these versions. Raises WrongVersion. The
+    position of entries[i] is `first + i` of the returned commit.
+    """
+    expect = dict(unmoved or {})
+    new = []
+    replays = []
+    for entry in entries:
+        stream = keys.hubspot_stream(entry.name)
+        before = target_of(work, entry.name)
+        expect.setdefault(stream, before.version)
+        ledger.track(work, entry.name, entry.event, before.version + 1)
+        new.append(_new(stream, entry.event, entry.cause))
+        if _is_recreated(before, entry.event):
+            replays.append(entry.name)
+    if replays:
+        # What was sent was only a change, and the record it changed is gone: send all of it.
+        new.append(_new(REPLAY_STREAM, _replay(replays), None))
+    return await store.append(
+        new,
+        expect=expect,
+        also=rows.writes(work),
+        meta=Meta(actor=_ACTOR, traceparent=tracing.traceparent()),
+    )
+
+
+async def record(store: EventStore, outcomes: Sequence[OutcomeEntry]) -> None:
+    """Append outcomes of commands on their way; finishes even when cancelled meanwhile."""
+    if outcomes:
+        await uncancelled(_record(store, outcomes))
+
+
+async def _record(store: EventStore, outcomes: Sequence[OutcomeEntry]) -> None:
+    for _ in range(_TRIES):
+        work = Workspace()
+        await rows.load(store, work, {"target": [one.name for one in outcomes]})
+        entries = []
+        for one in outcomes:
+            doc = target_of(work, one.name)
+            if doc.state == "sent" and doc.command == one.command:
+                entries.append(Entry(one.name, one.event, one.cause))
+            else:
+                _log.error(
+                    "%s: the outcome of command %d comes when it is no longer on its way (%s)",
+                    one.name,
+                    one.command,
+                    doc.state,
+                )
+        try:
+            await append(store, work, entries)
+        except WrongVersion:
+            continue
+        return
+    raise Contended
+
+
+async def uncancelled(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work` to its end; a cancellation that comes meanwhile is raised after that."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as order:
+            cancelled = order
+    if cancelled is not None:
+        raise cancelled from (None if task.cancelled() else task.exception())
+    return task.result()
+
+
+async def emitted(store: EventStore, docs: Mapping[str, Target]) -> dict[str, int | None]:
+    """The position of each target's open CommandEmitted."""
+    places = [(keys.hubspot_stream(name), doc.command) for name, doc in docs.items()]
+    return dict(zip(docs, await store.locate(places), strict=True))
+
+
+async def origin(
+    store: EventStore, positions: Iterable[int | None]
+) -> tuple[Context, list[trace.Link]]:
+    """The trace to continue, and the others to link to, of the commits at these positions."""
+    known = sorted({position for position in positions if position})[:_MAX_LINKS]
+    commits = await store.commits(known)
+    parents = [commit.meta.traceparent for commit in commits if commit is not None]
+    parents = [parent for parent in dict.fromkeys(parents) if parent]
+    return tracing.context_from(parents[0] if parents else None), tracing.link_to(parents[1:])
+
+
+def _new(stream: str, event: events.Event, cause: int | None) -> NewEvent:
+    return NewEvent(stream, events.type_of(event), events.encode(event), events.SCHEMA, cause)
+
+
+def _is_recreated(before: Target, event: events.Event) -> bool:
+    return (
+        isinstance(event, events.CommandSucceeded)
+        and event.outcome == "created"
+        and before.hubspot_id not in {"", event.hubspot_id}
+    )
+
+
+def _replay(names: list[str]) -> events.ReplayRequested:
+    return events.ReplayRequested(
+        targets=names, selection="was gone from HubSpot and is created anew", by=_ACTOR
+    )

@@ -1,0 +1,141 @@
+"""Picking the commands whose turn it is.
+
+Due rows of a lane become batches that HubSpot takes: at most so many, at most 1 MB, no key twice
+(HubSpot may see keys that differ only in case as one). What has failed several times goes alone,
+so that a record which brings HubSpot down takes no others with it. An adopted record's command
+waits until the projector has compared it with what HubSpot holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Final
+
+import msgspec
+
+from connector import rows
+from connector.hubspot.api import BODY_LIMIT_BYTES
+from connector.projector import CHECKPOINT
+from eventstore import EventStore
+from projections import keys
+from projections.tables import LANES, Target
+from projections.workspace import Workspace
+
+ALONE_FROM: Final = 4  # failed attempts
+_INPUT_OVERHEAD_BYTES: Final = 400  # key, property names' quotes, trace id around the values
+_DIRTY: Final = ("0/", "1/")  # how the projector's list of targets to decide on names them
+
+
+class Outbox:
+    """The work lists of the lanes; remembers what is taken and what waits for the projector."""
+
+    def __init__(self, store: EventStore, now_us: Callable[[], int]) -> None:
+        self._store = store
+        self._now_us = now_us
+        self._taken: dict[str, set[str]] = {lane: set() for lane in LANES}
+        self._gates: dict[str, dict[str, int]] = {lane: {} for lane in LANES}
+
+    @property
+    def gated(self) -> int:
+        """Adopted targets whose command waits for the projector."""
+        return sum(len(gates) for gates in self._gates.values())
+
+    def taken(self, lane: str) -> int:
+        """How many targets of a lane are in work."""
+        return len(self._taken[lane])
+
+    def give_back(self, lane: str, names: Iterable[str]) -> None:
+        """These are no longer in work; what is still due will be taken again."""
+        self._taken[lane].difference_update(names)
+
+    async def take(self, lane: str, limit: int, *, together: bool = False) -> list[str]:
+        """The next due targets of a lane that may travel in one batch, earliest due first.
+
+        `together`: whatever their size or failures, for a step that sends nothing.
+        """
+        table = f"outbox_{lane}"
+        taken, gates = self._taken[lane], self._gates[lane]
+        await self._open_gates(gates)
+        while True:
+            wanted = limit + len(taken) + len(gates)
+            due = await self._store.due(table, upto=self._now_us(), limit=wanted)
+            free = [row.key for row in due if row.key not in taken and row.key not in gates]
+            work = Workspace()
+            await rows.load(self._store, work, {"target": free})
+            docs = {name: doc for name in free if (doc := work.get("target", Target, name))}
+            closed = await self._close_gates(docs, gates)
+            docs = {name: doc for name, doc in docs.items() if name not in closed}
+            if docs or not closed or len(due) < wanted:
+                break
+        names = list(docs)[:limit] if together else _fitting(docs, limit)
+        taken.update(names)
+        return names
+
+    async def pending(self, lane: str) -> int:
+        """How many commands of a lane are not sent yet."""
+        return await self._store.count(f"outbox_{lane}")
+
+    async def next_due_us(self) -> int | None:
+        """When the next command that is not due yet becomes due; None when there is none."""
+        now_us = self._now_us()
+        later = []
+        for lane in LANES:
+            rank = await self._store.next_rank(f"outbox_{lane}")
+            if rank is not None and rank > now_us:
+                later.append(rank)
+            elif rank is not None:
+                # What is due is in work or waits for the projector: look past it.
+                passed = len(self._taken[lane]) + len(self._gates[lane]) + 1
+                found = await self._store.due(f"outbox_{lane}", upto=_FOR_EVER, limit=passed)
+                later += [row.rank for row in found if row.rank is not None and row.rank > now_us]
+        return min(later, default=None)
+
+    async def _open_gates(self, gates: dict[str, int]) -> None:
+        if not gates:
+            return
+        position = (await self._store.checkpoint(CHECKPOINT)).position
+        passed = [name for name, adopted in gates.items() if adopted <= position]
+        if not passed:
+            return
+        marks = [prefix + name for name in passed for prefix in _DIRTY]
+        undecided = (await self._store.rows({"dirty": marks})).get("dirty", {})
+        for name in passed:
+            if not any(prefix + name in undecided for prefix in _DIRTY):
+                del gates[name]
+
+    async def _close_gates(self, docs: dict[str, Target], gates: dict[str, int]) -> Collection[str]:
+        """Find commands older than their record's adoption, also after a restart."""
+        adopted: dict[str, int] = {}
+        for name, doc in docs.items():
+            if doc.hubspot_id and doc.version > doc.command:
+                stream = keys.hubspot_stream(name)
+                for event in await self._store.history(stream, after=doc.command):
+                    if event.type == "RecordAdopted":
+                        adopted[name] = event.position
+        await self._open_gates(adopted)
+        gates.update(adopted)
+        return adopted
+
+
+_FOR_EVER: Final = 2**62
+
+
+def _fitting(docs: dict[str, Target], limit: int) -> list[str]:
+    names: list[str] = []
+    folded: set[str] = set()
+    size = 0
+    for name, doc in docs.items():
+        if doc.attempt >= ALONE_FROM:
+            if not names:
+                return [name]
+            continue
+        size += len(msgspec.json.encode(doc.changes)) + _INPUT_OVERHEAD_BYTES
+        if names and size > BODY_LIMIT_BYTES:
+            break
+        if name.casefold() in folded:
+            continue
+        folded.add(name.casefold())
+        names.append(name)
+        if len(names) == limit:
+            break
+    return names
