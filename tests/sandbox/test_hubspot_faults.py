@@ -349,9 +349,11 @@ async def test_run_hubspot_announces_and_serves_until_cancelled() -> None:
     async with asyncio.timeout(SOON_S):
         portal = await announced.get()
         headers = {"Authorization": "Bearer pat-test"}
-        async with aiohttp.ClientSession(portal.base_url, headers=headers) as session:
-            async with session.get("/account-info/2026-09/details") as response:
-                body = await response.json()
+        async with (
+            aiohttp.ClientSession(portal.base_url, headers=headers) as session,
+            session.get("/account-info/2026-09/details") as response,
+        ):
+            body = await response.json()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -110,7 +110,7 @@ class Records:
         claims = self._claims(record_id, properties)
         record = Record(
             id=record_id,
-            properties={name: value for name, value in properties.items() if value},
+            properties=_without_cleared(properties),
             created_at=now,
             updated_at=now,
         )
@@ -130,10 +130,8 @@ class Records:
         """Change a record ("" clears); raises `UniqueTaken` before anything is changed."""
         old, old_updated = record.properties, record.updated_at
         claims = self._claims(record.id, changes)
-        given_up = self._given_up(old, changes) if self.unique else []
-        new = old | changes
-        if "" in changes.values():
-            new = {name: value for name, value in new.items() if value}
+        given_up = self._given_up(old, changes)
+        new = _without_cleared(old | changes)
         self._unindex(given_up, record.id)
         self._index(claims, record.id)
         record.properties, record.updated_at = new, now
@@ -169,11 +167,10 @@ class Records:
 
     def _claims(self, record_id: int, changes: dict[str, str]) -> list[tuple[str, str]]:
         """The unique values `changes` newly asks for; raises when one is another's."""
-        asked = (
-            [(name, value) for name, value in self._values(changes) if value] if self.unique else []
-        )
         new = []
-        for name, value in asked:
+        for name, value in self._values(changes):
+            if not value:
+                continue
             owner = self.unique[name].get(value)
             if owner is None:
                 new.append((name, value))
@@ -183,11 +180,16 @@ class Records:
 
     def _given_up(self, old: dict[str, str], changes: dict[str, str]) -> list[tuple[str, str]]:
         """The unique values a change lets go of."""
-        before = {one for one in self._values(old) if one[0] in changes or EMAILS in changes}
-        if not before:
-            return []
-        after = set(self._values(old | changes))
-        return [one for one in before if one not in after]
+        if self._emails and (EMAIL in changes or EMAILS in changes):
+            after = set(self._values(old | changes))
+            return [one for one in self._values(old) if one not in after]
+        given_up = []
+        for name in self.unique:
+            if name in changes and name in old:
+                before = old[name].casefold()
+                if before != changes[name].casefold():
+                    given_up.append((name, before))
+        return given_up
 
     def _index(self, values: list[tuple[str, str]], record_id: int) -> None:
         for name, value in values:
@@ -197,3 +199,10 @@ class Records:
         for name, value in values:
             if name in self.unique and self.unique[name].get(value) == record_id:
                 del self.unique[name][value]
+
+
+def _without_cleared(properties: dict[str, str]) -> dict[str, str]:
+    """The same properties without the empty ones."""
+    if "" not in properties.values():
+        return properties
+    return {name: value for name, value in properties.items() if value}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -69,6 +70,7 @@ class Field(msgspec.Struct, frozen=True):
     unique: bool
     check: Check | None
     multiple: bool = False
+    day: bool = False
 
 
 def compile_field(definition: Property) -> Field:
@@ -90,6 +92,7 @@ def compile_field(definition: Property) -> Field:
         bool(definition.has_unique_value),
         check,
         definition.type == "enumeration" and definition.field_type == "checkbox",
+        definition.type == "date",
     )
 
 
@@ -113,38 +116,32 @@ def check_values(
     for name, raw in sent.items():
         value = raw if type(raw) is str else text(raw)
         field = fields.get(name)
-        if field is None:
-            wrong.append(
-                Invalid(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist')
-            )
-        elif field.read_only:
-            wrong.append(
-                Invalid(
-                    name,
-                    "READ_ONLY_VALUE",
-                    f'"{name}" is a read only property; its value cannot be set.',
-                )
-            )
-        elif len(value) > MAX_TEXT:
-            wrong.append(
-                Invalid(
-                    name,
-                    "VALUE_TOO_LONG",
-                    f"The value of {name} is {len(value)} characters long; at most {MAX_TEXT} "
-                    "are allowed.",
-                )
-            )
-        elif field.check is None or not value:
+        if field is None or field.read_only or len(value) > MAX_TEXT:
+            wrong.append(_unwritable(name, field, value))
+            continue
+        if not value or field.check is None:
             clean[name] = value
-        else:
-            cut: list[tuple[str, str]] | None = [] if forgive_dates else None
-            try:
-                clean[name] = field.check(value, cut)
-            except BadValueError as refused:
-                wrong.append(Invalid(name, refused.code, str(refused)))
-            if cut:
-                warned.extend(Warned(name, before, after) for before, after in cut)
+            continue
+        cut: list[tuple[str, str]] | None = [] if forgive_dates and field.day else None
+        try:
+            clean[name] = field.check(value, cut)
+        except BadValueError as refused:
+            wrong.append(Invalid(name, refused.code, str(refused)))
+        if cut:
+            warned.extend(Warned(name, before, after) for before, after in cut)
     return clean, wrong, warned
+
+
+def _unwritable(name: str, field: Field | None, value: str) -> Invalid:
+    if field is None:
+        return Invalid(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist')
+    if field.read_only:
+        message = f'"{name}" is a read only property; its value cannot be set.'
+        return Invalid(name, "READ_ONLY_VALUE", message)
+    message = (
+        f"The value of {name} is {len(value)} characters long; at most {MAX_TEXT} are allowed."
+    )
+    return Invalid(name, "VALUE_TOO_LONG", message)
 
 
 def _number(value: str, _cut: object) -> str:
@@ -211,6 +208,11 @@ def _date(value: str, cut: list[tuple[str, str]] | None) -> str:
 
 
 def _datetime(value: str, _cut: object) -> str:
+    return _iso_of(value)
+
+
+@lru_cache(maxsize=4096)
+def _iso_of(value: str) -> str:
     moment = _moment(value)
     if moment is None:
         raise BadValueError("INVALID_LONG", f"{value} was not a valid long.")
@@ -219,6 +221,5 @@ def _datetime(value: str, _cut: object) -> str:
 
 def iso(moment: datetime) -> str:
     """ISO 8601 in UTC, with milliseconds only where there are some."""
-    rendered = moment.strftime("%Y-%m-%dT%H:%M:%S")
-    millis = moment.microsecond // 1000
-    return f"{rendered}.{millis:03d}Z" if millis else f"{rendered}Z"
+    timespec = "milliseconds" if moment.microsecond >= 1000 else "seconds"
+    return moment.replace(tzinfo=None).isoformat(timespec=timespec) + "Z"
