@@ -1,0 +1,127 @@
+"""The two doors of the agent: a Windows log-on kept by IIS, and the agent's own key.
+
+Each door is a small object asked on every request. The Windows door holds any number of schemes;
+a scheme answers for one name of `Authorization` and may keep state on the connection, since NTLM
+and Negotiate authenticate connections and take several legs. Secrets are compared in constant time.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+from base64 import b64decode
+from collections.abc import MutableMapping, Sequence
+from typing import Protocol
+
+import msgspec
+from multidict import CIMultiDictProxy
+
+ConnectionState = MutableMapping[str, object]
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a door says: `challenges` are the WWW-Authenticate values that go with a refusal."""
+
+    granted: bool
+    reason: str = ""
+    challenges: tuple[str, ...] = ()
+
+
+class Scheme(Protocol):
+    """One way to log on to Windows over HTTP."""
+
+    name: str
+
+    def challenge(self) -> str:
+        """The WWW-Authenticate value that offers this scheme."""
+
+    def authenticate(self, credentials: str, connection: ConnectionState) -> Verdict:
+        """Judge what followed the scheme's name in Authorization; `connection` outlives requests.
+
+        A further leg is a refusal with its own challenge; without one the door offers them all.
+        """
+
+    def remembers(self, connection: ConnectionState) -> bool:
+        """Whether this connection is already authenticated and needs no Authorization."""
+
+
+class Door(Protocol):
+    """One layer of authentication; `name` is what refusals are counted under."""
+
+    name: str
+    status: int
+
+    def check(self, headers: CIMultiDictProxy[str], connection: ConnectionState) -> Verdict:
+        """Let the request in or not."""
+
+
+class BasicScheme:
+    """User and password in each request; honest only behind TLS or on the loopback."""
+
+    name = "Basic"
+
+    def __init__(self, username: str, password: str, realm: str) -> None:
+        self._expected = f"{username}:{password}"
+        self._realm = realm
+
+    def challenge(self) -> str:
+        """As IIS offers it."""
+        return f'Basic realm="{self._realm}"'
+
+    def authenticate(self, credentials: str, connection: ConnectionState) -> Verdict:
+        """Compares UTF-8 and Latin-1: RFC 7617 leaves the charset to the client."""
+        try:
+            given = b64decode(credentials, validate=True)
+        except (binascii.Error, ValueError):
+            return Verdict(granted=False, reason="Basic credentials are not base64")
+        utf8 = hmac.compare_digest(given, self._expected.encode())
+        latin = hmac.compare_digest(given, self._expected.encode("latin-1", "replace"))
+        return Verdict(granted=utf8 or latin, reason="unknown user or wrong password")
+
+    def remembers(self, connection: ConnectionState) -> bool:
+        """Never: Basic comes with every request."""
+        return False
+
+
+class WindowsDoor:
+    """The Windows service account; 401 with a challenge per scheme."""
+
+    name = "windows"
+    status = 401
+
+    def __init__(self, schemes: Sequence[Scheme]) -> None:
+        self._schemes = {scheme.name.lower(): scheme for scheme in schemes}
+
+    def check(self, headers: CIMultiDictProxy[str], connection: ConnectionState) -> Verdict:
+        """One Authorization header of an offered scheme, or a connection that has logged on."""
+        given = headers.getall("Authorization", [])
+        if not given and any(s.remembers(connection) for s in self._schemes.values()):
+            return Verdict(granted=True)
+        verdict = Verdict(granted=False, reason="a Windows log-on is required")
+        if len(given) == 1:
+            name, _, credentials = given[0].partition(" ")
+            scheme = self._schemes.get(name.lower())
+            if scheme is not None:
+                verdict = scheme.authenticate(credentials.strip(), connection)
+        if verdict.granted or verdict.challenges:
+            return verdict
+        offers = tuple(scheme.challenge() for scheme in self._schemes.values())
+        return Verdict(granted=False, reason=verdict.reason, challenges=offers)
+
+
+class ApiKeyDoor:
+    """The agent's own key in X-API-Key; 403 with a reason in plain text."""
+
+    name = "api_key"
+    status = 403
+
+    def __init__(self, api_key: str) -> None:
+        self._expected = api_key.encode()
+
+    def check(self, headers: CIMultiDictProxy[str], connection: ConnectionState) -> Verdict:
+        """Exactly one X-API-Key, the right one."""
+        given = headers.getall("X-API-Key", [])
+        if len(given) != 1:
+            return Verdict(granted=False, reason="the X-API-Key header is missing")
+        known = hmac.compare_digest(given[0].encode("utf-8", "replace"), self._expected)
+        return Verdict(granted=known, reason="the X-API-Key is unknown")

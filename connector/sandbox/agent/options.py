@@ -1,0 +1,103 @@
+"""What the simulated agent is asked to be: sizes, companies, credentials, limits.
+
+Frozen values, checked when built, so that a wrong one is named at once and not met as odd data.
+Secrets left out are made up at start; none of them shows in a repr.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+MOST_INVOICES = 800_000
+SECRET_FIELDS = frozenset({"password", "api_key", "control_token"})
+
+
+class Discreet(msgspec.Struct, frozen=True):
+    """A struct whose repr says that a secret is set, never what it is."""
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({shown})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        fields = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return [(n, "***" if v is not None and n in SECRET_FIELDS else v) for n, v in fields]
+
+
+class CompanyOptions(msgspec.Struct, frozen=True):
+    """One Sage 100 company: 3-character code, home currency, how its receivables are aged."""
+
+    code: str = "ABC"
+    name: str = "ABC Distribution"
+    currency: str = "USD"
+    aging_basis: Literal["DueDate", "InvoiceDate"] = "DueDate"
+    aging_limits: tuple[int, int, int, int] = (30, 60, 90, 120)
+    external_access: bool = True
+    fiscal_year_starts: int = 1  # the calendar month in which period 01 begins
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[A-Z0-9]{3}", self.code):
+            raise ValueError(f"company code {self.code!r}: three capitals or digits, as ABC")
+        if not re.fullmatch("[A-Z]{3}", self.currency):
+            raise ValueError(f"currency {self.currency!r}: an ISO 4217 code, as USD")
+        if list(self.aging_limits) != sorted(set(self.aging_limits)) or self.aging_limits[0] < 0:
+            raise ValueError(f"aging limits {self.aging_limits}: days in ascending order")
+        if not 1 <= self.fiscal_year_starts <= 12:
+            raise ValueError(f"fiscal year starts in month {self.fiscal_year_starts}: 1 to 12")
+
+
+class AgentOptions(Discreet, frozen=True):
+    """Everything about one simulated agent; sizes are per company.
+
+    `today` is the date on the server's calendar (None: the real one). `invoices` counts every row
+    of AR_Invoice, `details` says whether AR_InvoiceDetail is filled. `scan_limit` is the most rows
+    the agent looks at for one page.
+    """
+
+    seed: int = 1
+    customers: int = 200
+    invoices: int = 1_000
+    vendors: int = 40
+    details: bool = True
+    today: date | None = None
+    time_zone: str = "America/Chicago"
+    companies: tuple[CompanyOptions, ...] = (CompanyOptions(),)
+    username: str = "svc_mlconnector"
+    password: str | None = None
+    api_key: str | None = None
+    control_token: str | None = None
+    realm: str = "sage100"
+    path: str = "/Sage100Agent/AgentService.svc"
+    agent_version: str = "1.0.0"
+    sage100_version: str = "7.30"
+    edition: Literal["Standard", "Advanced", "Premium"] = "Premium"
+    scan_limit: int = 25_000
+    gzip: bool = True
+    max_request_bytes: int = 65_536
+
+    def __post_init__(self) -> None:
+        for name in ("customers", "invoices", "vendors"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more")
+        if self.invoices > MOST_INVOICES:
+            raise ValueError(f"invoices: at most {MOST_INVOICES}, the numbers have 7 characters")
+        if self.invoices and not self.customers:
+            raise ValueError("invoices need customers: ask for at least one customer")
+        if self.scan_limit < 1 or self.max_request_bytes < 1:
+            raise ValueError("scan_limit and max_request_bytes must be at least 1")
+        codes = [company.code for company in self.companies]
+        if not codes or len(codes) != len(set(codes)):
+            raise ValueError(f"companies {codes}: at least one, and no code twice")
+        if not re.fullmatch("(/[A-Za-z0-9._-]+)+", self.path) or self.path == "/control":
+            raise ValueError(f"path {self.path!r}: an absolute URL path, and not /control")
+        if not self.username or ":" in self.username:
+            raise ValueError("username: not empty, and without a colon (Basic cannot carry one)")
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"time_zone {self.time_zone!r} is no IANA zone") from error

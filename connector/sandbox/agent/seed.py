@@ -1,0 +1,86 @@
+"""Builds the simulated Sage 100 from one number: same seed, sizes and moment, same bytes.
+
+The moment matters because stamps and ages are told from it; pass a clock that stands still to get
+the same model twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+from connector.sandbox.agent import accounts as customers
+from connector.sandbox.agent import words
+from connector.sandbox.agent.clock import Clock
+from connector.sandbox.agent.layouts import ENTITIES
+from connector.sandbox.agent.ledger import FIRST_NUMBER, Ledger
+from connector.sandbox.agent.model import Company, Model
+from connector.sandbox.agent.options import AgentOptions, CompanyOptions
+from connector.sandbox.agent.table import CELL_SEPARATOR
+from connector.sandbox.agent.timeline import Timeline, terms_row
+from connector.sandbox.agent.values import amount
+
+
+def build_model(options: AgentOptions, clock: Clock) -> Model:
+    """Every company of the options, filled. Takes seconds for large sizes: call it in a thread."""
+    companies = []
+    for at, settings in enumerate(options.companies):
+        # Mail addresses stay unique across companies by this suffix of the domain.
+        suffix = "" if at == 0 else f"-{settings.code.lower()}"
+        companies.append(_company(options, settings, clock, suffix))
+    return Model(companies)
+
+
+def _company(options: AgentOptions, settings: CompanyOptions, clock: Clock, suffix: str) -> Company:
+    company = Company(settings, clock)
+    timeline = Timeline(settings, clock())
+    rng = Random(f"{options.seed}/{settings.code}")
+    accounts = customers.identities(rng, options.customers)
+    files = Ledger(rng, accounts, timeline, details=options.details).seed(options.invoices)
+    company.table("AR_Invoice").load(files.invoices)
+    company.table("AR_Payment").load(files.payments)
+    company.table("AR_InvoiceDetail").load(files.details)
+    company.table("AR_CustomerSalesHistory").load(files.sales)
+    customer_rows, contact_rows = customers.rows(rng, accounts, timeline, suffix)
+    company.table("AR_Customer").load(customer_rows)
+    company.table("AR_CustomerContact").load(contact_rows)
+    company.table("AR_TermsCode").load(_terms(rng, timeline))
+    company.table("AP_Vendor").load(_vendors(rng, timeline, options.vendors, suffix))
+    company.next_invoice_no = FIRST_NUMBER + options.invoices
+    return company
+
+
+def _terms(rng: Random, timeline: Timeline) -> Iterator[str]:
+    layout = ENTITIES["AR_TermsCode"]
+    for fields in words.TERMS:
+        row = terms_row(fields) | timeline.stamps(rng, 3000, blank_share=0.1)
+        yield CELL_SEPARATOR.join(layout.cells(row))
+
+
+def _vendors(rng: Random, timeline: Timeline, count: int, suffix: str) -> Iterator[str]:
+    layout = ENTITIES["AP_Vendor"]
+    for at in range(count):
+        name = f"{rng.choice(words.SURNAMES)} {rng.choice(words.TRADES)}"
+        letters = customers.plain(name).upper()
+        number = f"{at:07d}" if rng.random() < 0.4 else f"{letters[:3]}{at:04d}"
+        site = f"{letters[:10].lower()}v{at}{suffix}.example"
+        roll = rng.random()
+        row = {
+            "APDivisionNo": "01" if roll < 0.8 else "02",
+            "VendorNo": number[:7],
+            "VendorName": name[:50],
+            **customers.address(rng),
+            "EmailAddress": "" if roll < 0.2 else f"remit@{site}",
+            "URLAddress": "" if roll > 0.6 else f"www.{site}",
+            "TermsCode": rng.choice(words.TERMS)["TermsCode"],
+            "TemporaryVendor": "N",
+            "VendorStatus": "I" if roll > 0.95 else "A",
+            "HoldPayment": "Y" if 0.3 < roll < 0.33 else "N",
+            "SortField": letters[:10],
+            "LastPaymentDate": timeline.day(rng.randrange(400)),
+            "LastCheckNo": f"{rng.randrange(999_999):06d}",
+            "LastCheckAmt": amount(rng.randrange(1, 5_000_000)),
+            "AverageDaysToPay": str(rng.randrange(10, 60)),
+            **timeline.stamps(rng, rng.randrange(1, 3000), blank_share=0.03),
+        }
+        yield CELL_SEPARATOR.join(layout.cells(row))

@@ -1,0 +1,163 @@
+"""The simulated agent as something that lives: started, used, stopped.
+
+`async with SimulatedAgent() as agent:` builds the model, listens on the loopback and, on leaving,
+lets held requests go and closes every connection. Inside one process the model is at hand as
+`agent.model`; from outside there is the control endpoint. `run_agent` is the same for a command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from connector.sandbox.agent.auth import ApiKeyDoor, BasicScheme, Door, WindowsDoor
+from connector.sandbox.agent.calls import Calls
+from connector.sandbox.agent.clock import Clock, server_clock
+from connector.sandbox.agent.control import PATH, Control
+from connector.sandbox.agent.cursor import Cursors
+from connector.sandbox.agent.faults import AnyFault, FaultScript, Injection
+from connector.sandbox.agent.model import Company, Model
+from connector.sandbox.agent.options import AgentOptions, Discreet
+from connector.sandbox.agent.reading import Reader
+from connector.sandbox.agent.seed import build_model
+from connector.sandbox.agent.service import Service
+
+HOST = "127.0.0.1"
+CLOSING_S = 1.0  # how long open requests may take to end when the agent stops
+
+
+class Announcement(Discreet, frozen=True):
+    """Where a running agent is and how to get in."""
+
+    endpoint: str
+    username: str
+    password: str
+    api_key: str
+    control_url: str
+    control_token: str
+    companies: tuple[str, ...]
+    time_zone: str
+
+
+class SimulatedAgent:
+    """One agent on the loopback; `port` 0 picks a free one.
+
+    `clock` gives the server's local time (default: the real one, moved to `options.today`);
+    `model` takes over a model already built, as when an agent restarts on the same files.
+    """
+
+    def __init__(
+        self,
+        options: AgentOptions | None = None,
+        *,
+        port: int = 0,
+        clock: Clock | None = None,
+        model: Model | None = None,
+    ) -> None:
+        self.options = options or AgentOptions()
+        self.clock = clock or server_clock(self.options.time_zone, self.options.today)
+        self.calls = Calls()
+        self.faults = FaultScript()
+        self.username = self.options.username
+        self.password = self.options.password or secrets.token_urlsafe(18)
+        self.api_key = self.options.api_key or secrets.token_urlsafe(24)
+        self.control_token = self.options.control_token or secrets.token_urlsafe(24)
+        self._port = port
+        self._model = model
+        self._stack = AsyncExitStack()
+
+    @property
+    def model(self) -> Model:
+        """The simulated Sage 100; there once the agent runs."""
+        if self._model is None:
+            raise RuntimeError("the agent has no model yet: enter its `async with` first")
+        return self._model
+
+    @property
+    def company(self) -> Company:
+        """The first company of the model."""
+        return self.model.company()
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of the service; the WSDL is at `?wsdl`."""
+        return f"http://{HOST}:{self._port}{self.options.path}"
+
+    @property
+    def control_url(self) -> str:
+        """The URL of the control endpoint."""
+        return f"http://{HOST}:{self._port}{PATH}"
+
+    @property
+    def announcement(self) -> Announcement:
+        """Everything a client needs, in one value."""
+        return Announcement(
+            endpoint=self.endpoint,
+            username=self.username,
+            password=self.password,
+            api_key=self.api_key,
+            control_url=self.control_url,
+            control_token=self.control_token,
+            companies=tuple(self.model.companies),
+            time_zone=self.options.time_zone,
+        )
+
+    def inject(self, fault: AnyFault) -> Injection:
+        """Script a fault; see `faults`."""
+        return self.faults.inject(fault)
+
+    async def __aenter__(self) -> Self:
+        if self._model is None:
+            self._model = await asyncio.to_thread(build_model, self.options, self.clock)
+        runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=CLOSING_S)
+        async with AsyncExitStack() as stack:
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            stack.callback(self.faults.clear)
+            site = web.TCPSite(runner, HOST, self._port)
+            await site.start()
+            self._port = runner.addresses[0][1]
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    def _app(self) -> web.Application:
+        options = self.options
+        # The same seed signs the same way: cursors outlive a restart, but not another agent.
+        cursors = Cursors(f"sage100-agent/{options.seed}".encode())
+        doors: list[Door] = [
+            WindowsDoor([BasicScheme(self.username, self.password, options.realm)]),
+            ApiKeyDoor(self.api_key),
+        ]
+        reader = Reader(self.model, options, cursors)
+        service = Service(options, reader, doors, self.faults, self.calls)
+        control = Control(self.model, self.faults, self.calls, self.control_token)
+        app = web.Application(client_max_size=options.max_request_bytes)
+        app.router.add_route("*", options.path, service.handle)
+        app.router.add_post(PATH, control.handle)
+        return app
+
+
+async def run_agent(
+    options: AgentOptions | None = None,
+    *,
+    port: int = 0,
+    announce: Callable[[Announcement], None],
+) -> None:
+    """Serve until cancelled; `announce` is called once, when the agent can be reached."""
+    async with SimulatedAgent(options, port=port) as agent:
+        announce(agent.announcement)
+        await asyncio.Event().wait()
