@@ -1,0 +1,123 @@
+"""One page of rows against what the log holds of them: which are news, and what to append.
+
+Pure: rows and known fingerprints in, events and fingerprint rows out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import itemgetter
+
+import msgspec
+
+from connector.sage100.contract import Page
+from connector.sage100.fingerprint import fingerprint, row_of, stamp_of, stamped_before
+from connector.sage100.selection import Selection
+from eventstore.types import NewEvent, Row
+from projections.events import (
+    SCHEMA,
+    Event,
+    RecordObserved,
+    RecordReturned,
+    Via,
+    encode,
+    type_of,
+)
+from projections.keys import record_key, sage_stream
+from projections.tables import Fingerprint
+from projections.workspace import encode as encode_row
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Whose rows these are, and in which pass they came. `cause`: position of its PollStarted."""
+
+    instance: str
+    company: str
+    via: Via
+    cause: int | None = None
+
+    def table_key(self, entity: str, key: str) -> str:
+        """The record's key in the `fingerprint` table."""
+        return f"{self.company}/{entity}/{key}"
+
+
+class Observation(msgspec.Struct):
+    """What one page comes to: read = unchanged + observed.
+
+    `missed`: changed or new rows whose stamps all lie before the cursor that was asked about.
+    """
+
+    keys: list[str]
+    events: list[NewEvent]
+    rows: list[Row]
+    unchanged: int = 0
+    observed: int = 0
+    missed: int = 0
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One row by name: key parts, the key in the `fingerprint` table, stream, and content."""
+
+    parts: list[str]
+    key: str
+    stream: str
+    row: dict[str, str]
+
+
+def records(origin: Origin, selection: Selection, page: Page) -> list[Record]:
+    """The page's rows under their names, with only the columns that were selected."""
+    entity = selection.entity
+    columns, rows = page.columns, page.rows
+    wanted = frozenset(selection.columns)
+    if not wanted.issuperset(columns):  # the agent sent more than it was asked for
+        kept = [index for index, column in enumerate(columns) if column in wanted]
+        columns = tuple(columns[index] for index in kept)
+        rows = [tuple(row[index] for index in kept) for row in rows]
+    places = [columns.index(column) for column in selection.key]
+    pick = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
+    found = []
+    for cells in rows:
+        parts = [part.rstrip(" ") for part in pick(cells)]
+        key = record_key(entity, parts)
+        stream = sage_stream(origin.instance, origin.company, entity, key)
+        row = row_of(columns, cells)
+        found.append(Record(parts, origin.table_key(entity, key), stream, row))
+    return found
+
+
+def observe(
+    origin: Origin, found: list[Record], known: Mapping[str, Fingerprint], cursor: str = ""
+) -> Observation:
+    """What is new in these records. A record that comes twice is compared with its first coming.
+
+    `cursor` (YYYYMMDD): changed or new rows stamped before it count as `missed`.
+    """
+    out = Observation([], [], [])
+    latest = dict(known)
+    touched: dict[str, Row] = {}
+    for record in found:
+        out.keys.append(record.key)
+        digest = fingerprint(record.row)
+        before = latest.get(record.key)
+        if before is not None and before.fingerprint == digest and not before.vanished:
+            out.unchanged += 1
+            if before.misses == 0:
+                continue
+        else:
+            out.observed += 1
+            out.missed += stamped_before(record.row, cursor)
+            if before is not None and before.vanished:
+                out.events.append(_event(origin, record, RecordReturned(record.parts)))
+            out.events.append(_event(origin, record, _observed(origin, record, digest)))
+        latest[record.key] = Fingerprint(digest, stamp_of(record.row))
+        touched[record.key] = Row(record.key, encode_row(latest[record.key]))
+    out.rows.extend(touched.values())
+    return out
+
+
+def _observed(origin: Origin, record: Record, digest: str) -> RecordObserved:
+    return RecordObserved(record.parts, record.row, digest, stamp_of(record.row), origin.via)
+
+
+def _event(origin: Origin, record: Record, event: Event) -> NewEvent:
+    return NewEvent(record.stream, type_of(event), encode(event), SCHEMA, origin.cause)

@@ -1,0 +1,280 @@
+"""What cursor passes and sweeps share: reading an entity page by page into the log.
+
+The next page is fetched while the present one is appended; one request at a time stays true. A
+pass that ends early for whatever reason resumes behind its last appended page; only a lost place
+or an end that was not reached makes it start again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from connector.progress import Progress, Silent
+from connector.sage100.agent import Agent
+from connector.sage100.contract import MAX_LIMIT, Page
+from connector.sage100.errors import AgentError, BadAnswer, CursorInvalid, PassIncomplete
+from connector.sage100.observe import Origin, observe, records
+from connector.sage100.place import Journal, Pass, Place
+from connector.sage100.retry import Retry
+from connector.sage100.selection import Selection
+from connector.tracing import tracer
+from eventstore.types import EventStore, Put, Row, Table, Write
+from projections.events import Event, PollFailed, PollStarted, Via
+from projections.tables import Fingerprint
+from projections.workspace import decode
+
+# Which rows the sweep under way has seen: `fingerprint` key to the sweep's generation. A work
+# table of this package, neither a fold of the log nor needed once the sweep is over.
+SEEN: Final = Table("sweep_seen")
+
+_MAX_PAGES: Final = 1_000_000  # an agent whose pages never end is broken
+
+
+def system_time() -> datetime:
+    """Now, UTC."""
+    return datetime.now(UTC)
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """One entity of one company to be read. `may_go_on` is asked between pages."""
+
+    agent: Agent
+    store: EventStore
+    instance: str
+    company: str
+    selection: Selection
+    limit: int = MAX_LIMIT
+    progress: Progress = Silent()
+    may_go_on: Callable[[], bool] = lambda: True
+    now: Callable[[], datetime] = system_time
+    retry: Retry | None = None
+
+    @property
+    def entity(self) -> str:
+        """The entity's name."""
+        return self.selection.entity
+
+    async def journal(self) -> Journal:
+        """Where the poller stands in it."""
+        return await Journal.open(self.store, self.instance, self.company, self.entity)
+
+    async def fetch(self, run: Pass, after: str) -> Page:
+        """The page behind `after`."""
+        return await self.agent.read_page(
+            self.company,
+            self.entity,
+            columns=self.selection.columns,
+            changed_since=run.since,
+            after=after,
+            limit=self.limit,
+            retry=self.retry,
+        )
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a pass went. Neither completed, failed (`error`) nor skipped: paused, to be resumed."""
+
+    company: str
+    entity: str
+    via: Via
+    completed: bool = False
+    error: AgentError | None = None
+    skipped: str = ""
+    read: int = 0
+    unchanged: int = 0
+    observed: int = 0
+    missed: int = 0
+    absent: int = 0
+    vanished: int = 0
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing more may be asked of this agent."""
+        return self.error is not None and self.error.stopped
+
+
+def outcome_of(
+    reading: Reading,
+    via: Via,
+    run: Pass,
+    *,
+    error: AgentError | None = None,
+    completed: bool = False,
+) -> Outcome:
+    """The outcome of a pass that stands so."""
+    return Outcome(
+        company=reading.company,
+        entity=reading.entity,
+        via=via,
+        completed=completed,
+        error=error,
+        read=run.read,
+        unchanged=run.unchanged,
+        observed=run.observed,
+        missed=run.missed,
+        absent=run.absent,
+        vanished=run.vanished,
+    )
+
+
+def failed(via: Via, error: AgentError) -> PollFailed:
+    """The event that says what, where and what to do."""
+    tried = f" Tried {error.attempts} times." if error.attempts > 1 else ""
+    return PollFailed(
+        via=via,
+        category=error.category,
+        message=error.what + tried,
+        remedy=error.remedy,
+        endpoint=error.call.endpoint,
+        wsdl=error.wsdl,
+        code=error.code,
+        retryable=error.retryable,
+        stopped=error.stopped,
+    )
+
+
+async def begin(journal: Journal, via: Via, since: str) -> Pass:
+    """The pass of this kind: the one under way, or a new one, which then is in the log.
+
+    A pass of the other kind that was begun in between leaves its PollStarted last in the stream;
+    then this one says again that it starts, and its counts are those since.
+    """
+    place = journal.place
+    run = place.running(via)
+    if run is not None and place.open == via:
+        return run
+    if run is None:
+        run = Pass(since=since, generation=journal.next_move)
+    else:
+        run = msgspec.structs.replace(run, read=0, unchanged=0, observed=0, pages=0)
+    place = msgspec.structs.replace(place.with_pass(via, run), open=via)
+    commit = await journal.write(place, [PollStarted(via, run.since)])
+    run = msgspec.structs.replace(run, started=commit.first)
+    journal.place = journal.place.with_pass(via, run)
+    return run
+
+
+# What the last page comes to: the place to stand at, and events of the pass.
+Close = Callable[[Place, Pass, Page], tuple[Place, list[Event]]]
+
+
+async def read_through(
+    reading: Reading, journal: Journal, via: Via, since: Callable[[str], str], close: Close
+) -> tuple[Pass, Outcome]:
+    """Read an entity to its end, or resume doing so; `completed` when the end is in the log.
+
+    `since` gives the ChangedSince of a new pass from the cursor; the last page's append holds what
+    `close` says. The agent's failures are in the log and in the outcome.
+    """
+    for again in (True, False):
+        run = await begin(journal, via, since(journal.place.cursor))
+        if run.all_read:
+            return run, outcome_of(reading, via, run, completed=True)
+        try:
+            run, error, ended = await _read_pages(reading, journal, via, run, close)
+        except AgentError as problem:
+            lost = isinstance(problem, CursorInvalid)
+            place = journal.place.with_pass(via, None) if lost else journal.place
+            await journal.write(place, [failed(via, problem)], cause=run.started)
+            if lost and again:
+                continue
+            run, error, ended = journal.place.running(via) or run, problem, False
+        return run, outcome_of(reading, via, run, error=error, completed=ended and error is None)
+    raise AssertionError("the second round always returns")
+
+
+async def _read_pages(
+    reading: Reading, journal: Journal, via: Via, run: Pass, close: Close
+) -> tuple[Pass, AgentError | None, bool]:
+    """Append page after page: the pass as it stands, the error of an end that was not reached
+    (which then is in the log), and whether the last page was appended (False: paused).
+    """
+    fetching = asyncio.create_task(reading.fetch(run, run.after))
+    try:
+        while True:
+            page = await fetching
+            _check_progress(reading, run, page)
+            last = page.next is None
+            go_on = not last and reading.may_go_on()
+            if go_on:
+                fetching = asyncio.create_task(reading.fetch(run, page.next or ""))
+            run, error = await _append_page(reading, journal, via, run, page, close)
+            reading.progress.poll(reading.company, reading.entity, run.read)
+            if not go_on:
+                return run, error, last
+    finally:
+        if not fetching.done():
+            fetching.cancel()
+        await asyncio.gather(fetching, return_exceptions=True)
+
+
+async def _append_page(
+    reading: Reading, journal: Journal, via: Via, run: Pass, page: Page, close: Close
+) -> tuple[Pass, AgentError | None]:
+    """Append one page: its events, fingerprints and the place behind it."""
+    with tracer.start_as_current_span("sage100.page") as span:
+        origin = Origin(reading.instance, reading.company, via, run.started or None)
+        found = records(origin, reading.selection, page)
+        rows = (await reading.store.rows({"fingerprint": {one.key for one in found}})).get(
+            "fingerprint", {}
+        )
+        known: dict[str, Fingerprint] = {
+            key: decode("fingerprint", row.value) for key, row in rows.items()
+        }
+        cursor = journal.place.cursor if via == "sweep" else ""
+        seen = observe(origin, found, known, cursor)
+        span.set_attributes({"rows": len(found), "observed": seen.observed})
+        run = msgspec.structs.replace(
+            run,
+            after=page.next or "",
+            began=run.began or f"{page.server_time:%Y%m%d}",
+            read=run.read + len(found),
+            unchanged=run.unchanged + seen.unchanged,
+            observed=run.observed + seen.observed,
+            missed=run.missed + seen.missed,
+            pages=run.pages + 1,
+        )
+        error: AgentError | None = None
+        passes: list[Event] = []
+        if page.next is not None:
+            place = journal.place.with_pass(via, run)
+        elif page.complete:
+            place, passes = close(journal.place, run, page)
+        else:
+            error = _incomplete(reading, page)
+            place, passes = journal.place.with_pass(via, None), [failed(via, error)]
+        also: list[Write] = [Put("fingerprint", seen.rows)] if seen.rows else []
+        sweep = journal.place.sweep_pass
+        if sweep is not None and not sweep.all_read and seen.keys:
+            mark = str(sweep.generation).encode()
+            also.append(Put(SEEN.name, [Row(key, mark) for key in dict.fromkeys(seen.keys)]))
+        await journal.write(place, passes, records=seen.events, also=also, cause=run.started)
+    return run, error
+
+
+def _check_progress(reading: Reading, run: Pass, page: Page) -> None:
+    if page.next is not None and (page.next == run.after or run.pages >= _MAX_PAGES):
+        raise BadAnswer(
+            f"The pages of {reading.entity} of {reading.company} do not come to an end.",
+            reading.agent.call("ReadPage"),
+        )
+
+
+def _incomplete(reading: Reading, page: Page) -> PassIncomplete:
+    limit = " The agent's scan limit was reached." if page.scan_limit_reached else ""
+    return PassIncomplete(
+        f"The last page of {reading.entity} of {reading.company} says that the end was not "
+        f"reached.{limit}",
+        reading.agent.call("ReadPage"),
+        code="ScanLimitReached" if page.scan_limit_reached else "",
+    )
+
+
+def next_cursor(run: Pass, page: Page, least: str = "") -> str:
+    """The server's date when the pass began, never later than its clock says now."""
+    return min(max(run.began, least), f"{page.server_time:%Y%m%d}")

@@ -1,0 +1,146 @@
+"""Where a poller stands in one entity of one company, kept in the log's own checkpoint.
+
+Every page moves the checkpoint in the very append that carries its events and fingerprints, so a
+crash anywhere resumes at the page after, with nothing lost and nothing twice. The checkpoint's
+position counts its moves; what it means is in `Place`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from connector.tracing import traceparent
+from eventstore.types import Checkpoint, Commit, EventStore, Meta, NewEvent, Write
+from projections.events import SCHEMA, Event, Via, encode, type_of
+from projections.keys import poll_stream
+
+
+class Pass(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A pass under way. `after`: the agent's place behind the last page that is in the log.
+
+    `began`: the server's date (YYYYMMDD) at its first answer. `started`: position of its
+    PollStarted; `read`, `unchanged`, `observed`, `pages` count since then. For a sweep:
+    `generation` marks the rows it saw, `missed` counts what the cursor did not show, and once
+    `all_read`, `known_after` is the known key up to which absent rows have been looked for.
+    """
+
+    since: str = ""
+    after: str = ""
+    began: str = ""
+    started: int = 0
+    read: int = 0
+    unchanged: int = 0
+    observed: int = 0
+    pages: int = 0
+    generation: int = 0
+    missed: int = 0
+    all_read: bool = False
+    known_after: str = ""
+    absent: int = 0
+    vanished: int = 0
+
+
+class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`cursor`: server-local date (YYYYMMDD) from which the next cursor pass reads, "" for all.
+
+    `open`: the pass whose PollStarted is the stream's last. `polled_at_s`, `swept_at_s`: when a
+    pass last completed, seconds UTC by our own clock.
+    """
+
+    cursor: str = ""
+    cursor_pass: Pass | None = None
+    sweep_pass: Pass | None = None
+    open: Via | None = None
+    polled_at_s: int = 0
+    swept_at_s: int = 0
+
+    def running(self, via: Via) -> Pass | None:
+        """The pass of this kind that is under way."""
+        return self.cursor_pass if via == "cursor" else self.sweep_pass
+
+    def with_pass(self, via: Via, run: Pass | None) -> Place:
+        """The same place with another pass of this kind under way, or none."""
+        return msgspec.structs.replace(
+            self,
+            cursor_pass=run if via == "cursor" else self.cursor_pass,
+            sweep_pass=run if via == "sweep" else self.sweep_pass,
+        )
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Place)
+
+
+def checkpoint_name(instance: str, company: str, entity: str) -> str:
+    """The name of the checkpoint that keeps this place."""
+    return f"poll:{instance}:{company}:{entity}"
+
+
+async def place_of(store: EventStore, instance: str, company: str, entity: str) -> Place:
+    """Where the poller stands; the beginning when it never ran."""
+    checkpoint = await store.checkpoint(checkpoint_name(instance, company, entity))
+    return Place() if checkpoint.cursor is None else _decoder.decode(checkpoint.cursor)
+
+
+class Journal:
+    """One poller's place while it works: reads it once, then moves it with every append.
+
+    After an append that failed or was cancelled, open a new one: only the log knows what became
+    of it.
+    """
+
+    def __init__(
+        self, store: EventStore, instance: str, stream: str, checkpoint: Checkpoint, place: Place
+    ) -> None:
+        self._store = store
+        self._instance = instance
+        self._stream = stream
+        self._checkpoint = checkpoint
+        self.place = place
+
+    @classmethod
+    async def open(cls, store: EventStore, instance: str, company: str, entity: str) -> Journal:
+        """The journal of one entity of one company."""
+        checkpoint = await store.checkpoint(checkpoint_name(instance, company, entity))
+        cursor = checkpoint.cursor
+        place = Place() if cursor is None else _decoder.decode(cursor)
+        return cls(store, instance, poll_stream(instance, company, entity), checkpoint, place)
+
+    @property
+    def next_move(self) -> int:
+        """The number of the checkpoint's next move; no two moves share it."""
+        return self._checkpoint.position + 1
+
+    async def write(
+        self,
+        place: Place,
+        passes: Sequence[Event] = (),
+        *,
+        records: Sequence[NewEvent] = (),
+        also: Sequence[Write] = (),
+        cause: int = 0,
+    ) -> Commit:
+        """Append record events, then events of the pass, and stand at `place`: all or nothing."""
+        events = [
+            *records,
+            *(
+                NewEvent(self._stream, type_of(event), encode(event), SCHEMA, cause or None)
+                for event in passes
+            ),
+        ]
+        moved = Checkpoint(
+            self._checkpoint.name, self.next_move, self._checkpoint.position, _encoder.encode(place)
+        )
+        commit = await self._store.append(
+            events, checkpoint=moved, also=also, meta=meta_of(self._instance)
+        )
+        self._checkpoint = msgspec.structs.replace(moved, was=moved.position)
+        self.place = place
+        return commit
+
+
+def meta_of(instance: str) -> Meta:
+    """Who appends, and under which trace."""
+    return Meta(actor=f"poller:{instance}", traceparent=traceparent())

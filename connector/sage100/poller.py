@@ -1,0 +1,58 @@
+"""A cursor pass: what changed since a date, by Sage 100's own stamps.
+
+Quick and blind: Sage changes rows without stamping them, and the `sweep` finds those. The cursor
+is the server-local date on which the pass began; it moves only with the append that completes
+the pass, and each pass reaches back by the overlap, since stamps come from several clocks.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from connector.sage100.contract import Page
+from connector.sage100.passes import Outcome, Reading, next_cursor, read_through
+from connector.sage100.place import Pass, Place
+from connector.tracing import tracer
+from projections.events import Event, PollCompleted
+
+
+def since(cursor: str, overlap: timedelta, server_time: datetime) -> str:
+    """The ChangedSince of the next pass (YYYYMMDD), "" for all rows when there is no cursor.
+
+    A cursor beyond the server's clock (it was set back, a backup restored) counts as today.
+    """
+    if not cursor:
+        return ""
+    day = datetime.strptime(cursor, "%Y%m%d")  # noqa: DTZ007 - server-local by contract
+    today = datetime.combine(server_time.date(), datetime.min.time())
+    return f"{min(day, today) - overlap:%Y%m%d}"
+
+
+async def poll(reading: Reading, *, overlap: timedelta, server_time: datetime) -> Outcome:
+    """Read what changed into the log; resumes a cursor pass that was interrupted.
+
+    `server_time`: the agent's clock as of its last GetInfo. A failure of the agent is in the log
+    and in the outcome; only the store's own errors are raised.
+    """
+
+    def close(place: Place, run: Pass, page: Page) -> tuple[Place, list[Event]]:
+        cursor = next_cursor(run, page)
+        place = msgspec.structs.replace(
+            place,
+            cursor=cursor,
+            cursor_pass=None,
+            open=None,
+            polled_at_s=int(reading.now().timestamp()),
+        )
+        counts = (run.read, run.unchanged, run.observed)
+        return place, [PollCompleted("cursor", *counts, cursor, run.pages)]
+
+    attributes = {"company": reading.company, "entity": reading.entity, "via": "cursor"}
+    with tracer.start_as_current_span("sage100.pass", attributes=attributes):
+        journal = await reading.journal()
+        _, outcome = await read_through(
+            reading, journal, "cursor", lambda cursor: since(cursor, overlap, server_time), close
+        )
+        return outcome
