@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import msgspec
 
@@ -162,9 +162,12 @@ def _store_url(raw: Any, around: Surroundings) -> str:
     """`sqlite:///` + path: relative to the configuration, absolute with one more slash."""
     if isinstance(raw, str) and raw.startswith(("postgresql://", "postgres://")):
         return raw
-    if not isinstance(raw, str) or not raw.startswith("sqlite:///") or raw == "sqlite:///":
+    if not isinstance(raw, str) or not raw.startswith("sqlite:///") or raw.endswith("/"):
         raise Refused
-    return f"sqlite:///{around.folder / raw.removeprefix('sqlite:///')}"
+    if "?" in raw or "#" in raw:
+        raise Refused("it takes no options; in a file name write ? and # as %3F and %23")
+    path = around.folder / unquote(raw.removeprefix("sqlite:///"))
+    return f"sqlite:///{quote(str(path))}"
 
 
 def _file(raw: Any, around: Surroundings) -> Path:

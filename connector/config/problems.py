@@ -15,7 +15,10 @@ import msgspec
 
 from connector.errors import Misconfigured
 
-_REMEDY: Final = "Correct the file; 'ml-connector init' in an empty folder writes an example."
+_REMEDY: Final = (
+    "Correct the file, or what it refers to; 'ml-connector init' in an empty folder writes an "
+    "example of it."
+)
 
 
 class Problem(msgspec.Struct, frozen=True):

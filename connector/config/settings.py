@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import unquote
 
 import msgspec
 
@@ -21,6 +22,12 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[store]`: where the log is kept. `url` is absolute, whatever the file said."""
 
     url: Annotated[str, leaves.STORE_URL]
+
+    @property
+    def file(self) -> Path | None:
+        """The store's file, None when the store is none."""
+        _, is_file, path = self.url.partition("sqlite:///")
+        return Path(unquote(path)) if is_file else None
 
 
 class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -77,6 +77,16 @@ def test_store_path_is_relative_to_the_file(tmp_path: Path, written: str, meant:
     """Three slashes mean beside the configuration file, four an absolute path."""
     config = load(tmp_path, changed("sqlite:///events.db", written))
     assert config.store.url == "sqlite:///" + meant.format(folder=tmp_path)
+    assert str(config.store.file) == meant.format(folder=tmp_path)
+
+
+def test_store_path_with_odd_characters(tmp_path: Path) -> None:
+    """A folder whose name would mean something in a URL is still found."""
+    folder = tmp_path / "a %41?#b"
+    folder.mkdir()
+    store = load(folder).store
+    assert store.file == folder / "events.db"
+    assert "?" not in store.url
 
 
 @pytest.mark.parametrize(

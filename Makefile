@@ -1,0 +1,53 @@
+# Everything here works on a machine with only Python 3.11 (or newer) and make: the first target
+# sets up .venv by itself, with the exact versions of constraints.txt.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+PYTEST := $(BIN)/pytest
+
+.PHONY: help demo test check format bench faults clean
+
+help:
+	@echo "make demo     both ends simulated: a full sync, a second pass, the books"
+	@echo "make test     the tests"
+	@echo "make check    format, lint, types, tests"
+	@echo "make format   put the code into shape"
+	@echo "make bench    measured figures against their thresholds"
+	@echo "make faults   the long searches for faults"
+	@echo "make clean    removes .venv and caches"
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "ml-connector needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)."; \
+	  echo "Install it, or name one: make PYTHON=/path/to/python3.11 demo"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+	@touch $(READY)
+
+demo: $(READY)
+	@$(BIN)/ml-connector demo
+
+test: $(READY)
+	$(PYTEST) -m "not slow" -n 2
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(PYTEST) -m "not slow" -n 2
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)
+	@for each in tests/bench/bench_*.py; do \
+	  $(BIN)/python -m tests.bench.$$(basename $$each .py) || exit 1; done
+
+faults: $(READY)
+	$(PYTEST) -m slow -n 2
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -1,0 +1,16 @@
+"""`ml-connector` and `python -m connector`."""
+
+from __future__ import annotations
+
+import sys
+
+from connector.cli.program import run
+
+
+def main() -> None:
+    """Run one command line and end the process with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

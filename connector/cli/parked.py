@@ -1,0 +1,59 @@
+"""`parked`: the dead letters by reason, with HubSpot's message and the advice."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Annotated
+
+import typer
+
+from connector import reports
+from connector.app import open_app
+from connector.cli import output
+from connector.cli.session import AsJson, run_async, session_of
+from connector.config import Config
+from connector.reports import ParkedItem
+
+
+def parked(
+    ctx: typer.Context,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="R", help="Only those parked for this reason.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """What HubSpot would not take, why, and what to do about it."""
+    items = run_async(_read(session_of(ctx).load(), reason))
+    if as_json:
+        output.document({"parked": items})
+    else:
+        render(items)
+    if items:
+        raise typer.Exit(1)
+
+
+async def _read(config: Config, reason: str) -> list[ParkedItem]:
+    async with open_app(config, writable=False) as app:
+        return await reports.parked(app.store, reason=reason)
+
+
+def render(items: list[ParkedItem]) -> None:
+    """One table for each reason, the advice under it."""
+    if not items:
+        output.say("Nothing is parked.")
+        return
+    for reason, group in groupby(items, key=lambda item: item.reason):
+        rows = list(group)
+        output.show(
+            output.table(
+                f"{reason}: {len(rows)}",
+                ["record", "since", "status", "HubSpot said", "waiting behind it"],
+                (
+                    (row.target, row.since, row.status or None, row.message, row.waiting)
+                    for row in rows
+                ),
+            )
+        )
+        for advice in dict.fromkeys(row.advice for row in rows if row.advice):
+            output.say(f"  advice: {advice}")
+        output.say(f"  then:   ml-connector replay --parked --reason {reason}")

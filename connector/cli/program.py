@@ -1,0 +1,94 @@
+"""The program `ml-connector`: its commands, its global options, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from connector.cli import (
+    failures,
+    history,
+    init,
+    output,
+    parked,
+    replay,
+    sandbox,
+    status,
+    verify,
+)
+from connector.cli.session import CONFIG_VARIABLE, DEFAULT_CONFIG, Session
+from connector.telemetry import product_version
+
+INTERRUPTED: Final = 130
+
+app = typer.Typer(
+    name="ml-connector",
+    help="Keeps HubSpot true to Sage 100.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("init")(init.init)
+app.command("status")(status.status)
+app.command("history")(history.history)
+app.command("parked")(parked.parked)
+app.command("replay")(replay.replay)
+app.command("verify")(verify.verify)
+app.add_typer(sandbox.app, name="sandbox")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        output.say(f"ml-connector {product_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    ctx: typer.Context,
+    config: Annotated[
+        Path,
+        typer.Option(
+            "--config", envvar=CONFIG_VARIABLE, help="The configuration file.", metavar="FILE"
+        ),
+    ] = DEFAULT_CONFIG,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="More log lines on standard error.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Keeps HubSpot true to Sage 100."""
+    ctx.obj = Session(config_path=config, verbose=verbose)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out one command line; the process's exit code."""
+    as_json = "--json" in arguments
+    try:
+        app(list(arguments), prog_name="ml-connector")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        return _interrupted(as_json=as_json)
+    except BaseException as problem:
+        code = failures.report(problem, as_json=as_json)
+        if code is None:
+            raise
+        logging.getLogger("ml-connector").debug("traceback", exc_info=problem)
+        return code
+    return 0
+
+
+def _interrupted(*, as_json: bool) -> int:
+    output.failure(
+        "interrupted",
+        remedy="Run it again: everything done so far is in the log, nothing is done twice.",
+        as_json=as_json,
+    )
+    return INTERRUPTED

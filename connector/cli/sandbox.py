@@ -1,0 +1,106 @@
+"""`sandbox`: one simulated end alone, on this machine, for trying things out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from connector.cli import output
+from connector.cli.session import AsJson, run_async
+from connector.cli.stopping import stop_event, until_stopped
+from connector.errors import Misconfigured
+from connector.sandbox import agent as sage100
+from connector.sandbox import hubspot as crm
+from connector.sandbox.agent.options import MOST_INVOICES
+from connector.sandbox.hubspot.options import Tier
+
+app = typer.Typer(no_args_is_help=True, help="One simulated end alone, for trying things out.")
+
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed makes the same data.")]
+
+
+@app.command("agent")
+def agent(
+    port: Port = 0,
+    seed: Seed = 1,
+    customers: Annotated[int, typer.Option("--customers", min=1)] = 200,
+    invoices: Annotated[int, typer.Option("--invoices", min=0, max=MOST_INVOICES)] = 1_000,
+    company: Annotated[str, typer.Option("--company", help="A 3-character code.")] = "ABC",
+    as_json: AsJson = False,
+) -> None:
+    """A Sage 100 agent with made-up customers, until Ctrl-C."""
+    try:
+        options = sage100.AgentOptions(
+            seed=seed,
+            customers=customers,
+            invoices=invoices,
+            companies=(sage100.CompanyOptions(code=company),),
+        )
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong)) from None
+
+    def announce(running: sage100.Announcement) -> None:
+        facts = {
+            "endpoint": running.endpoint,
+            "username": running.username,
+            "password": running.password,
+            "api_key": running.api_key,
+            "companies": list(running.companies),
+            "timezone": running.time_zone,
+            "control_url": running.control_url,
+            "control_token": running.control_token,
+        }
+        _announce("The simulated Sage 100 agent answers", facts, as_json=as_json)
+
+    _serve(lambda: sage100.run_agent(options, port=port, announce=announce), port)
+
+
+@app.command("hubspot")
+def hubspot(
+    port: Port = 0,
+    seed: Seed = 1,
+    tier: Annotated[Tier, typer.Option("--tier", help="Whose limits apply.")] = "professional",
+    as_json: AsJson = False,
+) -> None:
+    """A HubSpot portal without data, with HubSpot's limits, until Ctrl-C."""
+    options = crm.HubSpotOptions(seed=seed, tier=tier)
+
+    def announce(running: crm.SimulatedHubSpot) -> None:
+        facts = {
+            "base_url": running.base_url,
+            "token": running.token,
+            "control_url": f"{running.base_url}/control",
+            "control_token": running.control_token,
+        }
+        _announce("The simulated HubSpot answers", facts, as_json=as_json)
+
+    _serve(lambda: crm.run_hubspot(options, port=port, announce=announce), port)
+
+
+def _announce(sentence: str, facts: Mapping[str, object], *, as_json: bool) -> None:
+    if as_json:
+        output.document(facts)
+        return
+    output.say(f"{sentence}; Ctrl-C ends it.")
+    for name, value in facts.items():
+        shown = ", ".join(value) if isinstance(value, list) else value
+        output.say(f"  {name:<14} {shown}")
+
+
+def _serve(work: Callable[[], Coroutine[Any, Any, None]], port: int) -> None:
+    async def serve() -> None:
+        with stop_event() as stop:
+            await until_stopped(stop, asyncio.create_task(work()))
+
+    try:
+        run_async(serve())
+    except OSError as problem:
+        raise Misconfigured(
+            f"cannot listen on port {port}: {problem.strerror or problem}",
+            where=f"127.0.0.1:{port}",
+            remedy="Choose another --port, or leave it out for one that is free.",
+        ) from None

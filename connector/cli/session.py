@@ -1,0 +1,80 @@
+"""What every command starts from: which configuration, how talkative, JSON or not.
+
+A command loads the configuration through here, so notices and log lines go the same way for all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+import typer
+
+from connector.cli import output
+from connector.config import Config, load_config
+from connector.errors import Misconfigured
+from connector.telemetry import setup_logging
+
+T = TypeVar("T")
+
+DEFAULT_CONFIG: Final = Path("ml-connector.toml")
+CONFIG_VARIABLE: Final = "ML_CONNECTOR_CONFIG"
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="One JSON document on standard output, nothing else there.")
+]
+
+
+class Session(msgspec.Struct, frozen=True):
+    """The options before the command."""
+
+    config_path: Path
+    verbose: bool = False
+
+    def load(self) -> Config:
+        """The configuration; notices go to standard error, and so do log lines from now on.
+
+        Raises InvalidConfiguration.
+        """
+        config = load_config(self.config_path, os.environ)
+        console = output.stderr()
+        setup_logging(
+            config,
+            lambda line: console.print(output.clean(line), markup=False, soft_wrap=True),
+            verbose=self.verbose,
+        )
+        for notice in config.notices:
+            output.note(f"notice: {notice}")
+        return config
+
+
+def session_of(ctx: typer.Context) -> Session:
+    """The session that the program's callback made."""
+    found = ctx.find_object(Session)
+    if found is None:
+        raise RuntimeError("the command was not started through the program")
+    return found
+
+
+def need_store_folder(config: Config) -> None:
+    """Refuse a store whose folder is missing before anything else is tried.
+
+    Raises Misconfigured. The store's file is created when missing; its folder is a decision.
+    """
+    file = config.store.file
+    if file is not None and not file.parent.is_dir():
+        raise Misconfigured(
+            f"the store's folder does not exist: {file.parent}",
+            where=f"{config.path}, store.url",
+            remedy=f"mkdir -p {file.parent}, or correct store.url (three slashes: relative to "
+            "the configuration; four: absolute)",
+        )
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine to its end; Ctrl-C cancels it and raises KeyboardInterrupt."""
+    return asyncio.run(work)

@@ -1,0 +1,111 @@
+"""`status`: the books, and whether they close."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from connector import reports
+from connector.app import open_app
+from connector.cli import output
+from connector.cli.session import AsJson, run_async, session_of
+from connector.config import Config
+
+
+def status(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """What was read, what HubSpot was told, and whether every sum closes."""
+    report = run_async(_read(session_of(ctx).load()))
+    if as_json:
+        output.document(report)
+    else:
+        render(report)
+    if needs_person(report):
+        raise typer.Exit(1)
+
+
+async def _read(config: Config) -> dict[str, Any]:
+    async with open_app(config, writable=False) as app:
+        return await reports.status(app.store)
+
+
+def needs_person(report: dict[str, Any]) -> bool:
+    """Whether a sum does not close, something is parked, or a pass ended in an error."""
+    return (
+        not report["books_close"]
+        or any(row["parked"] for row in report["hubspot"])
+        or any(row["error"] for row in report["sage100"])
+    )
+
+
+def render(report: dict[str, Any]) -> None:
+    """The books as tables, and the verdict under them."""
+    output.show(sage100_table(report))
+    for row in report["sage100"]:
+        if row["error"]:
+            where = f"{row['company']} {row['entity']}"
+            output.say(f"  {where}: {_told(row['error'])}")
+    output.show(hubspot_table(report))
+    output.say(closing_line(report))
+    log, http = report["log"], report["http"]
+    output.say(
+        f"log: {log['head']:,} events, digest {log['hash'][:16]}…; calls so far: "
+        f"HubSpot {http['hubspot_calls']:,} (429: {http['hubspot_429']:,}), "
+        f"Sage 100 agent {http['agent_calls']:,}"
+    )
+
+
+def sage100_table(report: dict[str, Any]) -> Any:
+    """One line for each entity's last pass: read = unchanged + observed."""
+    return output.table(
+        "Sage 100: the last pass of each entity",
+        [
+            "company",
+            "entity",
+            "last pass",
+            "via",
+            "read",
+            "unchanged",
+            "observed",
+            "vanished",
+            "missed by cursor",
+            "closes",
+        ],
+        (
+            (
+                row["company"],
+                row["entity"],
+                row["last_pass"],
+                row["via"],
+                row["read"],
+                row["unchanged"],
+                row["observed"],
+                row["vanished"],
+                row["missed_by_cursor"],
+                row["closes"],
+            )
+            for row in report["sage100"]
+        ),
+    )
+
+
+def hubspot_table(report: dict[str, Any]) -> Any:
+    """One line for each HubSpot object: emitted = the sum of the others."""
+    names = ["emitted", "succeeded", "pending", "held", "parked", "superseded"]
+    return output.table(
+        "HubSpot: commands so far",
+        ["object", *names],
+        ((row["object"], *(row[name] for name in names)) for row in report["hubspot"]),
+    )
+
+
+def closing_line(report: dict[str, Any]) -> str:
+    """The verdict in a sentence."""
+    if report["books_close"]:
+        return "The books close: read = unchanged + observed, emitted = succeeded + what is open."
+    return "THE BOOKS DO NOT CLOSE: a sum above is wrong. Run 'ml-connector rebuild --verify'."
+
+
+def _told(error: dict[str, str]) -> str:
+    remedy = error.get("remedy", "")
+    return error.get("message", "") + (f" Remedy: {remedy}" if remedy else "")
