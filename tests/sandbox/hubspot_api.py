@@ -12,6 +12,8 @@ from multidict import CIMultiDictProxy
 
 from connector.sandbox.hubspot import HubSpotOptions, SimulatedHubSpot
 
+from .hubspot_shapes import check_shape
+
 KEY = "sage100_customer_key"
 VERSIONS = ("2026-03", "2026-09")
 
@@ -52,6 +54,8 @@ class Api:
         self.portal = portal
         self.session = session
         self.version = version
+        self.described = True
+        """False where the answers are made up by injected faults."""
 
     async def call(self, method: str, path: str, body: Any = None, **query: str) -> Answered:
         """One request; `V` in the path stands for the version."""
@@ -61,7 +65,12 @@ class Api:
         async with self.session.request(
             method, url, data=data, params=query, headers=headers
         ) as response:
-            return Answered(response.status, response.headers, await response.text())
+            text = await response.text()
+        if self.described:
+            check_shape(
+                method, response.url.path, response.status, response.content_type, text.encode()
+            )
+        return Answered(response.status, response.headers, text)
 
     async def batch(self, verb: str, inputs: Sequence[Any], kind: str = "companies") -> Answered:
         """One object batch."""

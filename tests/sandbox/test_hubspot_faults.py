@@ -33,6 +33,7 @@ SOON_S = 10.0
 async def api() -> AsyncIterator[Api]:
     """A portal in the newest version."""
     async with serving() as caller:
+        caller.described = False
         yield caller
 
 

@@ -84,6 +84,16 @@ async def test_a_property_is_made_once(api: Api) -> None:
     assert second.body["context"] == {"name": ["sage100_balance"]}
 
 
+async def test_display_hints_are_shown_before_2026_09_only(api: Api) -> None:
+    """The newest version takes a display hint without a word and never shows it."""
+    answer = await api.call("POST", "/crm/properties/V/companies", WANTED)
+
+    assert answer.status == 201
+    assert answer.body.get("numberDisplayHint") == (
+        "currency" if api.version == "2026-03" else None
+    )
+
+
 async def test_batch_create_makes_the_new_and_names_the_old(api: Api) -> None:
     """A property batch answers 201 (200 from 2026-09), or 207 with an error per existing name."""
     other = WANTED | {"name": "sage100_other"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from .definitions import Group, GroupUpdate, PropertyCreate, PropertyUpdate
+from .definitions import Group, GroupUpdate, Property, PropertyCreate, PropertyUpdate
 from .exchange import Reply, Request, batch_reply, decode, sized
 from .portal import Portal
 from .refusals import Refusal
@@ -41,16 +41,34 @@ _GROUP = msgspec.json.Decoder(Group)
 _GROUP_UPDATE = msgspec.json.Decoder(GroupUpdate)
 
 
+DISPLAY = (
+    "number_display_hint",
+    "text_display_hint",
+    "show_currency_symbol",
+    "currency_property_name",
+)
+"""What the description of 2026-09 no longer has: taken without a word, kept, not shown."""
+
+
+def _shown(definition: Property, request: Request) -> Property:
+    """The definition as this version shows it."""
+    if request.version < "2026-09":
+        return definition
+    return msgspec.structs.replace(definition, **dict.fromkeys(DISPLAY))
+
+
 def properties(portal: Portal, request: Request) -> Reply:
     """`GET /{type}`: every definition."""
     schema = portal.schemas[request.type]
     found = schema.archived if request.flag("archived") else schema.properties
-    return Reply(status=200, body={"results": list(found.values())})
+    return Reply(status=200, body={"results": [_shown(one, request) for one in found.values()]})
 
 
 def get(portal: Portal, request: Request) -> Reply:
     """`GET /{type}/{name}`."""
-    return Reply(status=200, body=portal.schemas[request.type].get(request.params["name"]))
+    return Reply(
+        status=200, body=_shown(portal.schemas[request.type].get(request.params["name"]), request)
+    )
 
 
 def create(portal: Portal, request: Request) -> Reply:
@@ -58,7 +76,7 @@ def create(portal: Portal, request: Request) -> Reply:
     wanted = decode(request.body, _CREATE)
     made = portal.schemas[request.type].create(wanted, request.now)
     portal.property_changed(request.type, made.name)
-    return Reply(status=201, body=made)
+    return Reply(status=201, body=_shown(made, request))
 
 
 def batch_create(portal: Portal, request: Request) -> Reply:
@@ -73,7 +91,7 @@ def batch_create(portal: Portal, request: Request) -> Reply:
             errors.append(refused.problem.item())
         else:
             portal.property_changed(request.type, made.name)
-            results.append(made)
+            results.append(_shown(made, request))
     status = 201 if request.version < "2026-09" else 200
     return batch_reply(status, request.now, results, errors, inputs=len(inputs))
 
@@ -87,7 +105,7 @@ def batch_read(portal: Portal, request: Request) -> Reply:
     for one in wanted.inputs:
         try:
             found = schema.archived.get(one.name) if wanted.archived else None
-            results.append(found or schema.get(one.name))
+            results.append(_shown(found or schema.get(one.name), request))
         except Refusal as refused:
             errors.append(refused.problem.item())
     return batch_reply(200, request.now, results, errors, inputs=len(wanted.inputs))
@@ -110,7 +128,7 @@ def update(portal: Portal, request: Request) -> Reply:
     change = decode(request.body, _UPDATE)
     changed = portal.schemas[request.type].update(request.params["name"], change, request.now)
     portal.property_changed(request.type, changed.name)
-    return Reply(status=200, body=changed)
+    return Reply(status=200, body=_shown(changed, request))
 
 
 def archive(portal: Portal, request: Request) -> Reply:
