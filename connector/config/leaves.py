@@ -6,18 +6,20 @@ Nothing here opens a connection; the only files looked at are the ones a value n
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import zoneinfo
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import msgspec
 
 from connector.config import secrets
+from connector.errors import Misconfigured
+from connector.sage100.endpoint import is_loopback
+from connector.sage100.schedule import interval, quiet_hours, schedule
 
 
 class Refused(ValueError):
@@ -38,10 +40,6 @@ class Leaf(msgspec.Struct, frozen=True):
     expected: str
     read: Callable[[Any, Surroundings], Any]
     private: bool = False
-
-
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_QUIET: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 
 
 def _text(raw: Any, _: Surroundings) -> str:
@@ -67,22 +65,24 @@ def _matching(pattern: str) -> Callable[[Any, Surroundings], str]:
     return read
 
 
-def duration(text: str) -> timedelta:
-    """`15m`, `1h`, `1d12h` as a span of time; ValueError for anything else."""
-    parts = re.findall(r"(\d{1,6})([smhdw])", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(text)
-    spans = {_UNITS[unit]: int(number) for number, unit in parts}
-    if len(spans) != len(parts):
-        raise ValueError(text)
-    return timedelta(**spans)
-
-
 def _duration(raw: Any, _: Surroundings) -> timedelta:
+    if not isinstance(raw, str):
+        raise Refused
     try:
-        return duration(raw)
-    except (TypeError, ValueError):
+        return interval(raw)
+    except Misconfigured:
         raise Refused from None
+
+
+def _schedule(raw: Any, _: Surroundings) -> str:
+    if not isinstance(raw, str):
+        raise Refused
+    try:
+        return schedule(raw).text
+    except Misconfigured as problem:
+        # The reason stands in brackets in the middle of the sentence; the rest is said here.
+        reason = re.search(r"\((.+)\)", problem.what.removeprefix(repr(raw)))
+        raise Refused(reason.group(1) if reason else "") from None
 
 
 def _periods(raw: Any, _: Surroundings) -> int:
@@ -99,16 +99,6 @@ def _zone(raw: Any, _: Surroundings) -> str:
         close = [name for name in sorted(known) if name.casefold().endswith(raw.casefold())]
         raise Refused(f'did you mean "{close[0]}"?' if raw and close else "")
     return raw
-
-
-def is_loopback(host: str) -> bool:
-    """Whether plain HTTP to this host never leaves the machine: 127.0.0.0/8, ::1, localhost."""
-    if host.casefold() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _split(raw: Any) -> SplitResult:
@@ -141,13 +131,12 @@ def _collector(raw: Any, _: Surroundings) -> str:
 
 
 def _quiet_hours(raw: Any, _: Surroundings) -> tuple[str, ...]:
-    if not isinstance(raw, list):
+    if not isinstance(raw, list) or not all(isinstance(span, str) for span in raw):
         raise Refused
-    for span in raw:
-        if not isinstance(span, str) or _QUIET.fullmatch(span) is None:
-            raise Refused(f"{span!r} is not HH:MM-HH:MM")
-        if span[:5] == span[6:]:
-            raise Refused(f"{span!r} begins where it ends")
+    try:
+        quiet_hours(raw)
+    except Misconfigured as problem:
+        raise Refused(problem.what) from None
     return tuple(raw)
 
 
@@ -249,5 +238,5 @@ STORE_URL = Leaf(
 SWITCH = Leaf("true or false", _switch)
 TEXT = Leaf("a text that is not empty", _text)
 ZONE = Leaf('an IANA time zone such as "America/Chicago"', _zone)
-SCHEDULE = Leaf('an interval such as "15m" or a cron line such as "5 * * * mon-fri"', _text)
+SCHEDULE = Leaf('an interval such as "15m" or a cron line such as "5 * * * mon-fri"', _schedule)
 QUIET_HOURS = Leaf('a list of daily spans such as ["22:00-04:30"]', _quiet_hours)

@@ -225,6 +225,32 @@ def test_wrong_value(tmp_path: Path, right: str, wrong: str, key: str) -> None:
     assert "expected" in problem.message
 
 
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ('"61 * * * *"', "minute"),
+        ('"* * *"', "cron"),
+        ('"15 minutes"', "cron"),
+        ('"0m"', "a second at least"),
+        ('"0 0 31 2 *"', "day-of-month"),
+        ("15", "cron"),
+    ],
+)
+def test_schedule(tmp_path: Path, wrong: str, hint: str) -> None:
+    """A schedule that is neither an interval nor cron, or never comes due, is refused."""
+    problem = only_problem(tmp_path, changed('"15m"', wrong))
+    assert problem.key == "sage100[0].schedule.invoices"
+    assert hint in problem.message
+
+
+@pytest.mark.parametrize("wrong", ['["22-04"]', '["25:00-04:00"]', '["04:00-04:00"]', '"22:00"'])
+def test_quiet_hours(tmp_path: Path, wrong: str) -> None:
+    """Quiet hours are spans of the clock that begin and end at different times."""
+    problem = only_problem(tmp_path, changed('["22:00-04:30"]', wrong))
+    assert problem.key == "sage100[0].quiet_hours"
+    assert "22:00-04:30" in problem.message
+
+
 def test_time_zone(tmp_path: Path) -> None:
     """A zone that is not in the IANA list is refused, with one that ends like it."""
     text = changed("America/Chicago", "chicago")
