@@ -77,7 +77,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a pass went. Neither completed, failed (`error`) nor skipped: paused, to be resumed."""
+    """How a pass went: completed, failed (`error`), skipped (why), or paused, to be resumed."""
 
     company: str
     entity: str
@@ -91,6 +91,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     missed: int = 0
     absent: int = 0
     vanished: int = 0
+
+    @property
+    def paused(self) -> bool:
+        """Whether it waits to be resumed: it was told not to go on."""
+        return not (self.completed or self.error is not None or self.skipped)
 
     @property
     def stopped(self) -> bool:

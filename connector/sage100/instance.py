@@ -1,0 +1,73 @@
+"""One `[[sage100]]` of the configuration, as the rounds need it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from connector.errors import Misconfigured
+from connector.sage100.contract import MAX_LIMIT
+from connector.sage100.schedule import Schedule, Span, quiet_hours, schedule
+
+GROUPS: Final = ("customers", "invoices", "vendors")
+
+
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent and the companies to read through it; checked when built.
+
+    `currency`: company code to ISO code. `customers`, `invoices`, `vendors`, `sweep`: when each is
+    read, an interval or a cron line. `page_limit`: rows per request. `columns`: canonical column
+    name to the agent's own. Raises Misconfigured.
+    """
+
+    name: str
+    endpoint: str
+    companies: tuple[str, ...]
+    timezone: str
+    currency: Mapping[str, str]
+    overlap: timedelta = timedelta(days=1)
+    quiet: tuple[str, ...] = ()
+    revenue_periods: int = 12
+    customers: str = "1h"
+    invoices: str = "15m"
+    vendors: str = "1h"
+    sweep: str = "0 2 * * *"
+    columns: Mapping[str, str] = {}
+    page_limit: int = MAX_LIMIT
+
+    def __post_init__(self) -> None:
+        missing = [code for code in self.companies if code not in self.currency]
+        if missing:
+            raise self._misfit("currency", f"does not say that of {', '.join(missing)}")
+        if not 1 <= self.page_limit <= MAX_LIMIT:
+            raise self._misfit("page_limit", f"is 1 to {MAX_LIMIT}, not {self.page_limit}")
+        if self.overlap < timedelta(0):
+            raise self._misfit("overlap", "cannot be negative")
+        self.schedules()
+        self.quiet_spans()
+        self.zone()
+
+    def schedules(self) -> dict[str, Schedule]:
+        """When each group of entities is read, and when all of them are swept."""
+        return {
+            name: schedule(getattr(self, name), where=f"[sage100.schedule] {name}")
+            for name in (*GROUPS, "sweep")
+        }
+
+    def quiet_spans(self) -> tuple[Span, ...]:
+        """When nothing is asked of the agent."""
+        return quiet_hours(self.quiet)
+
+    def zone(self) -> ZoneInfo:
+        """The site's zone."""
+        try:
+            return ZoneInfo(self.timezone)
+        except (ValueError, OSError, KeyError):
+            raise self._misfit("timezone", f"{self.timezone!r} is no IANA zone") from None
+
+    def _misfit(self, key: str, why: str) -> Misconfigured:
+        return Misconfigured(f"{key} {why}.", where=f"[[sage100]] {self.name}")

@@ -1,0 +1,88 @@
+"""What the log is told of a company besides its rows: how it is set up, and which day it is there.
+
+Both are events because projections know no settings and no clock. Each is appended only when it
+differs from the last one in its stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from connector.sage100.contract import Company
+from connector.sage100.instance import Instance
+from eventstore.types import EventStore, NewEvent
+from projections.events import (
+    SCHEMA,
+    AgingDateAdvanced,
+    Event,
+    SourceDescribed,
+    decode,
+    encode,
+    type_of,
+)
+
+
+def source_stream(company: str) -> str:
+    """Where a company's SourceDescribed go."""
+    return f"config/source/{company}"
+
+
+def aging_stream(company: str) -> str:
+    """Where a company's AgingDateAdvanced go."""
+    return f"config/aging/{company}"
+
+
+class Latest:
+    """The last event of streams that grow slowly; each is read on from where it was left."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self._known: dict[str, tuple[int, Event | None]] = {}
+
+    async def of(self, stream: str) -> Event | None:
+        """The last event that this version of the program can read."""
+        version, event = self._known.get(stream, (0, None))
+        for stored in await self._store.history(stream, after=version):
+            version = stored.version
+            event = decode(stored.type, stored.data) or event
+        self._known[stream] = (version, event)
+        return event
+
+
+def described(
+    instance: Instance, company: Company, columns: Mapping[str, tuple[str, ...]]
+) -> SourceDescribed:
+    """The company as agent and configuration say. `columns`: what is read of each entity,
+    nothing for one that this agent does not serve.
+    """
+    return SourceDescribed(
+        instance=instance.name,
+        company=company.code,
+        currency=instance.currency[company.code],
+        timezone=instance.timezone,
+        aging_basis=company.aging_basis,
+        aging_limits=list(company.aging_limits),
+        revenue_periods=instance.revenue_periods,
+        columns={entity: list(names) for entity, names in columns.items()},
+    )
+
+
+async def source_news(latest: Latest, now_described: SourceDescribed) -> list[NewEvent]:
+    """The description, when it is not the last one in its stream."""
+    stream = source_stream(now_described.company)
+    if await latest.of(stream) == now_described:
+        return []
+    return [_event(stream, now_described)]
+
+
+async def aging_news(latest: Latest, company: str, day: str) -> list[NewEvent]:
+    """That the company's day is `day` (YYYY-MM-DD), when it is later than the last one known."""
+    stream = aging_stream(company)
+    last = await latest.of(stream)
+    if isinstance(last, AgingDateAdvanced) and day <= last.date:
+        return []
+    return [_event(stream, AgingDateAdvanced(company, day))]
+
+
+def _event(stream: str, event: Event) -> NewEvent:
+    return NewEvent(stream, type_of(event), encode(event), SCHEMA)

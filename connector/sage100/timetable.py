@@ -1,0 +1,89 @@
+"""What is due when: the schedules of one instance, as the log says they stand.
+
+Times of the last complete passes come from the checkpoints, so a restart neither forgets a sweep
+that fell due meanwhile nor reads everything again at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from connector.sage100.contract import ENTITIES, SCHEDULE_OF
+from connector.sage100.instance import GROUPS, Instance
+from connector.sage100.passes import Outcome
+from connector.sage100.place import Place, place_of
+from eventstore.types import EventStore
+from projections.events import Via
+
+_AGAIN: Final = timedelta(minutes=5)  # after a failure that may pass; doubled each time
+_MAX_DOUBLINGS: Final = 10
+
+
+class Timetable:
+    """Due times of "customers", "invoices", "vendors" and "sweep"; all times are UTC."""
+
+    def __init__(self, instance: Instance, due: dict[str, datetime]) -> None:
+        self._schedules = instance.schedules()
+        self._zone = instance.zone()
+        self._due = due
+        self._failures = dict.fromkeys(due, 0)
+
+    @classmethod
+    async def load(cls, store: EventStore, instance: Instance, now: datetime) -> Timetable:
+        """What never completed, or is under way, is due at once; the rest by its schedule.
+
+        A first sweep waits for its schedule: the first cursor pass reads everything anyway.
+        """
+        places: dict[str, list[Place]] = {name: [] for name in (*GROUPS, "sweep")}
+        for company in instance.companies:
+            for entity in ENTITIES:
+                place = await place_of(store, instance.name, company, entity)
+                places[SCHEDULE_OF[entity]].append(place)
+                places["sweep"].append(place)
+        table = cls(instance, dict.fromkeys(places, now))
+        for group in GROUPS:
+            done = min(max(place.polled_at_s, place.swept_at_s) for place in places[group])
+            if done and not any(place.cursor_pass for place in places[group]):
+                table.due(group, after=datetime.fromtimestamp(done, UTC))
+        if not any(place.sweep_pass for place in places["sweep"]):
+            swept = [place.swept_at_s for place in places["sweep"] if place.swept_at_s]
+            done = min(swept, default=int(now.timestamp()))
+            table.due("sweep", after=datetime.fromtimestamp(done, UTC))
+        return table
+
+    def due(self, name: str, *, after: datetime) -> None:
+        """It was done at `after`: set when it is due again."""
+        self._due[name] = self._schedules[name].next_due(after, self._zone)
+
+    def ready(self, now: datetime) -> list[str]:
+        """What is due."""
+        return [name for name, time in self._due.items() if time <= now]
+
+    def next(self) -> datetime:
+        """When something is due next."""
+        return min(self._due.values())
+
+    def read(
+        self, via: Via, names: Sequence[str], outcomes: Sequence[Outcome], now: datetime
+    ) -> None:
+        """A round has read these: set when they are due again.
+
+        A paused pass stays due; one that failed for a reason that may pass comes due early. A
+        complete sweep counts as a pass of every group.
+        """
+        for name in (*GROUPS, "sweep") if via == "sweep" else names:
+            its = [one for one in outcomes if name == "sweep" or SCHEDULE_OF[one.entity] == name]
+            errors = [one.error for one in its if one.error is not None]
+            paused = any(one.paused for one in its)
+            if via == "sweep" and name != "sweep" and (errors or paused):
+                continue  # its own pass is due when it was due
+            if paused:
+                self._due[name] = now
+                continue
+            self.due(name, after=now)
+            if any(error.retryable for error in errors):
+                again = now + _AGAIN * 2 ** min(self._failures[name], _MAX_DOUBLINGS)
+                self._due[name] = min(self._due[name], again)
+            self._failures[name] = self._failures[name] + 1 if errors else 0
