@@ -248,3 +248,41 @@ async def test_an_array_instead_of_an_object_is_refused(api: Api) -> None:
 
     assert answer.status == 400
     assert "Invalid input JSON" in answer.body["message"]
+
+
+async def test_an_inline_association_to_nothing_fails_the_create(api: Api) -> None:
+    """A create with an invalid association target is refused and the record is not made."""
+    one = {
+        "properties": {"hs_currency": "USD"},
+        "associations": [
+            {
+                "to": {"id": "999"},
+                "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 179}],
+            }
+        ],
+    }
+
+    answer = await api.batch("create", [one], "invoices")
+
+    assert answer.status == 400
+    assert answer.body["message"] == "One or more associations are invalid"
+    assert answer.body["context"] == {"INVALID_OBJECT_IDS": ["COMPANY=999 is not valid"]}
+    assert api.portal.count("invoices") == 0
+
+
+async def test_an_inline_association_is_made_with_the_record(api: Api) -> None:
+    """A create may associate the new record with an existing one."""
+    company = api.portal.add("companies", {"name": "A"})
+    one = {
+        "properties": {"hs_currency": "USD"},
+        "associations": [
+            {
+                "to": {"id": company},
+                "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 179}],
+            }
+        ],
+    }
+
+    answer = await api.batch("create", [one], "invoices")
+
+    assert api.portal.associations("invoices", "companies") == {(answer.results[0]["id"], company)}

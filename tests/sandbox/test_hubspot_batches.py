@@ -277,6 +277,17 @@ async def test_contact_email_identifies_for_upsert_but_not_for_batch_update(api:
     assert read.results[0]["properties"]["email"] == "a@x.org"
 
 
+@pytest.mark.parametrize("verb", ["update", "upsert"])
+async def test_an_input_without_id_is_refused(api: Api, verb: str) -> None:
+    """An update or upsert needs an id on every input, and an empty one is none."""
+    for one in ({"properties": {"name": "A"}}, {"id": "", "properties": {"name": "A"}}):
+        answer = await api.batch(verb, [one | {"idProperty": KEY}])
+        assert answer.status == 400
+        assert "[id]" in answer.body["message"]
+
+    assert api.portal.count("companies") == 0
+
+
 async def test_results_do_not_keep_the_order_of_the_inputs(api: Api) -> None:
     """Results of create and upsert come shuffled, so only keys and trace ids match them."""
     answer = await api.upsert({f"K{n}": good(n) for n in range(50)})
@@ -354,41 +365,3 @@ async def test_a_body_of_the_wrong_shape_is_a_400(api: Api, body: bytes, part: s
 
     assert response.status == 400
     assert part in answer["message"]
-
-
-async def test_an_inline_association_to_nothing_fails_the_create(api: Api) -> None:
-    """A create with an invalid association target is refused and the record is not made."""
-    one = {
-        "properties": {"hs_currency": "USD"},
-        "associations": [
-            {
-                "to": {"id": "999"},
-                "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 179}],
-            }
-        ],
-    }
-
-    answer = await api.batch("create", [one], "invoices")
-
-    assert answer.status == 400
-    assert answer.body["message"] == "One or more associations are invalid"
-    assert answer.body["context"] == {"INVALID_OBJECT_IDS": ["COMPANY=999 is not valid"]}
-    assert api.portal.count("invoices") == 0
-
-
-async def test_an_inline_association_is_made_with_the_record(api: Api) -> None:
-    """A create may associate the new record with an existing one."""
-    company = api.portal.add("companies", {"name": "A"})
-    one = {
-        "properties": {"hs_currency": "USD"},
-        "associations": [
-            {
-                "to": {"id": company},
-                "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 179}],
-            }
-        ],
-    }
-
-    answer = await api.batch("create", [one], "invoices")
-
-    assert api.portal.associations("invoices", "companies") == {(answer.results[0]["id"], company)}

@@ -25,7 +25,8 @@ class Clock:
 
 
 @pytest.mark.parametrize(
-    "header", [None, "Bearer wrong", "Basic {token}", "{token}", "Bearer", "Bearer é"]
+    "header",
+    [None, "Bearer wrong", "Basic {token}", "{token}", "Bearer", "Bearer é", "Bearer \udce9"],
 )
 async def test_a_wrong_token_is_a_401(header: str | None) -> None:
     """Without the bearer token nothing is answered but INVALID_AUTHENTICATION."""
@@ -246,3 +247,10 @@ async def test_latency_delays_but_does_not_change_answers() -> None:
         answer = await api.upsert({"K": {"name": "A"}})
 
     assert answer.status == 200
+
+
+def test_options_do_not_print_their_tokens() -> None:
+    """The representation of options holds neither token."""
+    options = HubSpotOptions(token="pat-secret", control_token="control-secret")
+
+    assert "secret" not in repr(options)

@@ -52,6 +52,8 @@ async def api() -> AsyncIterator[Api]:
         ("annualrevenue", "NaN", "INVALID_INTEGER", "NaN was not a valid number."),
         ("closedate", "yesterday", "INVALID_LONG", "yesterday was not a valid long."),
         ("closedate", "2026-01-05T10:00:00", "INVALID_LONG", None),
+        ("closedate", "2026-W01-1", "INVALID_LONG", None),
+        ("closedate", "2026-13-05T10:00:00Z", "INVALID_LONG", None),
         ("a_day", "5/31/2026", "INVALID_DATE", None),
         ("a_day", "2026-02-30", "INVALID_DATE", None),
         ("a_flag", "yes", "INVALID_OPTION", None),

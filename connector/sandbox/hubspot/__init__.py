@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from . import faults
 from .calls import Call, Calls
-from .definitions import Property
 from .faults import Action, Answer, Drop, Empty, Hold, Injection, Omit
 from .options import HubSpotOptions, Latency, Limits
 from .portal import Portal
+from .property import Property
 from .server import SimulatedHubSpot, run_hubspot
 
 __all__ = [

@@ -7,8 +7,9 @@ Flags: `r` the value is read only, `c` calculated (read only too), `x` options k
 
 from __future__ import annotations
 
-from .definitions import Definitions, Group, ModificationMetadata, Option, Property
+from .definitions import Definitions
 from .industries import INDUSTRIES
+from .property import Group, ModificationMetadata, Option, Property
 
 TYPE_IDS: dict[str, str] = {
     "contacts": "0-1",

@@ -140,7 +140,7 @@ def handler(portal: Portal, token: str) -> Callable[[web.Request], Awaitable[web
         given = http.headers.get("Authorization", "").removeprefix("Bearer ")
         if not ipaddress.ip_address(http.remote or "0.0.0.0").is_loopback:  # noqa: S104
             return _answer(403, {"message": "the control endpoint answers on loopback only"})
-        if not hmac.compare_digest(given.encode(), token.encode()):
+        if not hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode()):
             return _answer(401, {"message": "the control endpoint needs its own bearer token"})
         name = http.match_info["order"]
         if http.method == "GET" and name == "stats":

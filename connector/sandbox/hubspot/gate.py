@@ -95,7 +95,9 @@ async def _body(http: web.Request, limit: int) -> bytes:
 def _admit(portal: Portal, route: Route, http: web.Request, correlation_id: str) -> None:
     """Credentials, then limits; raises `Refusal`."""
     scheme, _, token = http.headers.get("Authorization", "").partition(" ")
-    known = hmac.compare_digest(token.strip().encode(), portal.options.token.encode())
+    known = hmac.compare_digest(
+        token.strip().encode(errors="surrogateescape"), portal.options.token.encode()
+    )
     if scheme.lower() != "bearer" or not known:
         raise Refusal(unauthenticated())
     policy = portal.limiter.take(route.window)

@@ -53,18 +53,26 @@ class From(msgspec.Struct, frozen=True):
 
 
 class Pairs(msgspec.Struct, frozen=True):
+    """The body of `associate/default`."""
+
     inputs: list[Pair]
 
 
 class TypedPairs(msgspec.Struct, frozen=True):
+    """The body of `create` and `labels/archive`."""
+
     inputs: list[TypedPair]
 
 
 class AllEnds(msgspec.Struct, frozen=True):
+    """The body of `archive`."""
+
     inputs: list[Ends]
 
 
 class Froms(msgspec.Struct, frozen=True):
+    """The body of `read`."""
+
     inputs: list[From]
 
 

@@ -60,7 +60,7 @@ class HubSpotOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of one simulated portal."""
 
     seed: int = 0
-    """Seeds result order, correlation ids and the gaps between record ids."""
+    """Seeds the order of results and the correlation ids."""
     token: str = "pat-na1-00000000-0000-4000-8000-000000000000"  # noqa: S105
     """The bearer token that is accepted; every other one gets a 401."""
     control_token: str | None = None
@@ -85,6 +85,10 @@ class HubSpotOptions(msgspec.Struct, frozen=True, kw_only=True):
     keep_bodies: bool = False
     """Keep each request's body in `calls` (for tests; costs memory)."""
     max_body_bytes: int = 10 * 1024 * 1024
+
+    def __repr__(self) -> str:
+        """Without the two tokens."""
+        return f"HubSpotOptions(portal_id={self.portal_id}, seed={self.seed}, tier={self.tier!r})"
 
     def effective_limits(self) -> Limits | None:
         """The limits in force; None means none."""

@@ -16,11 +16,11 @@ import msgspec
 
 from .calls import Calls
 from .catalog import MODIFIED, NAMES, SINGULAR, TYPE_IDS, definitions
-from .definitions import Property
 from .faults import Action, Faults, Injection
 from .graph import Associations
 from .limiter import Limiter
 from .options import HubSpotOptions
+from .property import Property
 from .records import Journal, Record, Records
 from .values import Field, check_values, compile_field, iso
 
@@ -165,9 +165,7 @@ class Portal:
 
     def count(self, object_type: str) -> int:
         """How many live records there are."""
-        return sum(
-            1 for one in self.stores[NAMES[object_type]].by_id.values() if one.archived_at is None
-        )
+        return self.stores[NAMES[object_type]].live_count
 
     def associations(self, from_type: str, to_type: str) -> set[tuple[str, str]]:
         """All associated pairs of record ids."""

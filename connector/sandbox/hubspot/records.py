@@ -62,6 +62,8 @@ class Records:
     def __init__(self, *, first_id: int, emails_unique: bool) -> None:
         self.by_id: dict[int, Record] = {}
         self._order: list[int] = []
+        self.live_count = 0
+        """Records that are not archived."""
         self._next_id = first_id
         self._emails = emails_unique
         self.unique: dict[str, dict[str, int]] = {EMAIL: {}} if emails_unique else {}
@@ -116,11 +118,13 @@ class Records:
         )
         self.by_id[record_id] = record
         self._order.append(record_id)
+        self.live_count += 1
         self._index(claims, record_id)
 
         def undo() -> None:
             self._unindex(claims, record_id)
             del self.by_id[record_id]
+            self.live_count -= 1
             self._order.pop()  # steps are taken back last first, so it is the last one
 
         journal.add(undo)
@@ -147,6 +151,7 @@ class Records:
         """Put a record in the recycle bin and free its unique values."""
         self._unindex(self._values(record.properties), record.id)
         record.archived_at = now
+        self.live_count -= 1
 
     def page(self, after: int, *, archived: bool) -> Iterator[Record]:
         """Records with an id above `after`, in order of id."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from .definitions import Group, GroupUpdate, Property, PropertyCreate, PropertyUpdate
 from .exchange import Reply, Request, batch_reply, decode, sized
 from .portal import Portal
+from .property import Group, GroupUpdate, Property, PropertyCreate, PropertyUpdate
 from .refusals import Refusal
 from .values import iso
 

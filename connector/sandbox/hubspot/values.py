@@ -15,12 +15,13 @@ from typing import Any
 
 import msgspec
 
-from .definitions import Property
+from .property import Property
 from .refusals import Invalid
 
 MAX_TEXT = 65_536
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\Z", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)\Z", re.ASCII)
 _EPOCH = re.compile(r"-?\d{1,15}\Z", re.ASCII)
 _EMAIL = re.compile(
     r"[^@\s,;<>()\[\]\"]+@[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z0-9-]{2,}\Z", re.IGNORECASE
@@ -182,10 +183,9 @@ def _moment(value: str) -> datetime | None:
             return _START + timedelta(milliseconds=int(value))
         if _DAY.match(value):
             return datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
-        moment = datetime.fromisoformat(value)
+        return datetime.fromisoformat(value).astimezone(UTC) if _ISO.match(value) else None
     except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo is not None else None
 
 
 def _date(value: str, cut: list[tuple[str, str]] | None) -> str:

@@ -228,7 +228,7 @@ def _single(portal: Portal, request: Request, one: Input, target: Record | None)
 
 
 def _need_ids(inputs: Sequence[Input]) -> None:
-    if any(one.id is None for one in inputs):
+    if not all(one.id for one in inputs):
         raise Refusal(
             Problem(
                 message="Invalid input JSON on line 1, column 1: "
