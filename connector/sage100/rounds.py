@@ -77,7 +77,6 @@ class Rounds:
         self._quiet = instance.quiet_spans()
         self._latest = Latest(store)
         self._not_served: set[str] = set()
-        self._failures = dict.fromkeys(self._schedules, 0)
         self.refusal: AgentError | None = None  # why nothing more is asked
 
     async def run_once(self, *, sweep: bool = False) -> list[Outcome]:
