@@ -267,7 +267,7 @@ async def test_an_inline_association_to_nothing_fails_the_create(api: Api) -> No
     assert answer.status == 400
     assert answer.body["message"] == "One or more associations are invalid"
     assert answer.body["context"] == {"INVALID_OBJECT_IDS": ["COMPANY=999 is not valid"]}
-    assert api.portal.count("invoices") == 0
+    assert api.portal.count("invoices") == 2
 
 
 async def test_an_inline_association_is_made_with_the_record(api: Api) -> None:
