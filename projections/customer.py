@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from projections import aging, keys, values
+from projections import aging, fiscal, keys, values
 from projections.tables import Account, OpenItem, Source
 
 Terms = Mapping[str, Mapping[str, str]]
@@ -61,8 +61,7 @@ def _revenue(account: Account, source: Source) -> Decimal | None:
     """DollarsSold of the company's last fiscal periods; None without any sales history."""
     if not account.sales:
         return None
-    window = source.periods[-source.revenue_periods :] if source.revenue_periods > 0 else ()
-    return sum((values.amount(account.sales.get(period, "")) for period in window), Decimal(0))
+    return fiscal.sold(account.sales, source)
 
 
 def _add_payments(out: dict[str, str], account: Account, row: Mapping[str, str]) -> None:

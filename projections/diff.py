@@ -29,6 +29,8 @@ def compare(
 ) -> Difference:
     """What to write. `force`: everything that is ours, changed or not (a replay)."""
     new = ledger.hubspot_id == ""
+    if new and not ledger.held and not ledger.doubt:
+        return Difference({name: (None, value) for name, value in desired.items() if value}, [])
     changes: dict[str, tuple[str | None, str]] = {}
     fill: list[str] = []
     rules = mapping.by_property

@@ -52,6 +52,8 @@ def fold(entries: Iterable[Entry], into: Folding, *, ledger_too: bool = False) -
             _command(entry, stream[8:], into, ledger_too=ledger_too)
         elif stream.startswith("sage/"):
             source.fold(entry, into)
+            if ledger_too:
+                source.fold_fingerprint(entry, into)
             if isinstance(entry.payload, e.RecordObserved):
                 books.count_observed(entry, into)
             elif isinstance(entry.payload, e.RecordVanished):

@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from projections import contact, invoice, keys
+from projections import contact, fiscal, invoice, keys
 from projections import events as e
 from projections.folding import Entry, Folding
-from projections.tables import Account, Bill, Fanout, PlainText, Source, SourceRow
+from projections.tables import Account, Bill, Fanout, Fingerprint, PlainText, Source, SourceRow
 
 replace = msgspec.structs.replace
 _NEW_ACCOUNT: Final = Account()
@@ -48,8 +48,11 @@ def wants(record: Record, payload: e.Event, out: dict[str, set[str]]) -> None:
     elif entity == "AR_CustomerSalesHistory":
         out["account"].add(keys.customer_of(record.key))
         out["source"].add(record.company)
-    elif entity in {"AR_CustomerContact", "AP_Vendor"} and isinstance(payload, e.RecordVanished):
-        out["contact" if entity == "AR_CustomerContact" else "vendor"].add(record.key)
+    elif entity == "AR_CustomerContact":
+        out["contact"].add(record.key)
+        out["account"].add(keys.customer_of(record.key))
+    elif entity == "AP_Vendor" and isinstance(payload, e.RecordVanished):
+        out["vendor"].add(record.key)
 
 
 def _bill_key(record: Record) -> str:
@@ -82,9 +85,20 @@ def _customer(record: Record, row: dict[str, str], position: int, into: Folding)
     if after.invoices and own != contact.primary_key(record.key, before):
         # Its invoices are to be linked to another person.
         into.fan_out(Fanout("bills", f"{record.key}:", position))
+    if after.contacts and _name(before.row) != _name(row):
+        # Its contacts show the name of their company.
+        into.fan_out(Fanout("contacts", f"{record.key}:", position))
+
+
+def _name(row: dict[str, str] | None) -> str | None:
+    return row.get("CustomerName", "") if row is not None else None
 
 
 def _contact(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
+    if into.work.get("contact", SourceRow, record.key) is None:
+        customer = keys.customer_of(record.key)
+        account = into.work.get("account", Account, customer) or _NEW_ACCOUNT
+        into.work.put("account", customer, replace(account, contacts=account.contacts + 1))
     into.work.put("contact", record.key, SourceRow(row))
     into.dirty[f"contacts/{record.key}"] = position
 
@@ -112,10 +126,10 @@ def _sales(record: Record, row: dict[str, str], position: int, into: Folding) ->
     )
     into.dirty[f"companies/{customer}"] = position
     source = into.work.get("source", Source, record.company) or Source()
-    if period not in source.periods:
+    moved = fiscal.advance(source, period)
+    if moved is not source:
         # The window of the last periods moves for every customer of the company.
-        periods = tuple(sorted({*source.periods, period}))
-        into.work.put("source", record.company, replace(source, periods=periods))
+        into.work.put("source", record.company, moved)
         into.fan_out(Fanout("accounts", f"{record.company}:", position))
 
 
@@ -171,6 +185,23 @@ def _contribute(record: Record, before: Bill, after: Bill, into: Folding, *, inv
             paid_days=account.paid_days - old_days + days,
         ),
     )
+
+
+def fold_fingerprint(entry: Entry, into: Folding) -> None:
+    """The poller's own row of this record; folded only in a rebuild, else written by the poller."""
+    record = record_of(entry.stream)
+    key = fingerprint_key(record.company, record.entity, record.key.partition(":")[2])
+    if isinstance(entry.payload, e.RecordObserved):
+        seen = Fingerprint(entry.payload.fingerprint, entry.payload.stamp)
+        into.work.put("fingerprint", key, seen)
+    elif isinstance(entry.payload, e.RecordVanished):
+        gone = Fingerprint(entry.payload.fingerprint, vanished=True)
+        into.work.put("fingerprint", key, gone)
+
+
+def fingerprint_key(company: str, entity: str, key: str) -> str:
+    """The key of a record's row in the `fingerprint` table."""
+    return f"{company}/{entity}/{key}"
 
 
 def _vanished(record: Record, position: int, into: Folding) -> None:

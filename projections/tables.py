@@ -35,7 +35,7 @@ class Fingerprint(Doc, frozen=True):
 class Account(Doc, frozen=True):
     """One customer: its raw row, and the figures its invoices, payments and sales add up to.
 
-    `row` is None until the customer itself is seen. `invoices`: rows seen. `paid_days`: summed
+    `row` is None until the customer itself is seen. `invoices`, `contacts`: rows seen. `paid_days`: summed
     over `paid_count` paid invoices.
     `sales`: fiscal "YYYY-PP" to DollarsSold. `last_payment`: [date YYYYMMDD, amount].
     """
@@ -43,6 +43,7 @@ class Account(Doc, frozen=True):
     row: dict[str, str] | None = None
     posted: bool = False
     invoices: int = 0
+    contacts: int = 0
     last_payment: tuple[str, str] | None = None
     paid_count: int = 0
     paid_days: int = 0
@@ -121,9 +122,10 @@ class Fanout(Doc, frozen=True):
 
 
 class Source(Doc, frozen=True):
-    """One company code: its SourceDescribed, its as-of day (YYYYMMDD), and its fiscal periods.
+    """One company code: its SourceDescribed, its as-of day (YYYYMMDD), and its fiscal calendar.
 
-    `periods`: every "YYYY-PP" seen in any customer's sales history, ascending.
+    `latest_period`: the newest "YYYY-PP" in any customer's sales history; `periods_per_year`: 12,
+    or 13 where the company keeps that many.
     """
 
     instance: str = ""
@@ -134,7 +136,8 @@ class Source(Doc, frozen=True):
     revenue_periods: int = 12
     columns: dict[str, tuple[str, ...]] = {}
     as_of: str = ""
-    periods: tuple[str, ...] = ()
+    latest_period: str = ""
+    periods_per_year: int = 12
 
 
 class PlainText(Doc, frozen=True):

@@ -31,10 +31,8 @@ class Moment(msgspec.Struct, frozen=True):
 def tell(entries: Sequence[Entry], causes: Mapping[int, int | None]) -> list[Moment]:
     """Moments ascending by position. `causes`: position to the position that led to it."""
     rows: dict[str, dict[str, str]] = {}
-    out = []
-    for entry in sorted(entries, key=lambda one: one.position):
-        out.append(_moment(entry, rows, causes.get(entry.position)))
-    return out
+    ordered = sorted(entries, key=lambda one: one.position)
+    return [_moment(entry, rows, causes.get(entry.position)) for entry in ordered]
 
 
 def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) -> Moment:

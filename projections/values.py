@@ -37,6 +37,9 @@ FREE_MAIL: Final = frozenset(
 
 def text(cell: str) -> str:
     """Without control characters, the agent's replacement marks and padding on the right."""
+    # Printable text, by far the most, needs no search; U+FFFD counts as printable.
+    if cell.isprintable() and "�" not in cell:
+        return cell.strip()
     return _CONTROL.sub(" ", cell).strip()
 
 

@@ -26,7 +26,7 @@ def test_the_default_mapping_survives_the_log() -> None:
         ('transform = "country"', 'transform = "county"', "did you mean 'country'"),
         ('property = "phone"', 'property = "Phone!"', "no HubSpot property name"),
         ('property = "city"', 'property = "state"', "mapped twice"),
-        ('owner = "fill"', 'owner = "nobody"', "nobody"),
+        ('\nowner = "fill"', '\nowner = "nobody"', "nobody"),
         ('property = "zip"', 'propert = "zip"', "propert"),
         ("version = 1", "version = ", "not valid TOML"),
     ],

@@ -1,0 +1,163 @@
+"""Rebuilding the read models from the log, and proving that they are what the log says.
+
+The log is folded from its first event into shadow tables beside the live ones, so memory stays
+flat and a reader sees either the old tables or the new ones. Folding emits nothing: commands of
+the past are read as the events they are. `--verify` compares row by row and changes nothing;
+otherwise the shadows take the place of the live tables in one transaction.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from connector import rows
+from connector.progress import Progress
+from connector.projector import CHECKPOINT, Projector, entries_of
+from eventstore import Adopt, Clear, EventStore, Meta, Put, Remove, Table, Write
+from projections import projection
+from projections.folding import Folding
+from projections.tables import TABLES, WORK_LISTS, Dirty
+from projections.workspace import Workspace
+
+_PAGE_EVENTS: Final = 1000
+_PAGE_ROWS: Final = 1000
+SHADOW: Final = "shadow_"
+
+
+def all_tables() -> list[Table]:
+    """Every table the service opens its store with: the live ones and their shadows."""
+    live = [Table(name, ranked) for name, (_, ranked) in TABLES.items()]
+    return live + [Table(SHADOW + name, ranked) for name, (_, ranked) in TABLES.items()]
+
+
+class Mismatch(msgspec.Struct, frozen=True):
+    """The first row that differs: what stands in the live table and what the log gives."""
+
+    table: str
+    key: str
+    live: str | None
+    rebuilt: str | None
+
+
+class RebuildReport(msgspec.Struct, frozen=True):
+    """What a rebuild did. `mismatch` is None when every row of every table is identical."""
+
+    events: int
+    rows: int
+    verified: bool
+    mismatch: Mismatch | None = None
+
+
+class _Shadowed:
+    """A view of the store in which every table is its shadow."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+
+    async def load(self, work: Workspace, wanted: dict[str, set[str]]) -> None:
+        keys = {SHADOW + table: sorted(names) for table, names in wanted.items() if names}
+        found = await self._store.rows(keys)
+        work.load(
+            wanted,
+            {
+                table.removeprefix(SHADOW): {key: row.value for key, row in got.items()}
+                for table, got in found.items()
+            },
+        )
+
+    async def save(self, work: Workspace) -> None:
+        renamed: list[Write] = []
+        for write in rows.writes(work):
+            if isinstance(write, Put):
+                renamed.append(Put(SHADOW + write.table, write.rows))
+            elif isinstance(write, Remove):
+                renamed.append(Remove(SHADOW + write.table, write.keys))
+        await self._store.append([], also=renamed)
+
+
+async def rebuild(
+    store: EventStore, projector: Projector, *, verify: bool, progress: Progress | None = None
+) -> RebuildReport:
+    """Refold the whole log; compare (`verify`) or replace the read models.
+
+    The projector is brought to the end of the log first, without new decisions.
+    """
+    projector.hold = True
+    while await projector.step():
+        pass
+    total = (await store.head()).last
+    tables = list(TABLES)
+    await store.append([], also=[Clear(SHADOW + table) for table in tables])
+    shadow = _Shadowed(store)
+    position = 0
+    while position < total:
+        page = await store.read(position, upto=total, limit=_PAGE_EVENTS)
+        if not page:
+            break
+        entries = entries_of(page)
+        work = Workspace()
+        await shadow.load(work, projection.wants(entries, ledger_too=True))
+        into = Folding(work)
+        projection.fold(entries, into, ledger_too=True)
+        if not verify:
+            for name, cause in into.dirty.items():
+                work.put("dirty", f"0/{name}", Dirty(cause))
+        await shadow.save(work)
+        position = page[-1].position
+        if progress is not None:
+            progress.project(position, total)
+    if verify:
+        count, mismatch = await _compare(store)
+        await store.append([], also=[Clear(SHADOW + table) for table in tables])
+        return RebuildReport(total, count, verified=True, mismatch=mismatch)
+    count = 0
+    for table in tables:
+        count += await store.count(SHADOW + table)
+    checkpoint = await store.checkpoint(CHECKPOINT)
+    await store.append(
+        [],
+        checkpoint=msgspec.structs.replace(checkpoint, position=total),
+        also=[Adopt(table, SHADOW + table) for table in tables],
+        meta=Meta(actor="rebuild"),
+    )
+    return RebuildReport(total, count, verified=False)
+
+
+async def _compare(store: EventStore) -> tuple[int, Mismatch | None]:
+    """Rows compared, and the first difference in table and key order."""
+    count = 0
+    for table in TABLES:
+        if table in WORK_LISTS:
+            continue
+        after = ""
+        while True:
+            live = await store.scan(table, after=after, limit=_PAGE_ROWS)
+            rebuilt = await store.scan(SHADOW + table, after=after, limit=_PAGE_ROWS)
+            if live != rebuilt:
+                return count, _first_difference(table, live, rebuilt)
+            if not live:
+                break
+            count += len(live)
+            after = live[-1].key
+    return count, None
+
+
+def _first_difference(table: str, live: list, rebuilt: list) -> Mismatch:  # type: ignore[type-arg]
+    left = {row.key: row for row in live}
+    right = {row.key: row for row in rebuilt}
+    for key in sorted({*left, *right}, key=lambda text: text.encode()):
+        one, other = left.get(key), right.get(key)
+        if one != other:
+            return Mismatch(table, key, _shown(one), _shown(other))
+    return Mismatch(table, "", None, None)
+
+
+def _shown(row: object) -> str | None:
+    value = getattr(row, "value", None)
+    if value is None:
+        return None
+    rank = getattr(row, "rank", None)
+    text = bytes(value).decode("utf-8", "replace")[:500]
+    return text if rank is None else f"{text} (rank {rank})"
