@@ -1,0 +1,61 @@
+"""What reaches the operator's terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.cli import output
+from tests.cli.command import inside
+
+
+def test_text_from_outside_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    """Control and direction characters from a customer's name are shown as replaced."""
+    output.show(output.table("", ["name"], [["\x1b[2J\u202eEvil\x07"]]))
+    output.say("\x1b]0;title\x07")
+    text = capsys.readouterr().out
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "Evil" in text
+
+
+def test_markup_in_text_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """Brackets in a value are shown, not understood."""
+    output.show(output.table("", ["name"], [["[bold]A[/bold] [sage100]"]]))
+    assert "[bold]A[/bold] [sage100]" in capsys.readouterr().out
+
+
+def test_no_color(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_COLOR is respected even where colour is forced."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    output.failure("wrong", where="here", remedy="this")
+    assert "\x1b[31" not in capsys.readouterr().err
+
+
+def test_an_error_says_what_where_and_the_remedy(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Errors go to standard error without a traceback; with --json also as a document."""
+    monkeypatch.delenv("ML_CONNECTOR_CONFIG", raising=False)
+    ended = inside(capsys, "--config", "does-not-exist.toml", "verify", "--json")
+    assert ended.code == 2
+    assert "Traceback" not in ended.err
+    assert "error: there is no such configuration file" in ended.err
+    assert "where:  does-not-exist.toml" in ended.err
+    assert "remedy: 'ml-connector init'" in ended.err
+    assert ended.json()["error"]["where"] == "does-not-exist.toml"
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["verify", "--nonsense"], ["sandbox", "x"]])
+def test_usage(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    """A command line that cannot be understood ends with 2."""
+    ended = inside(capsys, *arguments)
+    assert (ended.code, ended.out) == (2, "")
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """--help and --version answer and end well."""
+    assert inside(capsys, "--help").code == 0
+    ended = inside(capsys, "--version")
+    assert ended.code == 0
+    assert ended.out.startswith("ml-connector ")

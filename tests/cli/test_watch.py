@@ -1,0 +1,51 @@
+"""Progress: bars on a terminal, lines now and then anywhere else."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from connector.cli.watch import PlainLines, watching
+
+
+def test_lines_come_now_and_then() -> None:
+    """Without a terminal a line is written every few seconds at most, and the last figures."""
+    time_s = 0.0
+    written: list[str] = []
+    lines = PlainLines(written.append, clock=lambda: time_s)
+    lines.poll("ABC", "AR_Customer", 500)
+    lines.poll("ABC", "AR_Customer", 1000)
+    assert written == []
+    time_s = 6.0
+    lines.poll("ABC", "AR_Customer", 1500)
+    assert written == ["read ABC AR_Customer: 1,500 rows"]
+    lines.project(10, 20)
+    lines.write("companies", 100, 900)
+    lines.close()
+    assert written[1:] == [
+        "decide: 10 of 20 events",
+        "write companies: 100 done, 900 pending",
+    ]
+
+
+def test_a_pipe_gets_lines() -> None:
+    """Where output is no terminal there are no control characters."""
+    stream = io.StringIO()
+    with watching(Console(file=stream, force_terminal=False)) as progress:
+        progress.write("contacts", 1, 2)
+    assert stream.getvalue() == "write contacts: 1 done, 2 pending\n"
+
+
+def test_a_terminal_gets_bars() -> None:
+    """On a terminal each thing that moves has a bar, and all of them are gone at the end."""
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=100)
+    with watching(console) as progress:
+        progress.poll("ABC", "AR_Customer", 500)
+        progress.project(5, 10)
+        progress.write("companies", 1, 2)
+    text = stream.getvalue()
+    assert "read  ABC AR_Customer" in text
+    assert "5/10" in text
+    assert "write companies" in text
