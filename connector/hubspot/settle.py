@@ -15,7 +15,7 @@ import msgspec
 from connector.hubspot import advice as advices
 from connector.hubspot.answer import Answer, clean, context_values, entries, message_of, text_of
 from connector.hubspot.culprit import Input, holders, named, split
-from connector.hubspot.errors import NoAnswer, OutcomeUnknown
+from connector.hubspot.errors import DailyLimitReached, NoAnswer, OutcomeUnknown
 from connector.hubspot.refusal import Why, codes, taken, why, why_whole
 
 # What the answer means beyond its inputs. stop: nothing more with this token. bar: nothing more of
@@ -100,7 +100,19 @@ def settle_unanswered(keys: Sequence[str], problem: NoAnswer) -> Settlement:
     return Settlement(
         tuple(Undone(key, problem.category, message, 0, unknown, blamed) for key in keys),
         verdict="pause",
+        after_s=problem.resets_in_s if isinstance(problem, DailyLimitReached) else None,
     )
+
+
+def not_tried(keys: Sequence[str], after: Settlement) -> tuple[Outcome, ...]:
+    """The outcomes of further requests of a batch that `after`'s verdict keeps from being made."""
+    if after.verdict == "bar" and after.why is not None:
+        return tuple(Refused(key, after.why) for key in keys)
+    first = next((one for one in after.outcomes if isinstance(one, Undone)), None)
+    category, message, status = ("", "", 0)
+    if first is not None:
+        category, message, status = first.category, first.message, first.status
+    return tuple(Undone(key, category, message, status) for key in keys)
 
 
 def general_verdict(keys: Sequence[str], answer: Answer) -> Settlement | None:
@@ -143,7 +155,7 @@ def general_verdict(keys: Sequence[str], answer: Answer) -> Settlement | None:
 
 
 def unaccounted(key: str, status: int, message: str) -> Undone:
-    """The outcome of what an answer passes over; `message`: what it said of nobody in particular."""
+    """The outcome of what an answer passes over; `message`: what it said, naming nobody."""
     said = message or "HubSpot's answer does not mention this record"
     return Undone(key, "unaccounted", said, status, unknown=True, blamed=True)
 

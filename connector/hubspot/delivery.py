@@ -1,0 +1,203 @@
+"""What carrying out commands of any kind has in common: hold, exchange, settle, record.
+
+A batch whose attempts are in the log is exchanged with HubSpot request by request; each answer is
+settled and recorded before the next request leaves, so a crash forgets at most one request's
+outcomes, and those are found out by reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+import backoff
+import msgspec
+
+from connector import rows
+from connector.hubspot import journal
+from connector.hubspot.answer import Answer
+from connector.hubspot.api import HubSpot
+from connector.hubspot.errors import NoAnswer
+from connector.hubspot.journal import Entry, OutcomeEntry
+from connector.hubspot.outcomes import Attempt, count, event_of
+from connector.hubspot.settle import Outcome, Settlement, not_tried, settle_unanswered
+from connector.hubspot.tally import LaneTally, tallies
+from eventstore import EventStore, WrongVersion
+from projections import events, keys, ledger
+from projections.mapping.rules import Mapping as PropertyMapping
+from projections.tables import Target
+from projections.workspace import Workspace
+
+_RESENDS: Final = 4  # of a request that HubSpot said it did not carry out, within one attempt
+_LOCKED_S: Final = 2.0  # how long HubSpot locks a record
+_LONGEST_BACKOFF_S: Final = 300.0
+
+
+def now_us() -> int:
+    """Microseconds since 1970, UTC."""
+    return time.time_ns() // 1000
+
+
+def full_jitter_s(failures: int) -> float:
+    """Seconds to wait after so many failures: anything up to 1, 2, 4 … 300."""
+    ceiling = backoff.expo(base=2, factor=1, max_value=_LONGEST_BACKOFF_S)
+    next(ceiling)  # the generator yields nothing first
+    value = 0.0
+    for _ in range(max(1, min(failures, 20))):
+        value = next(ceiling)
+    return float(backoff.full_jitter(value))
+
+
+class Surroundings(msgspec.Struct):
+    """What deliveries need of the world; time, chance and waiting are parameters."""
+
+    store: EventStore
+    hubspot: HubSpot
+    mapping: Callable[[], PropertyMapping]
+    now_us: Callable[[], int] = now_us
+    delay_s: Callable[[int], float] = full_jitter_s
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:16]
+    tallies: dict[str, LaneTally] = msgspec.field(default_factory=tallies)
+
+
+class Delivery:
+    """The steps that objects and associations share."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self.around = around
+
+    def count(self, entries: Sequence[Entry | OutcomeEntry]) -> None:
+        """Add what was appended to the tallies."""
+        for entry in entries:
+            count(entry.event, self.around.tallies[keys.split_target(entry.name)[0]])
+
+    async def hold_orphans(self, names: Sequence[str]) -> set[str]:
+        """Hold the commands whose parents HubSpot does not have yet; all such targets.
+
+        Appended only if no parent moved meanwhile: one that has just arrived must not be missed.
+        """
+        work = Workspace()
+        parents = {name: keys.parents(name) for name in names}
+        wanted = {*names, *(parent for group in parents.values() for parent in group)}
+        await rows.load(self.around.store, work, {"target": wanted})
+        orphans: dict[str, list[str]] = {}
+        for name, group in parents.items():
+            missing = [
+                parent
+                for parent in group
+                if not ledger.exists_in_hubspot(work.get("target", Target, parent))
+            ]
+            if missing and journal.target_of(work, name).state == "pending":
+                orphans[name] = missing
+        if not orphans:
+            return set()
+        docs = {name: journal.target_of(work, name) for name in orphans}
+        unmoved = {
+            keys.hubspot_stream(parent): journal.target_of(work, parent).version
+            for missing in orphans.values()
+            for parent in missing
+        }
+        causes = await journal.emitted(self.around.store, docs)
+        entries = [
+            Entry(name, events.CommandHeld(docs[name].command, missing), causes[name])
+            for name, missing in orphans.items()
+        ]
+        try:
+            await journal.append(self.around.store, work, entries, unmoved=unmoved)
+        except WrongVersion:
+            return set(orphans)  # somebody moved: they are looked at again on the next turn
+        self.count(entries)
+        return set(orphans)
+
+    async def park_unsent(self, names: Sequence[str], reason: Settlement) -> None:
+        """Park pending commands that HubSpot would refuse like those it has just refused."""
+        work = Workspace()
+        await rows.load(self.around.store, work, {"target": names})
+        docs = {name: journal.target_of(work, name) for name in names}
+        docs = {name: doc for name, doc in docs.items() if doc.state == "pending"}
+        if not docs or reason.why is None:
+            return
+        causes = await journal.emitted(self.around.store, docs)
+        why = reason.why
+        entries = [
+            Entry(
+                name,
+                events.CommandParked(doc.command, why.reason, why.message, why.advice, why.status),
+                causes[name],
+            )
+            for name, doc in docs.items()
+        ]
+        try:
+            await journal.append(self.around.store, work, entries)
+        except WrongVersion:
+            return
+        self.count(entries)
+
+    async def exchange(
+        self,
+        batch: str,
+        attempts: Mapping[str, Attempt],
+        call: Callable[[Sequence[str]], Awaitable[Answer]],
+        settle: Callable[[Sequence[str], Answer], Awaitable[Settlement]],
+    ) -> Settlement:
+        """Send attempts (by key) and record every outcome; the last settlement, for its verdict."""
+        requests = deque([tuple(attempts)])
+        settled = Settlement()
+        while requests:
+            asked = requests.popleft()
+            correlation_id = ""
+            try:
+                answer = await self.answered(lambda asked=asked: call(asked))  # type: ignore[misc]
+                correlation_id = answer.correlation_id
+                settled = await settle(asked, answer)
+            except NoAnswer as problem:
+                settled = settle_unanswered(asked, problem)
+            outcomes = settled.outcomes
+            if settled.verdict:
+                left = [key for group in (*requests, *settled.again) for key in group]
+                outcomes += not_tried(left, settled)
+                requests.clear()
+            else:
+                requests.extend(settled.again)
+            await self._record(batch, correlation_id, attempts, outcomes, settled.after_s)
+        return settled
+
+    async def answered(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Call; when HubSpot says it did nothing yet (429, 423), wait as told and call again."""
+        answer = await call()
+        for _ in range(_RESENDS - 1):
+            if answer.status == 423:
+                await self.around.sleep(answer.retry_after_s or _LOCKED_S)
+            elif answer.status != 429:  # after a 429 the limiter lets nobody through for a while
+                break
+            answer = await call()
+        return answer
+
+    async def _record(
+        self,
+        batch: str,
+        correlation_id: str,
+        attempts: Mapping[str, Attempt],
+        outcomes: Sequence[Outcome],
+        after_s: float | None,
+    ) -> None:
+        now = self.around.now_us()
+        entries = []
+        for outcome in outcomes:
+            attempt = attempts[outcome.key]
+            delay_s = self.around.delay_s(attempt.attempt) if after_s is None else after_s
+            event = event_of(
+                outcome,
+                attempt,
+                batch=batch,
+                correlation_id=correlation_id,
+                retry_at_us=now + int(delay_s * 1_000_000),
+            )
+            entries.append(OutcomeEntry(attempt.name, attempt.command, event, attempt.sent))
+        await journal.record(self.around.store, entries)
+        self.count(entries)

@@ -1,0 +1,304 @@
+"""The writer: empties the outboxes into HubSpot, object by object in the order of dependence.
+
+Several batches are in flight, each carried out by a `Delivery`; a lane starts when no batch of an
+earlier lane is under way, so that parents are there before their children are looked at. Which
+rows are due, and everything known of them, is in the store: a writer may die at any point and the
+next one goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from connector import rows
+from connector.hubspot import journal
+from connector.hubspot.api import BATCH_LIMIT, LINK_LIMIT
+from connector.hubspot.delivery import Surroundings
+from connector.hubspot.errors import HubSpotUnreachable, TokenRefused
+from connector.hubspot.journal import OutcomeEntry
+from connector.hubspot.links import LinkDelivery
+from connector.hubspot.objects import ObjectDelivery
+from connector.hubspot.outage import Outage
+from connector.hubspot.outbox import Outbox
+from connector.hubspot.settle import Settlement, Undone
+from connector.hubspot.tally import LaneTally, Summary, tallies
+from connector.progress import Progress, Silent
+from projections import events
+from projections.tables import LANES
+from projections.workspace import Workspace
+
+IN_FLIGHT: Final = 4
+PATIENCE: Final = 8  # failures of HubSpot in a row that a run which is to end bears
+DRAIN_S: Final = 25.0
+_LONGEST_WAIT_S: Final = 600.0  # that a run which is to end waits for HubSpot
+_LOOK_S: Final = 1.0  # how often to look for new work while batches are in flight
+_GATE_LOOK_S: Final = 0.1  # how often to look whether the projector has come far enough
+_IDLE_S: Final = 30.0
+_PAGE: Final = 500
+_log: Final = logging.getLogger(__name__)
+
+
+class _Batch(NamedTuple):
+    lane: str
+    names: list[str]
+
+
+class Writer:
+    """Carries commands out, one writer per store. `stopped` says why it gave up, if it did."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        *,
+        in_flight: int = IN_FLIGHT,
+        patience: int = PATIENCE,
+        drain_s: float = DRAIN_S,
+    ) -> None:
+        self._around = around
+        self._in_flight = in_flight
+        self._patience = patience
+        self._drain_s = drain_s
+        self._objects = ObjectDelivery(around)
+        self._links = LinkDelivery(around)
+        self._outbox = Outbox(around.store, around.now_us)
+        self._outage = Outage(around.now_us, around.delay_s)
+        self._running: dict[asyncio.Task[Settlement], _Batch] = {}
+        self._barred: dict[str, str] = {}
+        self._stalled = False
+        self.stopped: TokenRefused | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Batches under way."""
+        return len(self._running)
+
+    @property
+    def outage(self) -> Outage:
+        """How HubSpot does."""
+        return self._outage
+
+    async def run_until_idle(
+        self, progress: Progress | None = None, *, stop: asyncio.Event | None = None
+    ) -> Summary:
+        """Write until nothing is left that can be written without the projector's help, or `stop`.
+
+        Raises TokenRefused on a 401 and HubSpotUnreachable when HubSpot keeps failing; in both
+        cases everything unwritten is pending still.
+        """
+        self._around.tallies.update(tallies())
+        self._barred.clear()
+        self.stopped = None
+        await self._recover()
+        await self._work(stop or asyncio.Event(), progress or Silent(), until_idle=True)
+        return await self._summary()
+
+    async def run(self, stop: asyncio.Event, progress: Progress | None = None) -> None:
+        """Write whatever comes until `stop`, then let batches in flight end (at most drain_s).
+
+        After a 401 nothing is written any more: `stopped` says so, and commands stay pending.
+        """
+        await self._recover()
+        await self._work(stop, progress or Silent(), until_idle=False)
+
+    # ------------------------------------------------------------ the loop
+
+    async def _work(self, stop: asyncio.Event, progress: Progress, *, until_idle: bool) -> None:
+        try:
+            while not stop.is_set():
+                head = (await self._around.store.head()).last
+                if not await self._start_next() and not await self._wait(head, stop, until_idle):
+                    break
+                await self._collect(progress)
+                if until_idle and self.stopped is not None:
+                    break
+            await self._drain(progress)
+            if until_idle and self.stopped is not None:
+                raise self.stopped
+        finally:
+            await self._abandon()
+
+    async def _start_next(self) -> bool:
+        """Start the next batch, if there is one whose turn it is."""
+        most = 1 if self._outage.failures else self._in_flight
+        if self.stopped is not None or len(self._running) >= most or self._outage.wait_s > 0:
+            return False
+        if self._stalled and not self._running:
+            return False
+        for lane in LANES:
+            limit = LINK_LIMIT if lane == "associations" else BATCH_LIMIT
+            names = await self._outbox.take(lane, limit)
+            if names:
+                batch = _Batch(lane, names)
+                self._running[asyncio.create_task(self._deliver(batch))] = batch
+                return True
+            if self._outbox.taken(lane):
+                return False  # the next lane may depend on what is under way
+        return False
+
+    async def _deliver(self, batch: _Batch) -> Settlement:
+        tally = self._around.tallies[batch.lane]
+        before = msgspec.to_builtins(tally)
+        if batch.lane == "associations":
+            settled = await self._links.deliver(batch.names)
+        else:
+            settled = await self._objects.deliver(batch.lane, batch.names)
+        if settled.verdict == "bar":
+            await self._park_lane(batch, settled)
+        # Nothing came of it: somebody else moved its targets; no reason to spin.
+        self._stalled = not settled.verdict and msgspec.to_builtins(tally) == before
+        return settled
+
+    async def _park_lane(self, batch: _Batch, settled: Settlement) -> None:
+        """HubSpot takes none of this kind of object: park what is due, without asking for each."""
+        names = batch.names
+        while names:
+            await self._objects.park_unsent(names, settled)
+            if names is not batch.names:
+                self._outbox.give_back(batch.lane, names)
+            names = await self._outbox.take(batch.lane, _PAGE, together=True)
+
+    async def _wait(self, head: int, stop: asyncio.Event, until_idle: bool) -> bool:
+        """Wait for a batch to end, a commit, a due time or `stop`; False when there is no need."""
+        if self._running:
+            await self._first_of({*self._running, self._stopping(stop)}, _LOOK_S)
+            return True
+        wait_s = await self._idle_s()
+        if until_idle:
+            self._check_patience()
+            if wait_s is None or wait_s > _LONGEST_WAIT_S:
+                return False
+        elif wait_s is None:
+            wait_s = _IDLE_S
+        if self._outbox.gated and not until_idle:
+            wait_s = min(wait_s, _GATE_LOOK_S)
+        if wait_s > 0:
+            news = asyncio.create_task(self._around.store.wait(head, wait_s))
+            await self._first_of({news, self._stopping(stop)}, wait_s)
+        return True
+
+    async def _idle_s(self) -> float | None:
+        """Seconds until there may be work again; None when nothing is waited for."""
+        if self.stopped is not None:
+            return None
+        if self._outage.wait_s > 0:
+            return self._outage.wait_s
+        if self._stalled:
+            self._stalled = False
+            return _GATE_LOOK_S
+        due_us = await self._outbox.next_due_us()
+        if due_us is None:
+            return None
+        return max(0.0, (due_us - self._around.now_us()) / 1_000_000)
+
+    def _check_patience(self) -> None:
+        outage = self._outage
+        if outage.failures >= self._patience or outage.wait_s > _LONGEST_WAIT_S:
+            raise HubSpotUnreachable(
+                f"HubSpot failed {outage.failures} times in a row, the last time: {outage.message}",
+                where=self._around.hubspot.base_url,
+            )
+
+    async def _collect(self, progress: Progress) -> None:
+        """Take in the batches that ended."""
+        for task in [task for task in self._running if task.done()]:
+            batch = self._running.pop(task)
+            self._outbox.give_back(batch.lane, batch.names)
+            settled = task.result()
+            self._heed(batch.lane, settled)
+            done = self._around.tallies[batch.lane].succeeded
+            progress.write(batch.lane, done, await self._outbox.pending(batch.lane))
+
+    def _heed(self, lane: str, settled: Settlement) -> None:
+        message = settled.why.message if settled.why is not None else _first_message(settled)
+        match settled.verdict:
+            case "stop":
+                self.stopped = TokenRefused(
+                    f"HubSpot does not accept the token: {message}",
+                    where=self._around.hubspot.base_url,
+                )
+                _log.error("writing to HubSpot stops: %s", self.stopped)
+            case "bar":
+                self._barred[lane] = message
+                _log.error("HubSpot takes no %s: %s", lane, message)
+            case "pause":
+                self._outage.failed(message, settled.after_s)
+                _log.warning("HubSpot fails (%d in a row): %s", self._outage.failures, message)
+            case _:
+                self._outage.answered()
+
+    # ------------------------------------------------------------ beginning and end
+
+    async def _recover(self) -> None:
+        """Attempts whose outcome a crash hid: mark them, so that they are read before a resend."""
+        store = self._around.store
+        while page := await store.scan("inflight", limit=_PAGE):
+            names = [row.key for row in page]
+            work = Workspace()
+            await rows.load(store, work, {"target": names})
+            docs = {name: journal.target_of(work, name) for name in names}
+            causes = await journal.emitted(store, docs)
+            outcomes = [
+                OutcomeEntry(
+                    name,
+                    doc.command,
+                    events.CommandFailed(
+                        doc.command,
+                        "interrupted",
+                        "the service ended before HubSpot's answer was recorded",
+                        self._around.now_us(),
+                        doc.attempt,
+                        unknown=True,
+                    ),
+                    causes[name],
+                )
+                for name, doc in docs.items()
+            ]
+            await journal.record(store, outcomes)
+
+    async def _drain(self, progress: Progress) -> None:
+        if self._running:
+            await asyncio.wait(self._running, timeout=self._drain_s)
+        await self._collect(progress)
+
+    async def _abandon(self) -> None:
+        """Cancel what is still under way; what has been answered is recorded first."""
+        for task in self._running:
+            task.cancel()
+        for result in await asyncio.gather(*self._running, return_exceptions=True):
+            if isinstance(result, Exception):
+                _log.error("a batch ended badly", exc_info=result)
+        for batch in self._running.values():
+            self._outbox.give_back(batch.lane, batch.names)
+        self._running.clear()
+
+    async def _summary(self) -> Summary:
+        pending = sum([await self._outbox.pending(lane) for lane in LANES])
+        copies: Mapping[str, LaneTally] = {
+            lane: msgspec.structs.replace(tally) for lane, tally in self._around.tallies.items()
+        }
+        return Summary(dict(copies), pending, self._outbox.gated, dict(self._barred))
+
+    def _stopping(self, stop: asyncio.Event) -> asyncio.Task[Any]:
+        return asyncio.create_task(stop.wait())
+
+    async def _first_of(self, tasks: set[asyncio.Task[Any]], timeout_s: float) -> None:
+        """Wait for any of them; those that are not batches end with the wait."""
+        try:
+            await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            passing = tasks - self._running.keys()
+            for one in passing:
+                one.cancel()
+            await asyncio.gather(*passing, return_exceptions=True)
+
+
+def _first_message(settled: Settlement) -> str:
+    for outcome in settled.outcomes:
+        if isinstance(outcome, Undone):
+            return outcome.message
+    return "no reason given"
