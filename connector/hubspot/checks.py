@@ -1,0 +1,99 @@
+"""HubSpot's half of `check`: the token, each object and its properties, and the limits.
+
+Reads only. Goes as far as it gets: an object that cannot be read does not hide the others.
+"""
+
+from __future__ import annotations
+
+from connector.check import CheckLine
+from connector.errors import ConnectorError
+from connector.hubspot.answer import Answer, entries, text_of
+from connector.hubspot.api import HubSpot
+from connector.hubspot.properties import compare, definitions
+from connector.hubspot.schema import checked, unreadable
+from projections.mapping.rules import Mapping
+
+_SETUP = "Run 'ml-connector setup'."
+
+
+async def check_hubspot(hubspot: HubSpot, mapping: Mapping) -> list[CheckLine]:
+    """Every line of the report; the last ones are missing when HubSpot does not let us in."""
+    subject = f"HubSpot {hubspot.base_url}"
+    try:
+        account = checked(await hubspot.account_details(), hubspot)
+    except ConnectorError as problem:
+        return [CheckLine(subject, False, problem.what, problem.remedy)]
+    if not account.ok:
+        return [CheckLine(subject, False, *_unexpected(account))]
+    lines = [CheckLine(subject, True, _portal(account))]
+    for object_type in dict.fromkeys(one.hubspot_type for one in mapping.objects().values()):
+        try:
+            answer = checked(await hubspot.read_properties(object_type), hubspot)
+        except ConnectorError as problem:
+            lines.append(CheckLine(f"HubSpot {object_type}", False, problem.what, problem.remedy))
+            continue
+        if answer.ok:
+            lines += _object(object_type, answer, mapping)
+        else:
+            problem_found = unreadable(object_type, answer)
+            lines.append(
+                CheckLine(
+                    f"HubSpot {object_type}", False, problem_found.detail, problem_found.remedy
+                )
+            )
+    lines.append(_limits(hubspot))
+    return lines
+
+
+def _object(object_type: str, answer: Answer, mapping: Mapping) -> list[CheckLine]:
+    live = definitions(answer)
+    missing: list[str] = []
+    lines = []
+    for one in mapping.objects().values():
+        if one.hubspot_type == object_type:
+            comparison = compare(one, live)
+            missing += [body["name"] for body in comparison.missing]
+            lines += [
+                CheckLine(f"HubSpot {found.subject}", False, found.detail, found.remedy)
+                for found in comparison.problems
+            ]
+    names = list(dict.fromkeys(missing))
+    if names:
+        shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+        detail = f"{len(names)} properties are missing: {shown}"
+        lines.insert(0, CheckLine(f"HubSpot {object_type}", False, detail, _SETUP))
+    else:
+        detail = f"readable, {len(live)} properties"
+        lines.insert(0, CheckLine(f"HubSpot {object_type}", True, detail))
+    return lines
+
+
+def _portal(account: Answer) -> str:
+    details = account.body
+    currencies = [text_of(details.get("companyCurrency"))]
+    more = details.get("additionalCurrencies")
+    currencies += [text_of(one) for one in more] if isinstance(more, list) else []
+    return (
+        f"token accepted: portal {text_of(details.get('portalId'))}, "
+        f"time zone {text_of(details.get('timeZone'))}, "
+        f"currencies {', '.join(one for one in currencies if one)}"
+    )
+
+
+def _unexpected(answer: Answer) -> tuple[str, str]:
+    errors = entries(answer.body, "errors")
+    detail = text_of(answer.body.get("message")) or f"HTTP status {answer.status}"
+    remedy = "Grant the token the scopes HubSpot names." if errors else "Check base_url."
+    return detail, remedy
+
+
+def _limits(hubspot: HubSpot) -> CheckLine:
+    state = hubspot.limiter.state()
+    general = next(gate for gate in state.gates if gate.gate == "general")
+    daily = "not told by HubSpot"
+    if state.daily_limit is not None and state.daily_left is not None:
+        daily = f"{state.daily_left:,} of {state.daily_limit:,} left today"
+    detail = f"{general.limit} calls per {general.window_s:.0f} s used at most; {daily}"
+    if state.daily_left == 0:
+        return CheckLine("HubSpot limits", False, detail, "Wait for the portal's midnight.")
+    return CheckLine("HubSpot limits", True, detail)
