@@ -59,9 +59,6 @@ _ADVICE: Final[dict[str, str]] = {
         "HubSpot demands {properties} when such a record is created. Map a value for it, or make "
         "it optional in HubSpot (Settings > Objects, record creation). " + _REPLAY
     ),
-    "REQUIRED_FIELDS_MISSING": (
-        "HubSpot demands {properties} when such a record is created: map a value for it. " + _REPLAY
-    ),
     "INVOICE_TO_LINE_ITEM": (
         "HubSpot will not set this status on an invoice without line items. Take hs_invoice_status "
         "out of the mapping; the Sage 100 status has its own property. " + _REPLAY

@@ -47,7 +47,7 @@ _DAILY_PROBE_S: Final = 3600.0  # how long to hold back when the portal's midnig
 
 
 class GateState(msgspec.Struct, frozen=True):
-    """What a gate looks like now; `waiting` callers, `shut_s` seconds until a 429 is over."""
+    """What a gate looks like now: `waiting` callers, `shut_s` seconds until it opens again."""
 
     gate: Gate
     limit: int
@@ -63,7 +63,6 @@ class LimiterState(msgspec.Struct, frozen=True):
     gates: list[GateState]
     daily_limit: int | None
     daily_left: int | None
-    daily_shut_s: float
 
 
 class _RollingWindow:
@@ -75,6 +74,7 @@ class _RollingWindow:
         self.limit = limit
         self.window_s = window_s * _MARGIN
         self.shut_until = 0.0
+        self.spent_until = 0.0  # the day's calls are used up
         self.waiting = 0
         self._clock = clock
         self._sleep = sleep
@@ -153,7 +153,6 @@ class Limiter:
             gate: _RollingWindow(_share(limit), window_s, clock, sleep)
             for gate, (limit, window_s) in limits.items()
         }
-        self._daily_shut_until = 0.0
         self._daily_limit: int | None = None
         self._daily_left: int | None = None
         self.portal_zone: tzinfo | None = None  # daily limits end at midnight there
@@ -161,19 +160,19 @@ class Limiter:
     @asynccontextmanager
     async def slot(self, gate: Gate) -> AsyncIterator[None]:
         """Wait for a place, hold it while the call is made. Raises DailyLimitReached."""
-        self._check_daily()
+        self._check_daily(gate)
         async with self._windows[gate].pass_through():
-            self._check_daily()  # it may have been reached while this call waited
+            self._check_daily(gate)  # it may have been reached while this call waited
             yield
 
     def learn(self, gate: Gate, headers: Mapping[str, str]) -> None:
         """Take in the rate-limit headers of an answer. What is absent or absurd is ignored."""
+        if gate != "general":
+            return  # the others' windows are not in headers
         daily = _number(headers, "x-hubspot-ratelimit-daily")
         left = _number(headers, "x-hubspot-ratelimit-daily-remaining")
         self._daily_limit = self._daily_limit if daily is None else daily
         self._daily_left = self._daily_left if left is None else left
-        if gate != "general":
-            return
         most = _number(headers, "x-hubspot-ratelimit-max")
         remaining = _number(headers, "x-hubspot-ratelimit-remaining")
         interval_ms = _number(headers, "x-hubspot-ratelimit-interval-milliseconds")
@@ -194,8 +193,7 @@ class Limiter:
         text = reason.casefold()
         if "daily" in text:
             shut_s = self._until_midnight_s()
-            self._daily_shut_until = self._clock() + shut_s
-            self._daily_left = 0
+            window.spent_until = self._clock() + shut_s
             return shut_s
         every_second = "secondly" in text and "ten" not in text
         shut_s = 1.0 if every_second else window.window_s
@@ -215,17 +213,16 @@ class Limiter:
                     window_s=window.window_s,
                     used=window.used(),
                     waiting=window.waiting,
-                    shut_s=max(0.0, window.shut_until - now),
+                    shut_s=max(0.0, window.shut_until - now, window.spent_until - now),
                 )
                 for gate, window in self._windows.items()
             ],
             daily_limit=self._daily_limit,
             daily_left=self._daily_left,
-            daily_shut_s=max(0.0, self._daily_shut_until - now),
         )
 
-    def _check_daily(self) -> None:
-        shut_s = self._daily_shut_until - self._clock()
+    def _check_daily(self, gate: Gate) -> None:
+        shut_s = self._windows[gate].spent_until - self._clock()
         if shut_s > 0:
             raise DailyLimitReached(shut_s)
 

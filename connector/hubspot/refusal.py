@@ -129,6 +129,8 @@ def _reason(error: dict[str, Any], message: str) -> str:
         return "CONFLICT"
     if "INVOICE_TO_LINE_ITEM" in message:
         return "INVOICE_TO_LINE_ITEM"
+    if "required properties were not set" in message:
+        return "MISSING_REQUIRED_PROPERTY"
     category = text_of(error.get("category"))
     if category == "MISSING_SCOPES":
         return advices.MISSING_SCOPE
