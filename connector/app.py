@@ -1,0 +1,378 @@
+"""The composition root: the one place where everything long-lived is built and joined.
+
+    pollers ──append──▶ store ──▶ projector ──append──▶ store ──▶ writer ──append──▶ store
+
+`open_app` opens the store and both ends, and closes them in reverse order. `run_once` brings
+HubSpot up to date and returns; `run` does so until it is told to stop. While a round of polling
+is under way the projector folds but does not decide, so that HubSpot never shows a balance of
+half-read invoices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable
+from importlib import resources
+from typing import Final, Literal
+
+import msgspec
+
+from connector.check import CheckLine
+from connector.config import Config, Sage100Settings
+from connector.errors import Misconfigured
+from connector.hubspot import schema
+from connector.hubspot.api import HubSpot
+from connector.hubspot.checks import check_hubspot
+from connector.hubspot.delivery import Surroundings
+from connector.hubspot.limiter import Limiter
+from connector.hubspot.schema import SchemaReport
+from connector.hubspot.tally import Summary
+from connector.hubspot.writer import Writer
+from connector.progress import Progress, Silent
+from connector.projector import CHECKPOINT, Projector
+from connector.rebuild import RebuildReport, all_tables, rebuild
+from connector.sage100.agent import Agent
+from connector.sage100.auth import Credentials
+from connector.sage100.checks import check_agent
+from connector.sage100.endpoint import tls_context
+from connector.sage100.instance import Instance
+from connector.sage100.passes import SEEN, Outcome
+from connector.sage100.rounds import Rounds
+from eventstore import EventStore, Meta, NewEvent, open_store
+from projections import events
+from projections.mapping import compiled
+
+MAPPING_STREAM: Final = "config/mapping"
+CALLS_STREAM: Final = "audit/calls/hubspot"
+_COUNT_EVERY_S: Final = 600.0
+_LOOK_S: Final = 1.0
+_MAX_TURNS: Final = 1000
+_log: Final = logging.getLogger(__name__)
+
+
+class RunReport(msgspec.Struct, frozen=True):
+    """What `run_once` did: the passes, what was written, and what is left and why."""
+
+    passes: list[Outcome]
+    written: dict[str, int]
+    parked: int
+    pending: int
+    barred: dict[str, str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every pass was made, and nothing was parked, barred or left over."""
+        unread = any(not one.completed and not one.skipped for one in self.passes)
+        return not (unread or self.parked or self.pending or self.barred)
+
+
+class App:
+    """The service. Made by `open_app`."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: EventStore,
+        hubspot: HubSpot,
+        agents: dict[str, Agent],
+        mapping: compiled.CompiledMapping,
+        progress: Progress,
+    ) -> None:
+        self.config = config
+        self.store = store
+        self.hubspot = hubspot
+        self.agents = agents
+        self.mapping = mapping
+        self.projector = Projector(store)
+        self._progress = progress
+        self._polling = 0
+        around = Surroundings(store, hubspot, lambda: mapping.source)
+        self.writer = Writer(around)
+        self._rounds = {
+            settings.name: Rounds(
+                agents[settings.name],
+                store,
+                instance_of(settings),
+                progress=progress,
+                on_round=self._on_round,
+            )
+            for settings in config.sage100
+        }
+
+    # ------------------------------------------------------------ commands
+
+    async def setup(self) -> SchemaReport:
+        """Create what the portal lacks of the mapping's groups and properties."""
+        report = await schema.setup(self.store, self.hubspot, self.mapping.source, self._digest)
+        await self._count_calls()
+        return report
+
+    async def rebuild(self, *, verify: bool) -> RebuildReport:
+        """Refold the read models, or compare them with what the log gives."""
+        return await rebuild(self.store, self.projector, verify=verify, progress=self._progress)
+
+    async def run_once(self, *, sweep: bool = False) -> RunReport:
+        """One pass over every entity, then project and write until nothing is pending."""
+        await self._prepare()
+        try:
+            outcomes = await self._poll_once(sweep=sweep)
+            summary = await self._write_all()
+        finally:
+            await self._count_calls()
+            while await self.projector.step():
+                pass
+        return RunReport(
+            passes=outcomes,
+            written={lane: tally.succeeded for lane, tally in summary.lanes.items()},
+            parked=summary.parked,
+            pending=summary.pending,
+            barred=summary.barred,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """The service: poll on schedule, project, write until `stop`; finish what is begun."""
+        await self._prepare()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for rounds in self._rounds.values():
+                    group.create_task(rounds.run(stop))
+                group.create_task(self._project(stop))
+                group.create_task(self.writer.run(stop, self._progress))
+                group.create_task(self._count_now_and_then(stop))
+        finally:
+            await self._count_calls()
+
+    # ------------------------------------------------------------ steps
+
+    @property
+    def _digest(self) -> str:
+        return self.mapping.digest
+
+    async def _prepare(self) -> None:
+        """Put the mapping in force and the portal's properties in place, once per mapping."""
+        active = await self.store.rows({"mapping": ["active"]})
+        row = active.get("mapping", {}).get("active")
+        head = (await self.store.head()).last
+        folded = (await self.store.checkpoint(CHECKPOINT)).position
+        if row is None and folded < head:
+            # A crash between activating and folding: fold before deciding that it is missing.
+            while await self.projector.step():
+                pass
+            row = (await self.store.rows({"mapping": ["active"]})).get("mapping", {}).get("active")
+        if row is None or self._digest.encode() not in row.value:
+            activated = events.MappingActivated(self._digest, compiled.content(self.mapping))
+            await self._log(MAPPING_STREAM, activated)
+            while await self.projector.step():
+                pass
+        if not await schema.is_ensured(self.store, self._digest):
+            report = await schema.setup(self.store, self.hubspot, self.mapping.source, self._digest)
+            for problem in report.problems:
+                _log.warning("HubSpot %s: %s %s", problem.subject, problem.detail, problem.remedy)
+
+    async def _poll_once(self, *, sweep: bool) -> list[Outcome]:
+        """One round of every instance at a time, folding meanwhile."""
+        outcomes: list[Outcome] = []
+
+        async def poll(rounds: Rounds) -> None:
+            outcomes.extend(await rounds.run_once(sweep=sweep))
+
+        self.projector.hold = True
+        try:
+            async with self._folding(), asyncio.TaskGroup() as group:
+                for rounds in self._rounds.values():
+                    group.create_task(poll(rounds))
+            while await self.projector.step():
+                await self._show_projecting()
+        finally:
+            self.projector.hold = False
+        return outcomes
+
+    async def _write_all(self) -> Summary:
+        """Decide and write by turns until neither finds anything more to do."""
+        total: Summary | None = None
+        for _ in range(_MAX_TURNS):
+            async with self._folding():
+                summary = await self.writer.run_until_idle(self._progress)
+            total = _add(total, summary)
+            moved = await self.projector.run_until_idle()
+            await self._show_projecting()
+            if not moved and not summary.progressed:
+                break
+        assert total is not None  # noqa: S101 - the loop runs at least once
+        return total
+
+    @contextlib.asynccontextmanager
+    async def _folding(self) -> AsyncIterator[None]:
+        """The projector at work beside the body, stopped between two steps when it ends."""
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._project(stop))
+            try:
+                yield
+            finally:
+                stop.set()
+
+    async def _project(self, stop: asyncio.Event) -> None:
+        """Fold and decide whatever comes, until `stop`."""
+        while not stop.is_set():
+            head = (await self.store.head()).last
+            if await self.projector.step() or await self.projector.settle():
+                await self._show_projecting()
+                continue
+            await _first(self.store.wait(head, _LOOK_S), stop)
+
+    async def _show_projecting(self) -> None:
+        done = (await self.store.checkpoint(CHECKPOINT)).position
+        self._progress.project(done, (await self.store.head()).last)
+
+    def _on_round(self, what: Literal["started", "ended"]) -> None:
+        self._polling += 1 if what == "started" else -1
+        self.projector.hold = self._polling > 0
+
+    async def _count_now_and_then(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await _first(asyncio.sleep(_COUNT_EVERY_S), stop)
+            await self._count_calls()
+
+    async def _count_calls(self) -> None:
+        counted = self.hubspot.calls.since_last()
+        if counted is not None:
+            await self._log(CALLS_STREAM, counted)
+
+    async def _log(self, stream: str, event: events.Event) -> None:
+        new = NewEvent(stream, events.type_of(event), events.encode(event), events.SCHEMA)
+        await self.store.append([new], meta=Meta(actor="service"))
+
+
+async def _first(work: Awaitable[object], stop: asyncio.Event) -> None:
+    """Wait for `work` or `stop`, whichever comes first."""
+    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _add(total: Summary | None, summary: Summary) -> Summary:
+    """Counts of several turns of the writer as one; what is left is what the last one left."""
+    if total is None:
+        return summary
+    lanes = {
+        lane: type(tally)(
+            **{
+                name: getattr(tally, name) + getattr(summary.lanes[lane], name)
+                for name in tally.__struct_fields__
+            }
+        )
+        for lane, tally in total.lanes.items()
+    }
+    return Summary(lanes, summary.pending, summary.gated, total.barred | summary.barred)
+
+
+def instance_of(settings: Sage100Settings) -> Instance:
+    """One `[[sage100]]` as the rounds need it."""
+    schedule = settings.schedule
+    return Instance(
+        name=settings.name,
+        endpoint=settings.endpoint,
+        companies=settings.companies,
+        timezone=settings.timezone,
+        currency={code: settings.currency_of(code) for code in settings.companies},
+        overlap=settings.overlap,
+        quiet=settings.quiet_hours,
+        revenue_periods=settings.revenue_periods,
+        customers=schedule.customers,
+        invoices=schedule.invoices,
+        vendors=schedule.vendors,
+        sweep=schedule.sweep,
+        columns=settings.columns,
+    )
+
+
+def load_mapping(config: Config) -> compiled.CompiledMapping:
+    """The configured mapping, or the built-in one. Raises Misconfigured."""
+    path = config.hubspot.mapping
+    if path is None:
+        text = (resources.files("projections.mapping") / "default.toml").read_text("utf-8")
+        return compiled.parse(text, origin="the built-in mapping")
+    try:
+        return compiled.parse(path.read_text("utf-8"), origin=str(path))
+    except (OSError, UnicodeDecodeError) as problem:
+        raise Misconfigured(
+            f"The mapping cannot be read: {problem}.", where=f"hubspot.mapping = {str(path)!r}"
+        ) from None
+    except compiled.MappingError as problem:
+        raise Misconfigured(str(problem), where="hubspot.mapping") from None
+
+
+async def _agent_of(settings: Sage100Settings) -> Agent:
+    tls = None
+    if settings.tls.ca_bundle is not None:
+        tls = await asyncio.to_thread(tls_context, settings.tls.ca_bundle)
+    auth = settings.auth
+    return Agent(
+        settings.endpoint,
+        credentials=Credentials(
+            username=auth.username, password=auth.password, api_key=auth.api_key
+        ),
+        columns=settings.columns,
+        tls=tls,
+    )
+
+
+@contextlib.asynccontextmanager
+async def open_reader(config: Config) -> AsyncIterator[EventStore]:
+    """The store alone, for reports: may be read while the service runs."""
+    async with open_store(config.store.url, tables=[*all_tables(), SEEN], read_only=True) as store:
+        yield store
+
+
+@contextlib.asynccontextmanager
+async def open_writer(config: Config) -> AsyncIterator[EventStore]:
+    """The store alone, for what adds to the log; refused while the service runs."""
+    async with open_store(config.store.url, tables=[*all_tables(), SEEN]) as store:
+        yield store
+
+
+@contextlib.asynccontextmanager
+async def _open_ends(config: Config) -> AsyncIterator[tuple[HubSpot, dict[str, Agent]]]:
+    async with contextlib.AsyncExitStack() as stack:
+        hubspot = await stack.enter_async_context(
+            HubSpot(
+                config.hubspot.token,
+                Limiter(config.hubspot.tier),
+                base_url=config.hubspot.base_url,
+                api_version=config.hubspot.api_version,
+            )
+        )
+        agents = {
+            settings.name: await stack.enter_async_context(await _agent_of(settings))
+            for settings in config.sage100
+        }
+        yield hubspot, agents
+
+
+async def check(config: Config) -> list[CheckLine]:
+    """Ask both ends whether they would do; needs no store and changes nothing."""
+    mapping = await asyncio.to_thread(load_mapping, config)
+    lines: list[CheckLine] = []
+    async with _open_ends(config) as (hubspot, agents):
+        for settings in config.sage100:
+            lines += await check_agent(agents[settings.name], instance_of(settings))
+        lines += await check_hubspot(hubspot, mapping.source)
+    return lines
+
+
+@contextlib.asynccontextmanager
+async def open_app(config: Config, *, progress: Progress | None = None) -> AsyncIterator[App]:
+    """Everything open: the store, HubSpot, every agent.
+
+    Raises Misconfigured, and the store's own errors (in use, not a store, damaged).
+    """
+    mapping = await asyncio.to_thread(load_mapping, config)
+    async with open_writer(config) as store, _open_ends(config) as (hubspot, agents):
+        yield App(config, store, hubspot, agents, mapping, progress or Silent())

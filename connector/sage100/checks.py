@@ -1,0 +1,101 @@
+"""Asking an agent whether it would do, one line per thing that could be wrong; changes nothing.
+
+The lines follow the way in: reached and let in, clock and zone, every company code, every
+entity's columns. What cannot be looked at because an earlier step failed is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from connector.check import CheckLine
+from connector.errors import ConnectorError
+from connector.sage100.agent import Agent
+from connector.sage100.contract import ENTITIES, AgentInfo
+from connector.sage100.instance import Instance
+from connector.sage100.passes import system_time
+from connector.sage100.retry import ONCE
+from connector.sage100.selection import select
+
+# A clock further off than this makes cursors and aging days doubtful.
+_SKEW_S: Final = 120
+
+
+async def check_agent(
+    agent: Agent, instance: Instance, *, now: Callable[[], datetime] = system_time
+) -> list[CheckLine]:
+    """Every line of one instance's report."""
+    subject = f"Sage 100 {instance.name}"
+    try:
+        info = await agent.get_info(retry=ONCE)
+    except ConnectorError as problem:
+        return [CheckLine(f"{subject} {agent.endpoint}", False, problem.what, problem.remedy)]
+    version = f"agent {info.agent_version}, Sage 100 {info.sage100_version} {info.edition}"
+    lines = [CheckLine(f"{subject} {agent.endpoint}", True, f"let in: {version}")]
+    lines.append(_zone(subject, info, instance))
+    lines.append(_clock(subject, info, instance, now()))
+    lines += [
+        await _company(f"{subject} company {company}", agent, info, company)
+        for company in instance.companies
+    ]
+    lines += [_entity(f"{subject} {entity}", agent, info, entity) for entity in ENTITIES]
+    return lines
+
+
+def _zone(subject: str, info: AgentInfo, instance: Instance) -> CheckLine:
+    subject = f"{subject} time zone"
+    if info.time_zone == instance.timezone:
+        return CheckLine(subject, True, info.time_zone)
+    return CheckLine(
+        subject,
+        False,
+        f"the agent's is {info.time_zone}, configured is {instance.timezone}",
+        f'Set timezone = "{info.time_zone}", or correct the agent.',
+    )
+
+
+def _clock(subject: str, info: AgentInfo, instance: Instance, now: datetime) -> CheckLine:
+    local = now.astimezone(instance.zone()).replace(tzinfo=None)
+    skew_s = round((info.server_time - local).total_seconds())
+    detail = f"{abs(skew_s)} s {'ahead of' if skew_s > 0 else 'behind'} ours"
+    if abs(skew_s) <= _SKEW_S:
+        return CheckLine(f"{subject} clock", True, detail)
+    remedy = "Let the Windows server and this machine take their time from one source (NTP)."
+    return CheckLine(f"{subject} clock", False, detail, remedy)
+
+
+async def _company(subject: str, agent: Agent, info: AgentInfo, code: str) -> CheckLine:
+    served = info.company(code)
+    if served is None:
+        codes = ", ".join(one.code for one in info.companies) or "none"
+        return CheckLine(
+            subject,
+            False,
+            f"not served; the agent serves {codes}",
+            "Correct [[sage100]] companies, or let the agent serve this company.",
+        )
+    try:
+        await agent.read_page(code, "AR_TermsCode", limit=1, retry=ONCE)
+    except ConnectorError as problem:
+        return CheckLine(subject, False, problem.what, problem.remedy)
+    limits = " ".join(str(limit) for limit in served.aging_limits)
+    return CheckLine(
+        subject, True, f"{served.name}, aging by {served.aging_basis}, limits {limits}"
+    )
+
+
+def _entity(subject: str, agent: Agent, info: AgentInfo, name: str) -> CheckLine:
+    entity = info.entity(name)
+    if entity is None:
+        return CheckLine(
+            subject, False, "not served by this agent", "Update the agent, if the site has it."
+        )
+    try:
+        selection = select(entity, agent.call("GetInfo"))
+    except ConnectorError as problem:
+        return CheckLine(subject, False, problem.what, problem.remedy)
+    return CheckLine(
+        subject, True, f"{len(selection.columns)} of {len(entity.columns)} columns read"
+    )
