@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from connector import reports
-from connector.app import open_app
+from connector.app import open_reader
 from connector.cli import moments as times
 from connector.cli import output
 from connector.cli.session import AsJson, run_async, session_of
@@ -64,8 +64,8 @@ def history(
 
 
 async def _read(config: Config, key: str) -> History:
-    async with open_app(config, writable=False) as app:
-        return await reports.history(app.store, key)
+    async with open_reader(config) as store:
+        return await reports.history(store, key)
 
 
 def fields_at(moments: Iterable[HistoryMoment], until: str) -> list[FieldThen]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from connector import reports
-from connector.app import open_app
+from connector.app import open_reader
 from connector.cli import output
 from connector.cli.session import AsJson, run_async, session_of
 from connector.config import Config
@@ -33,8 +33,8 @@ def parked(
 
 
 async def _read(config: Config, reason: str) -> list[ParkedItem]:
-    async with open_app(config, writable=False) as app:
-        return await reports.parked(app.store, reason=reason)
+    async with open_reader(config) as store:
+        return await reports.parked(store, reason=reason)
 
 
 def render(items: list[ParkedItem]) -> None:

@@ -10,16 +10,21 @@ from typing import Annotated, Final
 import typer
 
 from connector.cli import (
+    check,
+    demo,
     failures,
     history,
     init,
     output,
     parked,
+    rebuild,
     replay,
     sandbox,
+    setup,
     status,
     verify,
 )
+from connector.cli import run as service
 from connector.cli.session import CONFIG_VARIABLE, DEFAULT_CONFIG, Session
 from connector.telemetry import product_version
 
@@ -33,11 +38,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("init")(init.init)
+app.command("check")(check.check)
+app.command("setup")(setup.setup)
+app.command("run")(service.run)
 app.command("status")(status.status)
 app.command("history")(history.history)
 app.command("parked")(parked.parked)
 app.command("replay")(replay.replay)
+app.command("rebuild")(rebuild.rebuild)
 app.command("verify")(verify.verify)
+app.command("demo")(demo.demo)
 app.add_typer(sandbox.app, name="sandbox")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from connector import reports
-from connector.app import open_app
+from connector.app import open_reader, open_writer
 from connector.cli import moments, output
 from connector.cli.session import AsJson, run_async, session_of
 from connector.config import Config
@@ -71,10 +71,10 @@ async def _replay(
     since_us: int | None,
     dry_run: bool,
 ) -> ReplayReport:
-    async with open_app(config, writable=not dry_run) as app:
+    async with open_reader(config) if dry_run else open_writer(config) as store:
         try:
             selection, targets = await reports.select_for_replay(
-                app.store,
+                store,
                 key=keys,
                 is_parked=is_parked,
                 reason=reason,
@@ -88,7 +88,7 @@ async def _replay(
                 remedy="Keys look like ABC:01-ABF; 'ml-connector history KEY' tries one out.",
             ) from None
         return await reports.request_replay(
-            app.store, selection, targets, dry_run=dry_run, by=getpass.getuser()
+            store, selection, targets, dry_run=dry_run, by=getpass.getuser()
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from connector import reports
-from connector.app import open_app
+from connector.app import open_reader
 from connector.cli import output
 from connector.cli.session import AsJson, run_async, session_of
 from connector.config import Config
@@ -25,8 +25,8 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 
 async def _read(config: Config) -> dict[str, Any]:
-    async with open_app(config, writable=False) as app:
-        return await reports.status(app.store)
+    async with open_reader(config) as store:
+        return await reports.status(store)
 
 
 def needs_person(report: dict[str, Any]) -> bool:

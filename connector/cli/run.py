@@ -1,0 +1,172 @@
+"""`run`: the service; `run --once`: one pass of everything, then done."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Annotated, Any, Final
+
+import typer
+
+from connector import reports
+from connector.app import RunReport, open_app
+from connector.cli import output
+from connector.cli.session import AsJson, Session, need_store_folder, run_async, session_of
+from connector.cli.status import closing_line, hubspot_table
+from connector.cli.stopping import stop_event
+from connector.cli.watch import watching
+from connector.config import Config
+from connector.config.unsupported import refuse_unsupported
+from connector.sage100.passes import Outcome
+from connector.telemetry import setup_telemetry
+
+DRAIN_S: Final = 30.0
+CUT_OFF: Final = 130
+
+log: Final = logging.getLogger("connector.run")
+
+
+def run(
+    ctx: typer.Context,
+    once: Annotated[bool, typer.Option("--once", help="One pass, then end.")] = False,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="With --once: read everything and compare.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Poll, project and write, until SIGTERM or Ctrl-C; or once."""
+    if sweep and not once:
+        raise typer.BadParameter("--sweep goes with --once; the service sweeps on its schedule")
+    if as_json and not once:
+        raise typer.BadParameter("--json goes with --once; the service reports through its log")
+    config = _configured(session_of(ctx))
+    stop_telemetry = setup_telemetry(config.telemetry)
+    try:
+        if once:
+            code = run_async(_once(config, sweep=sweep, as_json=as_json))
+        else:
+            code = run_async(_service(config))
+    finally:
+        stop_telemetry()  # outside the loop: it may wait for the collector
+    if code:
+        raise typer.Exit(code)
+
+
+def _configured(session: Session) -> Config:
+    config = session.load()
+    refuse_unsupported(config)
+    need_store_folder(config)
+    return config
+
+
+async def _once(config: Config, *, sweep: bool, as_json: bool) -> int:
+    with watching(output.stderr()) as progress:
+        async with open_app(config, progress=progress) as app:
+            report = await app.run_once(sweep=sweep)
+            status = await reports.status(app.store)
+    if as_json:
+        output.document(_document(report, status))
+    else:
+        render(report, status)
+    for outcome in report.passes:
+        if outcome.error is not None:
+            error = outcome.error
+            output.failure(error.what, where=error.where, remedy=error.remedy)
+    for name, why in report.barred.items():
+        output.failure(why, where=f"HubSpot {name}", remedy="'ml-connector check' says more.")
+    return exit_code(report, status)
+
+
+def exit_code(report: RunReport, status: dict[str, Any]) -> int:
+    """0; else the agent's or HubSpot's failure; else 1 when something needs a person."""
+    codes = [outcome.error.exit_code for outcome in report.passes if outcome.error is not None]
+    if codes or report.barred:
+        return max([*codes, 3 if report.barred else 0])
+    parked = any(row["parked"] for row in status["hubspot"])
+    return int(parked or report.pending > 0 or not status["books_close"])
+
+
+async def _service(config: Config) -> int:
+    """Run until told to stop, then let what is under way finish, within `DRAIN_S`."""
+    with stop_event() as stop:
+        async with open_app(config) as app:
+            log.info("running; %s", config.path)
+            work = asyncio.create_task(app.run(stop))
+            asked = asyncio.create_task(stop.wait())
+            try:
+                await asyncio.wait({work, asked}, return_when=asyncio.FIRST_COMPLETED)
+                if not work.done():
+                    log.info("stopping: what is under way is finished, %.0f s at most", DRAIN_S)
+                    await asyncio.wait({work}, timeout=DRAIN_S)
+                in_time = work.done()
+            finally:
+                asked.cancel()
+                work.cancel()
+                await asyncio.wait({asked, work})
+            if in_time:
+                work.result()
+                log.info("stopped")
+                return 0
+            log.warning("cut off after %.0f s; the next start goes on from the log", DRAIN_S)
+            return CUT_OFF
+
+
+def _document(report: RunReport, status: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "passes": [_outcome(one) for one in report.passes],
+        "written": report.written,
+        "parked": report.parked,
+        "pending": report.pending,
+        "barred": report.barred,
+        "books_close": status["books_close"],
+        "log": status["log"],
+    }
+
+
+def _outcome(one: Outcome) -> dict[str, Any]:
+    error = one.error
+    return {
+        "company": one.company,
+        "entity": one.entity,
+        "via": one.via,
+        "completed": one.completed,
+        "skipped": one.skipped,
+        "read": one.read,
+        "unchanged": one.unchanged,
+        "observed": one.observed,
+        "missed_by_cursor": one.missed,
+        "vanished": one.vanished,
+        "error": None
+        if error is None
+        else {"what": error.what, "where": error.where, "remedy": error.remedy},
+    }
+
+
+def render(report: RunReport, status: dict[str, Any]) -> None:
+    """What this pass read and wrote, and the books after it."""
+    output.show(
+        output.table(
+            "This pass",
+            ["company", "entity", "via", "read", "unchanged", "observed", "ended"],
+            (
+                (one.company, one.entity, one.via, one.read, one.unchanged, one.observed, _end(one))
+                for one in report.passes
+            ),
+        )
+    )
+    written = ", ".join(f"{count:,} {name}" for name, count in report.written.items() if count)
+    output.say(f"Written to HubSpot: {written or 'nothing, it is up to date'}.")
+    output.show(hubspot_table(status))
+    if report.pending:
+        output.say(f"{report.pending:,} commands are still to be sent; the next run goes on.")
+    if report.parked:
+        output.say(f"{report.parked:,} commands were parked: see 'ml-connector parked'.")
+    output.say(closing_line(status))
+
+
+def _end(one: Outcome) -> str:
+    if one.completed:
+        return "complete"
+    if one.error is not None:
+        return f"failed: {one.error.category}"
+    return one.skipped or "to be resumed"
