@@ -21,6 +21,9 @@ from connector.sage100.errors import AgentError, BadAnswer, Call, CutShort, NotT
 MAX_COLUMNS: Final = 2_000
 _PROLOG_BYTES: Final = 4_096
 _HEAD_BYTES: Final = 512  # kept for messages
+_TAIL_BYTES: Final = 64
+_ENDED: Final = re.compile(rb"</(?:[\w.-]+:)?Envelope\s*>\s*\Z")
+_BOM: Final = b"\xef\xbb\xbf"
 _HTML: Final = b"<!doctype html"
 _A: Final = f"{{{NAMESPACE}}}"
 _SOAP: Final = f"{{{SOAP}}}"
@@ -41,6 +44,7 @@ class AnswerReader:
         self._call = call
         self._max_rows = max_rows
         self._head = b""
+        self._tail = b""
         self._prolog: bytes | None = b""  # None once the root element has begun
         self._page: etree._Element | None = None
         self._columns: tuple[str, ...] = ()
@@ -64,6 +68,7 @@ class AnswerReader:
         """Take the next bytes of the answer."""
         if len(self._head) < _HEAD_BYTES:
             self._head += piece[: _HEAD_BYTES - len(self._head)]
+        self._tail = (self._tail + piece[-_TAIL_BYTES:])[-_TAIL_BYTES:]
         if self._prolog is not None:
             self._prolog += piece
             if not self._root_begins(self._prolog):
@@ -127,10 +132,10 @@ class AnswerReader:
             raise NotTheAgent(f"An HTML page came: {self._shown()}", self._call)
         if len(start) == len(_HTML) and start.startswith(b"<!doctype"):
             raise self._bad("The answer holds a DTD, which is refused whatever it says.")
-        if rest and not rest.startswith(b"<"):
+        if not rest.startswith(b"<") and not _BOM.startswith(rest):
             raise self._bad("The answer is not XML.")
         if len(start) == len(_HTML) and not rest.startswith((b"<!", b"<?")):
-            declared = _DECLARED.match(prolog.removeprefix(b"\xef\xbb\xbf"))
+            declared = _DECLARED.match(prolog.removeprefix(_BOM))
             if declared and declared[1].lower() not in {b"utf-8", b"utf8", b"us-ascii"}:
                 raise self._bad("The answer is not UTF-8.")
             return True
@@ -179,7 +184,9 @@ class AnswerReader:
             raise CutShort(f"The answer ends before any element.{shown}", self._call)
         try:
             root = self._parser.close()
-        except etree.XMLSyntaxError:
+        except etree.XMLSyntaxError as problem:
+            if _ENDED.search(self._tail):  # all of it came: libxml2 reports some errors late
+                raise self._bad(f"The answer is not well-formed XML: {problem}.") from None
             raise CutShort(
                 f"The answer ends in the middle; it begins: {self._shown()}", self._call
             ) from None

@@ -1,0 +1,1 @@
+"""The Sage 100 side: client, passes, sweeps, rounds."""
