@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 
+from connector.sandbox.agent.auth import BasicScheme, ConnectionState, Verdict, WindowsDoor
 from tests.sandbox.agent_wire import Wire, basic, serving
 
 
@@ -101,3 +103,44 @@ async def test_calls_are_counted_by_what_they_were() -> None:
         assert (page.operation, page.entity, page.company) == ("ReadPage", "AR_Customer", "ABC")
         assert (page.changed_since, page.limit, page.continued) == ("20261121", 40, False)
         assert calls.rows == sum(call.rows for call in calls.log) > 0
+
+
+class ThreeLegs:
+    """A scheme in the manner of NTLM: it challenges once, then trusts the connection."""
+
+    name = "Legs"
+
+    def challenge(self) -> str:
+        return "Legs"
+
+    def authenticate(self, credentials: str, connection: ConnectionState) -> Verdict:
+        if credentials == "hello":
+            connection["challenged"] = True
+            return Verdict(granted=False, challenges=("Legs prove",), pending=True)
+        known = credentials == "proof" and "challenged" in connection
+        connection["known"] = known
+        return Verdict(granted=known, reason="no proof")
+
+    def remembers(self, connection: ConnectionState) -> bool:
+        return bool(connection.get("known"))
+
+
+def test_the_windows_door_takes_schemes_that_keep_state_on_the_connection() -> None:
+    """A scheme of several legs fits beside Basic and lets later requests of its connection in."""
+    door = WindowsDoor([ThreeLegs(), BasicScheme("user", "pass", "r")])
+
+    def knock(connection: ConnectionState, authorization: str | None) -> Verdict:
+        headers = {} if authorization is None else {"Authorization": authorization}
+        return door.check(CIMultiDictProxy(CIMultiDict(headers)), connection)
+
+    one: ConnectionState = {}
+    other: ConnectionState = {}
+    assert knock(one, None).challenges == ("Legs", 'Basic realm="r"')
+    assert knock(one, "legs proof").challenges == ("Legs", 'Basic realm="r"')
+    first = knock(one, "Legs hello")
+    assert (first.granted, first.pending, first.challenges) == (False, True, ("Legs prove",))
+    assert not knock(other, "Legs proof").granted
+    assert knock(one, "Legs proof").granted
+    assert knock(one, None).granted
+    assert not knock(other, None).granted
+    assert knock(other, basic("user", "pass")).granted

@@ -201,6 +201,32 @@ def test_unstamped_posting_leaves_all_stamps() -> None:
     assert company.row("AR_Payment", payment)["DateUpdated"] == ""
 
 
+def test_a_posting_can_be_split_and_withheld() -> None:
+    """Freight, tax and non-taxable parts come out of the total, a deposit out of the balance."""
+    company = small_model().company()
+    before = books(company)
+    parts = {"NonTaxableAmt": "10", "FreightAmt": "5", "SalesTaxAmt": ".5", "DepositAmt": "20"}
+    invoice = posting.post_invoice(company, ABF, "100", fields=parts)
+    row = company.row("AR_Invoice", invoice)
+    assert (row["TaxableAmt"], row["Balance"]) == ("84.5", "80")
+    after = books(company)
+    assert after["sold"] - before["sold"] == Decimal("94.5")
+    assert after["owed"] == after["cached"] == before["owed"] + 80
+    (line,) = company.rows("AR_InvoiceDetail", invoice[2])
+    assert line["ExtensionAmt"] == "94.5"
+
+
+def test_a_credit_for_a_closed_item_posts_nothing() -> None:
+    """A credit memo that cannot be applied is refused before anything is written."""
+    company = small_model().company()
+    closed = next(row for row in company.rows("AR_Invoice") if row["IsOpen"] == "N")
+    where = (*key(closed), closed["InvoiceNo"], closed["HeaderSeqNo"], closed["InvoiceType"])
+    before = list(company.rows("AR_Invoice"))
+    with pytest.raises(ModelError, match="not open"):
+        posting.credit_memo(company, ABF, "5", apply_to=where)
+    assert list(company.rows("AR_Invoice")) == before
+
+
 def test_credit_memos_and_adjustments_keep_the_books() -> None:
     """A credit applied moves value between items; the customer's total falls by it once."""
     company = small_model().company()

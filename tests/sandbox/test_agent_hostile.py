@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+import contextlib
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.sandbox.agent.errors import RequestRefused
+from connector.sandbox.agent.requests import ReadPage, parse
 from tests.sandbox.agent_wire import NS, SOAP, envelope, serving
 
 ACTION = f'"{NS}/ReadPage"'
+_PIECES = [b"<a:V>", b"</a:V>", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?p ?>", b"&#x9;"]
 START = "<a:CompanyCode>ABC</a:CompanyCode><a:Entity>AR_Customer</a:Entity>"
 GOOD = f"<a:ReadPage>{START}<a:Limit>1</a:Limit></a:ReadPage>"
 
@@ -147,6 +154,20 @@ async def test_soap_rules_for_envelopes_and_headers() -> None:
             answer = await wire.send(body, action=ACTION)
             assert answer.status == expected
         assert answer.fault[0] == "soap:MustUnderstand"
+
+
+@given(st.data())
+def test_no_bytes_break_the_parser(data: st.DataObject) -> None:
+    """Whatever is done to a good request, it is read or refused; nothing else happens."""
+    body = bytearray(envelope(GOOD))
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(0, len(body)))
+        cut = data.draw(st.integers(0, 30))
+        body[at : at + cut] = data.draw(st.binary(max_size=8) | st.sampled_from(_PIECES))
+    asked = None
+    with contextlib.suppress(RequestRefused):
+        asked = parse(bytes(body), ACTION)
+    assert asked is None or (isinstance(asked, ReadPage) and 1 <= asked.limit <= 500)
 
 
 async def test_oversized_requests_are_cut_off() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from connector.sandbox.agent import AgentFault, ModelError, maintenance
 from connector.sandbox.agent.cursor import Cursors
 from connector.sandbox.agent.layouts import ENTITIES
-from connector.sandbox.agent.table import CELL_SEPARATOR, Table
+from connector.sandbox.agent.table import Table, pack
 from tests.sandbox.agent_wire import Page, Wire, serving, small_model
 
 CUSTOMER = ENTITIES["AR_Customer"]
@@ -28,7 +28,7 @@ def filled(keys: list[tuple[str, str]], updated: list[str] | None = None) -> Tab
         CUSTOMER.cells({"ARDivisionNo": d, "CustomerNo": n, "DateUpdated": stamp})
         for (d, n), stamp in zip(keys, stamps, strict=False)
     )
-    table.load(CELL_SEPARATOR.join(row) for row in rows)
+    table.load([pack(row) for row in rows])
     return table
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
-from connector.sandbox.agent import AgentOptions, CompanyOptions, Model, ModelError
+from connector.sandbox.agent import (
+    AgentOptions,
+    CompanyOptions,
+    ManualClock,
+    Model,
+    ModelError,
+    build_model,
+)
 from connector.sandbox.agent.layouts import ENTITIES
 from connector.sandbox.agent.terms import BUCKETS, fiscal_period
-from tests.sandbox.agent_wire import NOW, small_model
+from tests.sandbox.agent_wire import NOW, SMALL, small_model
 
 Row = dict[str, str]
 
@@ -41,6 +48,17 @@ def test_one_seed_makes_one_model() -> None:
     for entity in ENTITIES:
         assert one.rows(entity) == same.rows(entity)
     assert one.rows("AR_Customer") != other.rows("AR_Customer")
+
+
+def test_the_time_of_day_shows_in_todays_stamps_only() -> None:
+    """Built later on the same day, a model differs in nothing but the times stamped today."""
+    one = small_model()
+    later = build_model(SMALL, ManualClock(NOW + timedelta(hours=7, minutes=41)))
+    for entity in ENTITIES:
+        for a, b in zip(one.rows(entity), later.rows(entity), strict=True):
+            differing = {name for name in a if a[name] != b[name]}
+            assert differing <= {"TimeCreated", "TimeUpdated"}
+            assert all(a[name.replace("Time", "Date")] == "20261122" for name in differing)
 
 
 @pytest.mark.parametrize(("customers", "invoices"), [(0, 0), (1, 0), (1, 1), (2, 60), (500, 3)])

@@ -14,7 +14,7 @@ from random import Random
 
 from connector.sandbox.agent import words
 from connector.sandbox.agent.layouts import ENTITIES
-from connector.sandbox.agent.table import CELL_SEPARATOR
+from connector.sandbox.agent.table import pack
 from connector.sandbox.agent.terms import BUCKETS
 from connector.sandbox.agent.timeline import Timeline
 from connector.sandbox.agent.values import amount
@@ -82,7 +82,7 @@ def identities(rng: Random, count: int) -> list[Account]:
 
 def rows(
     rng: Random, accounts: list[Account], timeline: Timeline, domain_suffix: str
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[bytes], list[bytes]]:
     """The packed rows of AR_Customer and AR_CustomerContact."""
     customer, contact = ENTITIES["AR_Customer"], ENTITIES["AR_CustomerContact"]
     customers, contacts = [], []
@@ -91,8 +91,8 @@ def rows(
         people = list(_people(rng, account, site, timeline))
         row = _customer(rng, account, site, timeline)
         row["ContactCode"] = people[0]["ContactCode"] if people and rng.random() < 0.85 else ""
-        customers.append(CELL_SEPARATOR.join(customer.cells(row)))
-        contacts += [CELL_SEPARATOR.join(contact.cells(person)) for person in people]
+        customers.append(pack(customer.cells(row)))
+        contacts += [pack(contact.cells(person)) for person in people]
     return customers, contacts
 
 

@@ -20,11 +20,15 @@ ConnectionState = MutableMapping[str, object]
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What a door says: `challenges` are the WWW-Authenticate values that go with a refusal."""
+    """What a door says: `challenges` are the WWW-Authenticate values that go with a refusal.
+
+    `pending` marks a leg of a handshake: not let in yet, but no refused log-on either.
+    """
 
     granted: bool
     reason: str = ""
     challenges: tuple[str, ...] = ()
+    pending: bool = False
 
 
 class Scheme(Protocol):
@@ -38,7 +42,7 @@ class Scheme(Protocol):
     def authenticate(self, credentials: str, connection: ConnectionState) -> Verdict:
         """Judge what followed the scheme's name in Authorization; `connection` outlives requests.
 
-        A further leg is a refusal with its own challenge; without one the door offers them all.
+        A further leg is `pending` with its own challenge; without one the door offers them all.
         """
 
     def remembers(self, connection: ConnectionState) -> bool:

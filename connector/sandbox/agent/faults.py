@@ -146,11 +146,11 @@ class FaultScript:
         return injection
 
     def release(self, number: int) -> bool:
-        """End one injection by its number; False when there is none."""
+        """End one injection by its number, used up or not; False for a number never given."""
         injection = self._injections.pop(number, None)
         if injection is not None:
             injection.release()
-        return injection is not None
+        return 1 <= number <= self._count
 
     def clear(self) -> None:
         """End them all."""

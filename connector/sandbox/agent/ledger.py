@@ -15,7 +15,7 @@ import msgspec
 from connector.sandbox.agent.accounts import Account
 from connector.sandbox.agent.documents import Item, Transaction, fate, figures, settle
 from connector.sandbox.agent.layouts import ENTITIES
-from connector.sandbox.agent.table import CELL_SEPARATOR
+from connector.sandbox.agent.table import pack
 from connector.sandbox.agent.timeline import Timeline
 from connector.sandbox.agent.values import amount, masked
 from connector.sandbox.agent.words import ITEMS, TERMS
@@ -70,10 +70,10 @@ BLOCK = SPECIALS + (Case(),) * (100 - len(SPECIALS))
 class Files(msgspec.Struct):
     """Packed rows by file, as they are made."""
 
-    invoices: list[str] = []
-    payments: list[str] = []
-    details: list[str] = []
-    sales: list[str] = []
+    invoices: list[bytes] = []
+    payments: list[bytes] = []
+    details: list[bytes] = []
+    sales: list[bytes] = []
 
 
 class Ledger:
@@ -90,7 +90,7 @@ class Ledger:
         self._sales: dict[tuple[int, int, int], int] = {}  # account, year, period → cents
         self._kept_periods = timeline.recent_periods(24)
         self._previous: tuple[int, str] | None = None  # account and number of the last plain IN
-        self._reusable: list[str] = []
+        self._reusable: list[tuple[int, str]] = []
 
     def seed(self, count: int) -> Files:
         """Write `count` documents, oldest first, and everything that hangs on them."""
@@ -107,7 +107,7 @@ class Ledger:
             account = self._accounts[customer]
             cost = amount(sold * 62 // 100)
             cells = (account.division, account.number, f"{year:04d}", f"{period:02d}", amount(sold))
-            self._files.sales.append(CELL_SEPARATOR.join((*cells, cost)))
+            self._files.sales.append(pack((*cells, cost)))
         return self._files
 
     def _document(self, at: int, ago: int, case: Case) -> None:
@@ -117,8 +117,11 @@ class Ledger:
         if case.trait == "twin" and self._previous:
             (customer, number), sequence = self._previous, "000001"
             self._previous = None
-        elif case.trait == "reused" and self._reusable:
-            number, sequence = self._reusable.pop(rng.randrange(len(self._reusable))), "000001"
+        elif case.trait == "reused" and self._reusable and len(self._accounts) > 1:
+            first, number = self._reusable.pop(rng.randrange(len(self._reusable)))
+            sequence = "000001"
+            # Another customer's: AR_Payment is keyed without HeaderSeqNo.
+            customer = (customer + (customer == first)) % len(self._accounts)
         elif case.kind in {"FC", "PP"}:
             number = f"{case.kind[0]}{at:06d}"
         elif at % 97 == 5:
@@ -126,7 +129,7 @@ class Ledger:
         recorded = case.kind != "PP" and case.trait != "unrecorded"
         if case.kind == "IN" and recorded and sequence == "000000":
             if self._previous and len(self._reusable) < 10_000:
-                self._reusable.append(self._previous[1])
+                self._reusable.append(self._previous)
             self._previous = (customer, number)
 
         account = self._accounts[customer]
@@ -160,7 +163,7 @@ class Ledger:
 
     def _invoice(
         self, at: int, item: Item, case: Case, balance: int, applied: list[Transaction]
-    ) -> str:
+    ) -> bytes:
         rng, timeline, account, sums = self._rng, self._timeline, item.account, item.figures
         text = masked if rng.random() < (0.03 if sums.total >= 0 else 0.25) else amount
         last = min((entry.ago for entry in applied), default=item.ago)
@@ -179,7 +182,7 @@ class Ledger:
             updated, updated_time = created, created_time
             if last < item.ago:
                 updated, updated_time = timeline.day(last), timeline.time(rng, last)
-        return CELL_SEPARATOR.join(
+        return pack(
             (
                 account.division,
                 account.number,
@@ -223,7 +226,7 @@ class Ledger:
             date_text = timeline.day(entry.ago)
             stamped = rng.random() > 0.02
             self._files.payments.append(
-                CELL_SEPARATOR.join(
+                pack(
                     (
                         account.division,
                         account.number,
@@ -267,7 +270,7 @@ class Ledger:
                 "UnitPrice": amount(abs(extension)),
                 "ExtensionAmt": amount(extension),
             }
-            self._files.details.append(CELL_SEPARATOR.join(_DETAIL.cells(cells)))
+            self._files.details.append(pack(_DETAIL.cells(cells)))
 
     def _settled(self, customer: int, item: Item, balance: int, applied: list[Transaction]) -> None:
         """What the document leaves on its customer: balances, dates, averages, sales."""

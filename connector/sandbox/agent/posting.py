@@ -36,6 +36,9 @@ PaymentKey = tuple[str, str, str, str, str, str]
 # InvoiceType → the TransactionType of the row that posts it.
 POSTING_TYPES = {"IN": "I", "CM": "C", "DM": "D", "FC": "F", "PP": "X"}
 
+_PARTS = ("NonTaxableAmt", "FreightAmt", "SalesTaxAmt")
+_WITHHELD = ("DepositAmt", "RetentionAmt")
+
 
 def post_invoice(
     company: Company,
@@ -49,13 +52,18 @@ def post_invoice(
     history: bool = True,
     stamp: bool = True,
 ) -> InvoiceKey:
-    """Post one document of `total`, all of it taxable, and return its key.
+    """Post one document of `total` and return its key.
 
     A CM or PP must be negative, the others positive. The number defaults to the next free one;
     a number used before gets the next HeaderSeqNo. `history=False` makes an open item without a
-    history row (HeaderSeqNo 000000). `fields` overrides any cell but amounts, type and key.
+    history row (HeaderSeqNo 000000). `fields` sets any other cell; what the amounts among them
+    (NonTaxableAmt, FreightAmt, SalesTaxAmt) leave of the total is taxable, and DepositAmt and
+    RetentionAmt lower the balance.
     """
     cents_total = cents(total)
+    given = {name: cents((fields or {}).get(name, "0")) for name in _PARTS + _WITHHELD}
+    posted = cents_total - sum(given[name] for name in _WITHHELD)
+    taxable = cents_total - sum(given[name] for name in _PARTS)
     if invoice_type not in POSTING_TYPES:
         raise ModelError(f"{invoice_type!r} cannot be posted; use {', '.join(POSTING_TYPES)}")
     if cents_total == 0 or (cents_total < 0) != (invoice_type in {"CM", "PP"}):
@@ -81,18 +89,18 @@ def post_invoice(
         "ModuleCode": "AR" if recorded else "",
         **(fields or {}),
         **dict(zip(ENTITIES["AR_Invoice"].key, key, strict=True)),
-        "TaxableAmt": text_of(cents_total),
+        "TaxableAmt": text_of(taxable),
         "DiscountAmt": text_of(int(cents_total * rate / 100)),
-        "Balance": text_of(cents_total),
+        "Balance": text_of(posted),
         "IsOpen": "Y",
     }
     company.put("AR_Invoice", {**row, **(company.created("AR_Invoice") if stamp else {})})
-    _record(company, key, POSTING_TYPES[invoice_type], cents_total, on, "", stamp=stamp)
-    _age(company, customer, _bucket_of(company, row), cents_total, {}, stamp=stamp)
+    _record(company, key, POSTING_TYPES[invoice_type], posted, on, "", stamp=stamp)
+    _age(company, customer, _bucket_of(company, row), posted, {}, stamp=stamp)
     if invoice_type in {"IN", "CM", "DM"}:
-        _sell(company, customer, on, cents_total)
+        _sell(company, customer, on, taxable + given["NonTaxableAmt"])
     if recorded:
-        _describe(company, key, cents_total)
+        _describe(company, key, taxable + given["NonTaxableAmt"])
     return key
 
 
@@ -142,6 +150,8 @@ def credit_memo(
     of the opposite sign here.
     """
     cents_credit = cents(credit)
+    if apply_to is not None:
+        _open_item(company, apply_to)
     key = post_invoice(
         company,
         customer,
@@ -168,15 +178,20 @@ def _apply(
     *,
     stamp: bool,
 ) -> PaymentKey:
-    row = company.row("AR_Invoice", invoice)
-    if row["IsOpen"] != "Y":
-        raise ModelError(f"AR_Invoice {'-'.join(invoice)} is not open: nothing can be applied")
+    row = _open_item(company, invoice)
     balance = cents(row["Balance"]) + change
     touched = company.updated("AR_Invoice") if stamp else {}
     company.update("AR_Invoice", invoice, {"Balance": text_of(balance), **touched})
     customer = invoice[:2]
     _age(company, customer, _bucket_of(company, row), change, customer_fields, stamp=stamp)
     return _record(company, invoice, transaction_type, change, on, check_no, stamp=stamp)
+
+
+def _open_item(company: Company, invoice: InvoiceKey) -> Row:
+    row = company.row("AR_Invoice", invoice)
+    if row["IsOpen"] != "Y":
+        raise ModelError(f"AR_Invoice {'-'.join(invoice)} is not open: nothing can be applied")
+    return row
 
 
 def _record(

@@ -1,7 +1,7 @@
 """Builds the simulated Sage 100 from one number: same seed, sizes and moment, same bytes.
 
-The moment matters because stamps and ages are told from it; pass a clock that stands still to get
-the same model twice.
+The moment matters because stamps and ages are told from it: a day later every date has moved by a
+day, and the time of day shows only in today's stamps.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from connector.sandbox.agent.layouts import ENTITIES
 from connector.sandbox.agent.ledger import FIRST_NUMBER, Ledger
 from connector.sandbox.agent.model import Company, Model
 from connector.sandbox.agent.options import AgentOptions, CompanyOptions
-from connector.sandbox.agent.table import CELL_SEPARATOR
+from connector.sandbox.agent.table import pack
 from connector.sandbox.agent.timeline import Timeline, terms_row
 from connector.sandbox.agent.values import amount
 
@@ -44,25 +44,25 @@ def _company(options: AgentOptions, settings: CompanyOptions, clock: Clock, suff
     customer_rows, contact_rows = customers.rows(rng, accounts, timeline, suffix)
     company.table("AR_Customer").load(customer_rows)
     company.table("AR_CustomerContact").load(contact_rows)
-    company.table("AR_TermsCode").load(_terms(rng, timeline))
-    company.table("AP_Vendor").load(_vendors(rng, timeline, options.vendors, suffix))
+    company.table("AR_TermsCode").load(list(_terms(rng, timeline)))
+    company.table("AP_Vendor").load(list(_vendors(rng, timeline, options.vendors, suffix)))
     company.next_invoice_no = FIRST_NUMBER + options.invoices
     return company
 
 
-def _terms(rng: Random, timeline: Timeline) -> Iterator[str]:
+def _terms(rng: Random, timeline: Timeline) -> Iterator[bytes]:
     layout = ENTITIES["AR_TermsCode"]
     for fields in words.TERMS:
         row = terms_row(fields) | timeline.stamps(rng, 3000, blank_share=0.1)
-        yield CELL_SEPARATOR.join(layout.cells(row))
+        yield pack(layout.cells(row))
 
 
-def _vendors(rng: Random, timeline: Timeline, count: int, suffix: str) -> Iterator[str]:
+def _vendors(rng: Random, timeline: Timeline, count: int, suffix: str) -> Iterator[bytes]:
     layout = ENTITIES["AP_Vendor"]
     for at in range(count):
         name = f"{rng.choice(words.SURNAMES)} {rng.choice(words.TRADES)}"
         letters = customers.plain(name).upper()
-        number = f"{at:07d}" if rng.random() < 0.4 else f"{letters[:3]}{at:04d}"
+        number = f"{at:07d}" if rng.random() < 0.4 or at > 9999 else f"{letters[:3]}{at:04d}"
         site = f"{letters[:10].lower()}v{at}{suffix}.example"
         roll = rng.random()
         row = {
@@ -83,4 +83,4 @@ def _vendors(rng: Random, timeline: Timeline, count: int, suffix: str) -> Iterat
             "AverageDaysToPay": str(rng.randrange(10, 60)),
             **timeline.stamps(rng, rng.randrange(1, 3000), blank_share=0.03),
         }
-        yield CELL_SEPARATOR.join(layout.cells(row))
+        yield pack(layout.cells(row))

@@ -85,7 +85,8 @@ class Service:
         for door in self._doors:
             verdict = door.check(request.headers, state)
             if not verdict.granted:
-                self._calls.refused[door.name] += 1
+                if not verdict.pending:
+                    self._calls.refused[door.name] += 1
                 response = web.Response(status=door.status, text=verdict.reason)
                 for challenge in verdict.challenges:
                     response.headers.add("WWW-Authenticate", challenge)

@@ -47,12 +47,13 @@ class Table:
     def __iter__(self) -> Iterator[tuple[str, ...]]:
         return map(unpack, tuple(self._rows))
 
-    def load(self, rows: Iterable[str]) -> None:
-        """Take over rows in any order, as cells joined by `CELL_SEPARATOR` and already clean.
+    def load(self, rows: list[bytes]) -> None:
+        """Take over packed rows in any order (the list itself: it is sorted in place).
 
         Raises ModelError when two rows share a key.
         """
-        self._rows = sorted((row.encode() for row in rows), key=self.key_of)
+        self._rows = rows
+        rows.sort(key=self.key_of)
         previous = b""
         for row in self._rows:
             key = self.key_of(row)
@@ -80,7 +81,7 @@ class Table:
             )
         cells = [clean(cell) for cell in cells]
         at, found = self._find(self.entity.padded(cells[: len(self.entity.key_widths)]))
-        row = CELL_SEPARATOR.join(cells).encode()
+        row = pack(cells)
         if found:
             self._rows[at] = row
             self._changed[at] = self._stamp(row)
@@ -161,6 +162,11 @@ class Table:
             return ""
         cells = row.split(_SEPARATOR)
         return intern(max(cells[at].strip() for at in stamps).decode())
+
+
+def pack(cells: Iterable[str]) -> bytes:
+    """A row as it is stored, from cells that are already clean."""
+    return CELL_SEPARATOR.join(cells).encode()
 
 
 def unpack(row: bytes) -> tuple[str, ...]:

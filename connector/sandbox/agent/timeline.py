@@ -46,10 +46,15 @@ class Timeline:
         return self.today - timedelta(days=ago)
 
     def time(self, rng: Random, ago: int) -> str:
-        """Some time of that day, in decimal hours; not after now when the day is today."""
+        """Some time of that day, in decimal hours; not after now when the day is today.
+
+        One draw either way, so that the time of the day at which a model is built changes today's
+        stamps and nothing else.
+        """
+        share = rng.random()
         if ago > 0:
-            return hours(rng.randrange(_OPENING, _CLOSING))
-        return hours(rng.randrange(self._now_ticks + 1))
+            return hours(_OPENING + int(share * (_CLOSING - _OPENING)))
+        return hours(int(share * (self._now_ticks + 1)))
 
     def due(self, terms: int, ago: int) -> tuple[int, int | None]:
         """Days ago of the due date and of the discount date (None: no discount) of an invoice."""
