@@ -76,16 +76,16 @@ class Projector:
     async def settle(self) -> int:
         """Decide on the next page of dirty targets; how many were decided, 0 when none is left.
 
-        Does nothing while decisions are held.
+        Changes that touch many targets are first spread over these, which may be done while
+        decisions are held; deciding is not.
         """
-        if self.hold:
-            return 0
+        spread = await self._spread()
+        if spread or self.hold:
+            return spread
         for _ in range(_MAX_TRIES):
             work = Workspace()
             dirty = await self._next_dirty(work)
-            if dirty is None:
-                return 0
-            mapping = await self._active_mapping()
+            mapping = await self._active_mapping() if dirty else None
             if mapping is None:
                 return 0
             try:
@@ -95,7 +95,7 @@ class Projector:
                     await self._append(work, emissions, None)
             except WrongVersion:
                 continue
-            return max(len(dirty), 1)
+            return len(dirty)
         raise Contended
 
     async def run_until_idle(self) -> int:
@@ -197,8 +197,8 @@ class Projector:
             terms=terms,
         )
 
-    async def _next_dirty(self, work: Workspace) -> dict[str, Dirty] | None:
-        """The next targets to decide on, taken off the work lists; None when these are empty."""
+    async def _next_dirty(self, work: Workspace) -> dict[str, Dirty]:
+        """The next targets to decide on, taken off the work list."""
         dirty: dict[str, Dirty] = {}
         for row in await self._store.scan("dirty", limit=PAGE_TARGETS):
             name = row.key[2:]
@@ -206,27 +206,31 @@ class Projector:
             work.remove("dirty", row.key)
             if name not in dirty or mark.force:
                 dirty[name] = mark
-        if dirty:
-            return dirty
+        return dirty
+
+    async def _spread(self) -> int:
+        """Mark the next page of targets that a fan-out touches dirty; 0 when there is none.
+
+        Targets already dirty stay one entry, so that many fan-outs cost one decision each.
+        """
         for row in await self._store.scan("fanout", limit=1):
             fanout: Fanout = decode("fanout", row.value)
-            page = await self._store.scan(
-                fanouts.TABLE[fanout.kind],
-                prefix=fanout.prefix,
-                after=fanout.after,
-                limit=PAGE_TARGETS,
-            )
             table = fanouts.TABLE[fanout.kind]
+            page = await self._store.scan(
+                table, prefix=fanout.prefix, after=fanout.after, limit=PAGE_TARGETS
+            )
+            work = Workspace()
             for found in page:
                 for name in fanouts.targets(fanout.kind, found.key, decode(table, found.value)):
-                    dirty[name] = Dirty(fanout.cause, fanout.force)
+                    work.put("dirty", _NORMAL + name, Dirty(fanout.cause))
             if len(page) < PAGE_TARGETS:
                 work.remove("fanout", row.key)
             else:
                 rest = msgspec.structs.replace(fanout, after=page[-1].key)
                 work.put("fanout", row.key, rest)
-            return dirty
-        return None
+            await self._append(work, [], None)
+            return max(len(page), 1)
+        return 0
 
     async def _active_mapping(self) -> compiled.CompiledMapping | None:
         if self._mapping is None:

@@ -35,8 +35,8 @@ class Fingerprint(Doc, frozen=True):
 class Account(Doc, frozen=True):
     """One customer: its raw row, and the figures its invoices, payments and sales add up to.
 
-    `row` is None until the customer itself is seen. `invoices`, `contacts`: rows seen. `paid_days`: summed
-    over `paid_count` paid invoices.
+    `row` is None until the customer itself is seen. `invoices`, `contacts`: rows seen.
+    `paid_days`: summed over `paid_count` paid invoices.
     `sales`: fiscal "YYYY-PP" to DollarsSold. `last_payment`: [date YYYYMMDD, amount].
     """
 
@@ -118,7 +118,6 @@ class Fanout(Doc, frozen=True):
     prefix: str
     cause: int
     after: str = ""
-    force: str = ""
 
 
 class Source(Doc, frozen=True):
