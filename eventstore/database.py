@@ -25,7 +25,7 @@ _MAGIC = b"SQLite format 3\0"
 _BUSY_TIMEOUT_MS = 5_000
 # In pages of 4 KiB. At SQLite's own 1,000 the index pages of a large log, dirtied in random order,
 # are written to the main file again and again: measured a quarter of the append rate.
-_WAL_AUTOCHECKPOINT_PAGES = 32_000
+_WAL_AUTOCHECKPOINT_PAGES = 50_000
 _WAL_SIZE_LIMIT_BYTES = 256 << 20
 _CACHE_KIB = 64 << 10
 

@@ -73,6 +73,8 @@ def erase_streams(
 
     Raises ErasureUnfinished when a reader of another process keeps the write-ahead log in use.
     """
+    if not all(isinstance(stream, str) for stream in streams):
+        raise InvalidAppend("streams to erase are named by text")
     if ERASURE_STREAM in streams:
         raise InvalidAppend(f"{ERASURE_STREAM} records the erasures: it cannot be erased itself")
     blanked = 0

@@ -150,16 +150,18 @@ class Log:
         unknown = {
             event.stream for append in group for event in append.events if event.stream not in heads
         }
-        unknown.update(stream for append in group if append.expect for stream in append.expect)
-        unknown.difference_update(heads)
+        for append in group:
+            if append.expect:
+                unknown.update(stream for stream in append.expect if stream not in heads)
         if not unknown:
             return
         if "" in unknown:
             raise InvalidAppend("a stream's name is empty")
         for name, id_, version in _STREAM_HEADS.select(conn, list(unknown)):
             heads[name] = [id_, version or 0]
-        for name in unknown.difference(heads):
-            heads[name] = [0, 0]
+        for name in unknown:
+            if name not in heads:
+                heads[name] = [0, 0]
 
     def _refusal(self, conn: sqlite3.Connection, append: Append) -> EventStoreError | None:
         if append.expect:
