@@ -17,13 +17,13 @@ from __future__ import annotations
 import msgspec
 
 from projections import events as e
-from projections import keys
 from projections.tables import LANES, PlainText, Target
 from projections.workspace import Workspace
 
 EMPTY = Target()
 _MARK = PlainText()
 _LANES = frozenset(LANES)
+_OUTBOX = {lane: f"outbox_{lane}" for lane in LANES}
 
 replace = msgspec.structs.replace
 
@@ -132,25 +132,29 @@ def track(work: Workspace, name: str, event: e.Event, version: int) -> Target:
 
 def relist(work: Workspace, name: str, before: Target, after: Target) -> None:
     """Move a target between the work lists as its state changed."""
-    lane, _ = keys.split_target(name)
+    lane = name.partition("/")[0]
     if lane not in _LANES:
         return
-    if before.state == "pending" and after.state != "pending":
-        work.remove(f"outbox_{lane}", name)
-    elif before.state == "sent" and after.state != "sent":
+    was, now = before.state, after.state
+    if was == "idle" and now == "pending":  # by far the most
+        work.put(_OUTBOX[lane], name, _MARK, after.retry_at_us)
+        return
+    if was == "pending" and now != "pending":
+        work.remove(_OUTBOX[lane], name)
+    elif was == "sent" and now != "sent":
         work.remove("inflight", name)
-    elif before.state == "parked" and after.state != "parked":
+    elif was == "parked" and now != "parked":
         work.remove("parked", name)
-    if before.state == "held" and after.state != "held":
+    if was == "held" and now != "held":
         for parent in before.waiting_for:
             work.remove("waiting", f"{parent}>{name}")
-    if after.state == "pending":
-        work.put(f"outbox_{lane}", name, _MARK, after.retry_at_us)
-    elif after.state == "sent" and before.state != "sent":
+    if now == "pending":
+        work.put(_OUTBOX[lane], name, _MARK, after.retry_at_us)
+    elif now == "sent" and was != "sent":
         work.put("inflight", name, _MARK)
-    elif after.state == "parked" and before.state != "parked":
+    elif now == "parked" and was != "parked":
         work.put("parked", name, PlainText(after.reason))
-    elif after.state == "held":
+    elif now == "held":
         for parent in after.waiting_for:
             work.put("waiting", f"{parent}>{name}", PlainText(name))
 

@@ -7,6 +7,7 @@ is no null in Sage 100, so an empty cell and a zero are both ordinary values.
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -20,6 +21,8 @@ _EMAIL: Final = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}"
 )
 _HOST: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}")
+_SCHEME: Final = re.compile(r"^[a-z]+://")
+_BETWEEN: Final = re.compile(r"[;,\s]+")
 CENT: Final = Decimal("0.01")
 
 # Years outside are sentinels (0001, 1753, 1899) or garbage; sage100 section 4.
@@ -43,6 +46,7 @@ def text(cell: str) -> str:
     return _CONTROL.sub(" ", cell).strip()
 
 
+@functools.lru_cache(maxsize=8192)
 def day(cell: str) -> date | None:
     """A calendar day from YYYYMMDD (or YYYY-MM-DD); None for blank, sentinel and garbage."""
     found = _DATE.fullmatch(cell.strip())
@@ -104,15 +108,16 @@ def flag(cell: str) -> bool:
 
 def emails(cell: str) -> list[str]:
     """The valid addresses of a field that may hold several, in order."""
-    return [part for part in re.split(r"[;,\s]+", cell) if _EMAIL.fullmatch(part)]
+    return [part for part in _BETWEEN.split(cell) if _EMAIL.fullmatch(part)] if cell else []
 
 
 def domain(url_cell: str, email_cell: str) -> str:
     """The company's web domain: from its URL, else from its first e-mail that is not free mail."""
-    host = re.sub(r"^[a-z]+://", "", url_cell.strip().lower()).split("/")[0].split("?")[0]
-    host = host.rpartition("@")[2].partition(":")[0].removeprefix("www.")
-    if _HOST.fullmatch(host):
-        return host
+    if url_cell:
+        host = _SCHEME.sub("", url_cell.strip().lower()).split("/")[0].split("?")[0]
+        host = host.rpartition("@")[2].partition(":")[0].removeprefix("www.")
+        if _HOST.fullmatch(host):
+            return host
     for address in emails(email_cell):
         host = address.rpartition("@")[2].lower()
         if host not in FREE_MAIL:

@@ -40,6 +40,11 @@ class CompiledRule(NamedTuple):
     rank: dict[str, int] | None
 
 
+# A rule as the hot path wants it: property, source, derived, value of an empty cell, transform
+# of any other, explicit map or None.
+_Step = tuple[str, str, bool, str | None, Transform, dict[str, str] | None]
+
+
 class CompiledObject(NamedTuple):
     """One object's mapping, resolved."""
 
@@ -47,6 +52,7 @@ class CompiledObject(NamedTuple):
     key: str
     rules: tuple[CompiledRule, ...]
     by_property: dict[str, CompiledRule]
+    steps: tuple[_Step, ...]
 
     def shape(
         self, row: Mapping[str, str], derived: Mapping[str, str], served: Collection[str]
@@ -57,27 +63,19 @@ class CompiledObject(NamedTuple):
         does not serve is unknown, not empty. An empty `served` means that nothing is known of it.
         """
         desired: dict[str, str] = {}
-        for rule in self.rules:
-            source = rule.source
-            if rule.derived:
-                cell = derived.get(source)
-                if cell is None:
+        for name, source, is_derived, empty, transform, explicit in self.steps:
+            cell = derived.get(source) if is_derived else row.get(source)
+            if cell is None:
+                # A fact left out is not known; a column left out is empty, if it is served.
+                if is_derived or (served and source not in served):
                     continue
+                value = empty
+            elif explicit is not None:
+                value = explicit.get(cell.strip())
             else:
-                cell = row.get(source)
-                if cell is None:
-                    if served and source not in served:
-                        continue
-                    cell = ""
-            if rule.values is not None:
-                value = rule.values.get(cell.strip())
-                if value is None:
-                    continue
-            else:
-                value = rule.transform(cell)
-                if value is None:
-                    continue
-            desired[rule.property] = value
+                value = transform(cell)
+            if value is not None:
+                desired[name] = value
         return desired
 
 
@@ -154,7 +152,14 @@ def _compile(section: rules.ObjectMapping, place: str) -> CompiledObject:
             values=rule.values or None,
             rank={value: index for index, value in enumerate(rule.forward)} or None,
         )
-    return CompiledObject(section.hubspot_type, section.key, tuple(compiled.values()), compiled)
+    steps = tuple(_step(rule) for rule in compiled.values())
+    every = tuple(compiled.values())
+    return CompiledObject(section.hubspot_type, section.key, every, compiled, steps)
+
+
+def _step(rule: CompiledRule) -> _Step:
+    empty = rule.transform("") if rule.values is None else rule.values.get("")
+    return rule.property, rule.source, rule.derived, empty, rule.transform, rule.values
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
