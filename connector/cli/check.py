@@ -10,13 +10,13 @@ from rich.text import Text
 from connector.app import check as check_both_ends
 from connector.check import CheckLine
 from connector.cli import output
-from connector.cli.session import AsJson, run_async, session_of
+from connector.cli.session import AsJson, load, run_async
 from connector.config.unsupported import refuse_unsupported
 
 
 def check(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Try out Sage 100's agent and HubSpot, down to columns and properties; changes nothing."""
-    config = session_of(ctx).load()
+    config = load(ctx)
     refuse_unsupported(config)
     lines = run_async(check_both_ends(config))
     ok = all(line.ok for line in lines)

@@ -123,7 +123,11 @@ async def simulated_site(*, customers: int, invoices: int, seed: int) -> AsyncIt
 def a_day_at_the_office(site: Site) -> list[Edit]:
     """Change a few records in Sage 100: at the screens, by posting, and by an import."""
     company = site.sage100.company
-    customers = [(row["ARDivisionNo"], row["CustomerNo"]) for row in company.rows("AR_Customer")]
+    customers = [
+        (row["ARDivisionNo"], row["CustomerNo"])
+        for row in company.rows("AR_Customer")
+        if row["TelephoneNo"] and row["City"]
+    ]
     first, second, last = customers[0], customers[len(customers) // 2], customers[-1]
     maintenance.change_customer(company, first, {"TelephoneNo": "(312) 555-0142"})
     invoice = posting.post_invoice(company, second, "1250.00")

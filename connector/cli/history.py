@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import typer
@@ -12,9 +12,13 @@ from connector import reports
 from connector.app import open_reader
 from connector.cli import moments as times
 from connector.cli import output
-from connector.cli.session import AsJson, run_async, session_of
+from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
 from connector.reports import History, HistoryMoment
+from projections.timeline import Moment
+
+_FEW: Final = 6
+_TELLING: Final = frozenset({"advice", "status", "correlation id"})
 
 
 class FieldThen(msgspec.Struct, frozen=True):
@@ -35,16 +39,19 @@ def history(
     at: Annotated[
         str, typer.Option("--at", metavar="TIME", help="What it was then, field by field.")
     ] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every column, property and fact of each event.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """One record's life, event by event, each with its cause."""
     at_us = times.time_us(at, end_of_day=True) if at else None
-    found = run_async(_read(session_of(ctx).load(), key))
+    found = run_async(_read(load(ctx), key))
     if at_us is None:
         if as_json:
             output.document(found)
         else:
-            render(found)
+            render(found, everything=everything)
     else:
         fields = fields_at(found.moments, reports.iso(at_us))
         if as_json:
@@ -90,22 +97,34 @@ def fields_at(moments: Iterable[HistoryMoment], until: str) -> list[FieldThen]:
     return [held[name] for name in sorted(held)]
 
 
-def render(found: History) -> None:
+def render(found: History, *, everything: bool = False) -> None:
     """The life as a table; changes field by field under each event."""
     if _choices(found):
         return
     known = f"HubSpot id {found.hubspot_id}" if found.hubspot_id else "not in HubSpot yet"
     output.say(f"{found.target}: {known}, {found.state or 'idle'}")
-    rows = []
-    for each in found.moments:
-        moment = each.moment
-        changes = [
-            f"{name}: {_shown(old)} → {_shown(new)}" for name, (old, new) in moment.changes.items()
-        ]
-        facts = [f"{name} {value}" for name, value in moment.facts.items()]
-        detail = "\n".join([moment.text, *(f"  {line}" for line in changes + facts)])
-        rows.append((moment.position, each.time, detail, moment.cause))
+    rows = (
+        (each.moment.position, each.time, _told(each.moment, everything), each.moment.cause)
+        for each in found.moments
+    )
     output.show(output.table("", ["position", "time", "what happened", "cause"], rows))
+
+
+def _told(moment: Moment, everything: bool) -> str:
+    """The event in words; of many changes the first few, unless everything is wanted."""
+    is_new = all(old is None for old, _ in moment.changes.values())
+    changes = [
+        f"{name} = {_shown(new)}" if is_new else f"{name}: {_shown(old)} → {_shown(new)}"
+        for name, (old, new) in moment.changes.items()
+    ]
+    if not everything and len(changes) > _FEW:
+        more = len(changes) - _FEW
+        changes = [*changes[:_FEW], f"… and {more} more, shown by --all"]
+    facts = [
+        f"{name} {value}" for name, value in moment.facts.items() if everything or name in _TELLING
+    ]
+    lines = changes + ([", ".join(facts)] if facts else [])
+    return "\n".join([moment.text, *(f"  {line}" for line in lines)])
 
 
 def render_at(found: History, at: str, fields: list[FieldThen]) -> None:

@@ -10,7 +10,7 @@ import typer
 from connector import reports
 from connector.app import open_reader
 from connector.cli import output
-from connector.cli.session import AsJson, run_async, session_of
+from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
 from connector.reports import ParkedItem
 
@@ -23,7 +23,7 @@ def parked(
     as_json: AsJson = False,
 ) -> None:
     """What HubSpot would not take, why, and what to do about it."""
-    items = run_async(_read(session_of(ctx).load(), reason))
+    items = run_async(_read(load(ctx), reason))
     if as_json:
         output.document({"parked": items})
     else:

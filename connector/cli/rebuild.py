@@ -8,7 +8,7 @@ import typer
 
 from connector.app import open_app
 from connector.cli import output
-from connector.cli.session import AsJson, need_store_folder, run_async, session_of
+from connector.cli.session import AsJson, load, need_store_folder, run_async
 from connector.cli.watch import watching
 from connector.config import Config
 from connector.rebuild import RebuildReport
@@ -22,7 +22,7 @@ def rebuild(
     as_json: AsJson = False,
 ) -> None:
     """Drop the read models and refold them from the log; HubSpot is told nothing."""
-    config = session_of(ctx).load()
+    config = load(ctx)
     need_store_folder(config)
     report = run_async(_rebuild(config, verify=verify))
     if as_json:

@@ -10,7 +10,7 @@ import typer
 from connector import reports
 from connector.app import open_reader, open_writer
 from connector.cli import moments, output
-from connector.cli.session import AsJson, run_async, session_of
+from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
 from connector.errors import Misconfigured
 from connector.reports import ReplayReport
@@ -43,7 +43,7 @@ def replay(
     if object_name and object_name not in LANES:
         raise typer.BadParameter(f"--object is one of {', '.join(LANES)}")
     since_us = moments.time_us(since) if since else None
-    config = session_of(ctx).load()
+    config = load(ctx)
     report = run_async(
         _replay(
             config,

@@ -11,7 +11,7 @@ import typer
 from connector import reports
 from connector.app import RunReport, open_app
 from connector.cli import output
-from connector.cli.session import AsJson, Session, need_store_folder, run_async, session_of
+from connector.cli.session import AsJson, load, need_store_folder, run_async
 from connector.cli.status import closing_line, hubspot_table
 from connector.cli.stopping import stop_event
 from connector.cli.watch import watching
@@ -39,7 +39,7 @@ def run(
         raise typer.BadParameter("--sweep goes with --once; the service sweeps on its schedule")
     if as_json and not once:
         raise typer.BadParameter("--json goes with --once; the service reports through its log")
-    config = _configured(session_of(ctx))
+    config = _configured(ctx)
     stop_telemetry = setup_telemetry(config.telemetry)
     try:
         if once:
@@ -52,8 +52,8 @@ def run(
         raise typer.Exit(code)
 
 
-def _configured(session: Session) -> Config:
-    config = session.load()
+def _configured(ctx: typer.Context) -> Config:
+    config = load(ctx)
     refuse_unsupported(config)
     need_store_folder(config)
     return config

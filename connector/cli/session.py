@@ -6,6 +6,7 @@ A command loads the configuration through here, so notices and log lines go the 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Coroutine
 from pathlib import Path
@@ -35,21 +36,24 @@ class Session(msgspec.Struct, frozen=True):
     config_path: Path
     verbose: bool = False
 
-    def load(self) -> Config:
-        """The configuration; notices go to standard error, and so do log lines from now on.
 
-        Raises InvalidConfiguration.
-        """
-        config = load_config(self.config_path, os.environ)
-        console = output.stderr()
-        setup_logging(
-            config,
-            lambda line: console.print(output.clean(line), markup=False, soft_wrap=True),
-            verbose=self.verbose,
-        )
-        for notice in config.notices:
-            output.note(f"notice: {notice}")
-        return config
+def load(ctx: typer.Context) -> Config:
+    """The configuration; notices go to standard error, and so do log lines while the command runs.
+
+    Raises InvalidConfiguration.
+    """
+    session = session_of(ctx)
+    config = load_config(session.config_path, os.environ)
+    console = output.stderr()
+    handler = setup_logging(
+        config,
+        lambda line: console.print(output.clean(line), markup=False, soft_wrap=True),
+        verbose=session.verbose,
+    )
+    ctx.call_on_close(lambda: logging.getLogger().removeHandler(handler))
+    for notice in config.notices:
+        output.note(f"notice: {notice}")
+    return config
 
 
 def session_of(ctx: typer.Context) -> Session:

@@ -6,14 +6,14 @@ import typer
 
 from connector.app import open_app
 from connector.cli import output
-from connector.cli.session import AsJson, need_store_folder, run_async, session_of
+from connector.cli.session import AsJson, load, need_store_folder, run_async
 from connector.config import Config
 from connector.hubspot.schema import SchemaReport
 
 
 def setup(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Create what HubSpot lacks; what is there is left alone, so it is safe to repeat."""
-    config = session_of(ctx).load()
+    config = load(ctx)
     need_store_folder(config)
     report = run_async(_setup(config))
     if as_json:

@@ -9,13 +9,13 @@ import typer
 from connector import reports
 from connector.app import open_reader
 from connector.cli import output
-from connector.cli.session import AsJson, run_async, session_of
+from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
 
 
 def status(ctx: typer.Context, as_json: AsJson = False) -> None:
     """What was read, what HubSpot was told, and whether every sum closes."""
-    report = run_async(_read(session_of(ctx).load()))
+    report = run_async(_read(load(ctx)))
     if as_json:
         output.document(report)
     else:

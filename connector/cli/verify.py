@@ -14,7 +14,7 @@ import typer
 
 import eventstore
 from connector.cli import output
-from connector.cli.session import AsJson, run_async, session_of
+from connector.cli.session import AsJson, load, run_async
 from connector.errors import Misconfigured
 
 
@@ -52,7 +52,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Check the log's hash chain; exit 1 and name the first broken position."""
-    url = store or session_of(ctx).load().store.url
+    url = store or load(ctx).store.url
     published = None if anchor is None else read_anchor(anchor)
     verdict = run_async(check(url, published))
     if as_json:
