@@ -25,7 +25,7 @@ from connector.cli import (
     verify,
 )
 from connector.cli import run as service
-from connector.cli.session import CONFIG_VARIABLE, DEFAULT_CONFIG, Session
+from connector.cli.session import CONFIG_VARIABLE, DEFAULT_CONFIG, Interrupted, Session
 from connector.telemetry import product_version
 
 INTERRUPTED: Final = 130
@@ -84,7 +84,7 @@ def run(arguments: Sequence[str]) -> int:
         app(list(arguments), prog_name="ml-connector")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Interrupted):
         return _interrupted(as_json=as_json)
     except BaseException as problem:
         code = failures.report(problem, as_json=as_json)

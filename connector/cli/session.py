@@ -79,6 +79,14 @@ def need_store_folder(config: Config) -> None:
         )
 
 
+class Interrupted(BaseException):
+    """The operator pressed Ctrl-C, or a signal said so: what was under way has been cancelled."""
+
+
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine to its end; Ctrl-C cancels it and raises KeyboardInterrupt."""
-    return asyncio.run(work)
+    """Run a command's coroutine to its end. Raises Interrupted, what it raises, nothing else."""
+    try:
+        return asyncio.run(work)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        # Under a name of its own: the command-line library ends the process on the usual one.
+        raise Interrupted from None

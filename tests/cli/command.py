@@ -37,9 +37,10 @@ def inside(capsys: pytest.CaptureFixture[str], *arguments: object) -> Ended:
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a shell with nothing of ours set but `extra`."""
+    """The environment of a shell that finds our code, with nothing of ours set but `extra`."""
     ours = {"ML_CONNECTOR_CONFIG", "COLUMNS", "NO_COLOR", "FORCE_COLOR", *ENV}
-    return {name: value for name, value in os.environ.items() if name not in ours} | dict(extra)
+    bare = {name: value for name, value in os.environ.items() if name not in ours}
+    return bare | {"PYTHONPATH": str(Path(__file__).parents[2])} | dict(extra)
 
 
 def shell(folder: Path, *arguments: object, env: Mapping[str, str] = ENV) -> Ended:
