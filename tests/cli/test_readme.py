@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -10,9 +11,10 @@ import pytest
 
 from connector.config import load_config
 from connector.config.unsupported import refuse_unsupported
+from tests.cli.conftest import Bench
 from tests.config.sample import ENV
 
-ROOT: Final = Path(__file__).parent.parent
+ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "ops").rglob("*.md"))]
 
 
@@ -43,3 +45,26 @@ def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if not (page.parent / link).exists()]
     assert missing == []
+
+
+def test_the_shell_lines_of_the_readme_work(bench: Bench) -> None:
+    """Every `ml-connector` line of the README ends well, in the order in which it stands there."""
+    lines = [
+        shlex.split(line, comments=True)[1:]
+        for block in blocks(PAGES[0], "sh")
+        for line in block.splitlines()
+        if line.startswith("ml-connector ")
+    ]
+    assert ["init"] in lines
+    assert ["run", "--once"] in lines
+    for arguments in lines:
+        if arguments == ["run"]:
+            continue  # the service: it would not end by itself
+        if arguments == ["init"]:
+            folder = bench.site.config_path.parent / "new"
+            folder.mkdir()
+            assert bench.command("--config", folder / "ml-connector.toml", "init").code == 0
+            continue
+        # Before the first setup, check has something to say.
+        wanted = 1 if arguments == ["check"] else 0
+        assert bench.command(*arguments).code == wanted, arguments
