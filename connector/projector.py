@@ -11,6 +11,7 @@ told to HubSpot when its invoices have all been read, not half of them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -19,7 +20,15 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from connector import rows, tracing
-from eventstore import CheckpointMoved, EventStore, Meta, NewEvent, StoredEvent, WrongVersion
+from eventstore import (
+    Checkpoint,
+    CheckpointMoved,
+    EventStore,
+    Meta,
+    NewEvent,
+    StoredEvent,
+    WrongVersion,
+)
 from projections import decide, desire, events, fanouts, keys, projection
 from projections.folding import Entry, Folding
 from projections.mapping import compiled
@@ -53,13 +62,14 @@ class Projector:
         self._store = store
         self._page_events = page_events
         self._mapping: compiled.CompiledMapping | None = None
+        self._ahead: list[Entry] = []
         self.hold = False
 
     async def step(self) -> int:
         """Fold the next page; the number of events folded, 0 when the log's end is reached."""
         for _ in range(_MAX_TRIES):
             checkpoint = await self._store.checkpoint(CHECKPOINT)
-            page = await self._store.read(checkpoint.position, limit=self._page_events)
+            page = await self._take(checkpoint.position)
             if not page:
                 return 0
             moved = msgspec.structs.replace(checkpoint, position=page[-1].position)
@@ -67,11 +77,31 @@ class Projector:
                 context, links = await self._origin((page[0].position, page[-1].position))
                 with tracing.tracer.start_as_current_span("project", context, links=links):
                     work, emissions = await self._fold(page)
-                    await self._append(work, emissions, moved)
+                    await self._append_and_read_on(work, emissions, moved)
             except (WrongVersion, CheckpointMoved):
                 continue
             return len(page)
         raise Contended
+
+    async def _take(self, after: int) -> list[Entry]:
+        """The page behind a position, read ahead or read now."""
+        page, self._ahead = self._ahead, []
+        if page and page[0].position == after + 1:
+            return page
+        return await self._read(after)
+
+    async def _read(self, after: int) -> list[Entry]:
+        return entries_of(await self._store.read(after, limit=self._page_events))
+
+    async def _append_and_read_on(
+        self, work: Workspace, emissions: list[decide.Emission], moved: Checkpoint
+    ) -> None:
+        """Append, and read the next page while the disk is at work."""
+        next_page = asyncio.create_task(self._read(moved.position))
+        try:
+            await self._append(work, emissions, moved)
+        finally:
+            self._ahead = await next_page
 
     async def settle(self) -> int:
         """Decide on the next page of dirty targets; how many were decided, 0 when none is left.
@@ -107,8 +137,7 @@ class Projector:
             if not count and not await self.settle():
                 return folded
 
-    async def _fold(self, page: list[StoredEvent]) -> tuple[Workspace, list[decide.Emission]]:
-        entries = entries_of(page)
+    async def _fold(self, entries: list[Entry]) -> tuple[Workspace, list[decide.Emission]]:
         work = Workspace()
         await rows.load(self._store, work, projection.wants(entries))
         into = Folding(work)
@@ -242,7 +271,7 @@ class Projector:
         return self._mapping
 
     async def _append(
-        self, work: Workspace, emissions: list[decide.Emission], checkpoint: object
+        self, work: Workspace, emissions: list[decide.Emission], checkpoint: Checkpoint | None
     ) -> None:
         new = [
             NewEvent(
@@ -258,7 +287,7 @@ class Projector:
         await self._store.append(
             new,
             expect={emission.stream: emission.expect for emission in emissions},
-            checkpoint=checkpoint,  # type: ignore[arg-type]
+            checkpoint=checkpoint,
             also=rows.writes(work),
             meta=Meta(actor="projector", traceparent=tracing.traceparent()),
         )

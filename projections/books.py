@@ -27,8 +27,17 @@ def pass_key(stream: str) -> str:
 def count_observed(entry: Entry, into: Folding) -> None:
     """One RecordObserved, in the pass that is open on its entity."""
     key = pass_key(entry.stream)
-    book = into.work.get("pass_book", PassBook, key) or PassBook()
-    into.work.put("pass_book", key, replace(book, seen_events=book.seen_events + 1))
+    into.observed[key] = into.observed.get(key, 0) + 1
+
+
+def write_observed(into: Folding, only: str = "") -> None:
+    """Put what was counted into the books: of one pass, before it starts or ends, or of all."""
+    for key in [only] if only else list(into.observed):
+        count = into.observed.pop(key, 0)
+        if count:
+            book = into.work.get("pass_book", PassBook, key) or PassBook()
+            seen = book.seen_events + count
+            into.work.put("pass_book", key, replace(book, seen_events=seen))
 
 
 def count_vanished(entry: Entry, into: Folding) -> None:
@@ -41,6 +50,7 @@ def count_vanished(entry: Entry, into: Folding) -> None:
 def fold_pass(entry: Entry, into: Folding) -> None:
     """One event of a poll/… stream."""
     key = pass_key(entry.stream)
+    write_observed(into, key)
     book = into.work.get("pass_book", PassBook, key) or PassBook()
     match entry.payload:
         case e.PollStarted(via=via):

@@ -23,7 +23,8 @@ class Folding:
 
     `dirty`: target to the newest position that touches it. `forced`: target to why it is sent in
     full. `arrived`: targets that have just come to exist in HubSpot, to the position that says so.
-    `settled`: targets whose open attempt ended, to the position of its outcome.
+    `settled`: targets whose open attempt ended, to the position of its outcome. `observed`: rows
+    observed per pass, not yet in its book.
     """
 
     def __init__(self, work: Workspace) -> None:
@@ -32,6 +33,7 @@ class Folding:
         self.forced: dict[str, Dirty] = {}
         self.arrived: dict[str, int] = {}
         self.settled: dict[str, int] = {}
+        self.observed: dict[str, int] = {}
 
     def fan_out(self, fanout: Fanout) -> None:
         """Touch many targets later, in pages; one of the same kind and prefix starts over."""

@@ -62,6 +62,7 @@ def fold(entries: Iterable[Entry], into: Folding, *, ledger_too: bool = False) -
             books.fold_pass(entry, into)
         else:
             _settings(entry, into)
+    books.write_observed(into)
 
 
 def _command(entry: Entry, name: str, into: Folding, *, ledger_too: bool) -> None:
