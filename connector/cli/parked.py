@@ -56,4 +56,3 @@ def render(items: list[ParkedItem]) -> None:
         )
         for advice in dict.fromkeys(row.advice for row in rows if row.advice):
             output.say(f"  advice: {advice}")
-        output.say(f"  then:   ml-connector replay --parked --reason {reason}")

@@ -64,7 +64,8 @@ def bench(
     site = there(stack.enter_async_context(simulated_site(customers=8, invoices=20, seed=3)))
     for name, value in site.env.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("ML_CONNECTOR_CONFIG", raising=False)
+    for name in ("ML_CONNECTOR_CONFIG", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
 
     def command(*arguments: object) -> Ended:
         return inside(capsys, "--config", site.config_path, *arguments)
