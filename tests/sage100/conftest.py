@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,9 @@ from connector.sandbox.agent import AgentOptions, ManualClock, SimulatedAgent
 from connector.secret import Secret
 from eventstore import EventStore, Table, open_store
 from projections.tables import TABLES
-from tests.sage100.wire import Waits
+from tests.sage100.wire import NOW, Waits
+from tests.sage100.world import World
 
-NOW = datetime(2026, 11, 22, 9, 15, 2)
 TABLES_OF_THE_STORE = [*(Table(name, ranked) for name, (_, ranked) in TABLES.items()), SEEN]
 
 
@@ -75,3 +74,9 @@ async def agent(sim: SimulatedAgent) -> AsyncIterator[Agent]:
     """A client of the simulated agent."""
     async with connect(sim) as client:
         yield client
+
+
+@pytest.fixture
+def world() -> World:
+    """Our own clock."""
+    return World()

@@ -28,7 +28,8 @@ from connector.sandbox.agent import (
 )
 from connector.sandbox.agent.faults import AnyFault
 from tests.sage100 import wire
-from tests.sage100.conftest import NOW, connect
+from tests.sage100.conftest import connect
+from tests.sage100.wire import NOW
 
 CALL = Call("http://127.0.0.1:1/x", "GetInfo")
 

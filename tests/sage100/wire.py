@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime
 from xml.sax.saxutils import escape
 
 import msgspec
@@ -24,6 +25,7 @@ PATH = "/Sage100Agent/AgentService.svc"
 XML = "text/xml; charset=utf-8"
 PASSWORD = "correct horse"
 API_KEY = "key-0123456789"
+NOW = datetime(2026, 11, 22, 9, 15, 2)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

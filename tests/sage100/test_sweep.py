@@ -1,0 +1,335 @@
+"""Sweeps: what the cursor missed, what is absent, and when a row has vanished."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connector.sage100.errors import AgentBusy
+from connector.sage100.passes import SEEN, Outcome
+from connector.sage100.poller import poll
+from connector.sage100.sweep import sweep
+from eventstore import EventStore, Put, Row, open_store
+from projections import events as e
+from projections.tables import Fingerprint
+from projections.workspace import decode
+from tests.sage100.conftest import TABLES_OF_THE_STORE
+from tests.sage100.shelf import (
+    CALL,
+    Interrupting,
+    Shelf,
+    check_books,
+    contents,
+    logged,
+    lost_place,
+    place,
+)
+
+DAY = timedelta(days=1)
+
+
+async def cursor_pass(shelf: Shelf, store: EventStore) -> Outcome:
+    """A cursor pass with an overlap of a day."""
+    return await poll(shelf.reading(store), overlap=DAY, server_time=shelf.time)
+
+
+async def known(store: EventStore) -> dict[str, Fingerprint]:
+    """The fingerprint rows of the entity, by TermsCode."""
+    rows = await store.scan("fingerprint", prefix="ABC/AR_TermsCode/")
+    return {row.key.rpartition("/")[2]: decode("fingerprint", row.value) for row in rows}
+
+
+async def test_a_sweep_reads_every_row_whatever_its_stamp(store: EventStore) -> None:
+    """No ChangedSince; the pass is logged as a sweep and adds up."""
+    shelf = Shelf()
+    shelf.fill(8, stamp="19990101")
+    outcome = await sweep(shelf.reading(store))
+    assert (outcome.completed, outcome.read, outcome.observed) == (True, 8, 8)
+    assert {asked[0] for asked in shelf.asked} == {""}
+    assert await logged(store, e.PollStarted, e.PollCompleted, e.SweepCompleted) == [
+        e.PollStarted("sweep"),
+        e.PollCompleted("sweep", 8, 0, 8, "20261122", 3),
+        e.SweepCompleted(0),
+    ]
+    assert {
+        one.via
+        for one in await logged(store, e.RecordObserved)
+        if isinstance(one, e.RecordObserved)
+    } == {"sweep"}
+    assert await store.count(SEEN.name) == 0
+    await check_books(store)
+
+
+async def test_a_complete_sweep_moves_the_cursor_too(store: EventStore) -> None:
+    """Every row is in the log as of the sweep's beginning: the next cursor pass starts there."""
+    shelf = Shelf()
+    shelf.fill(2)
+    await sweep(shelf.reading(store))
+    await cursor_pass(shelf, store)
+    assert shelf.asked[-1][0] == "20261121"
+
+
+@pytest.mark.parametrize(
+    ("stamp", "missed"),
+    [
+        ("20260101", 1),  # no pass could show it any more
+        ("20261121", 1),  # within the overlap: the last pass asked for it and saw it otherwise
+        ("20261122", 0),  # may have changed after the last pass; the next one would show it
+        ("20261201", 0),
+        ("", 0),  # rows without stamps come with every pass
+    ],
+)
+async def test_what_the_cursor_missed_is_what_is_stamped_before_it(
+    store: EventStore, stamp: str, missed: int
+) -> None:
+    """A changed row counts as missed when its stamps lie before the day of the last pass."""
+    shelf = Shelf()
+    shelf.fill(4)
+    shelf.rows["01"] = ("as it was", stamp, "8.5" if stamp else "")
+    await cursor_pass(shelf, store)
+    shelf.rows["01"] = ("changed without a stamp", stamp, "8.5" if stamp else "")
+    outcome = await sweep(shelf.reading(store))
+    assert (outcome.observed, outcome.missed) == (1, missed)
+    assert (await logged(store, e.SweepCompleted))[-1] == e.SweepCompleted(missed)
+    assert (await contents(store))["01"] == "changed without a stamp"
+
+
+async def test_a_new_row_with_an_old_stamp_was_missed(store: EventStore) -> None:
+    """An imported row stamped long ago is one no cursor pass would ever have shown."""
+    shelf = Shelf()
+    shelf.fill(2)
+    await cursor_pass(shelf, store)
+    shelf.rows["77"] = ("imported", "20190101", "")
+    assert (await sweep(shelf.reading(store))).missed == 1
+    assert (await sweep(shelf.reading(store))).missed == 0
+
+
+async def test_nothing_is_missed_before_there_is_a_cursor(store: EventStore) -> None:
+    """A first reading has nothing to be compared with."""
+    shelf = Shelf()
+    shelf.fill(5, stamp="19990101")
+    assert (await sweep(shelf.reading(store))).missed == 0
+
+
+async def test_a_row_vanishes_after_two_complete_sweeps_without_it(store: EventStore) -> None:
+    """Once absent is counted, twice is an event, and after that it is known."""
+    shelf = Shelf()
+    shelf.fill(6)
+    await sweep(shelf.reading(store))
+    del shelf.rows["02"]
+    first = await sweep(shelf.reading(store))
+    assert (first.absent, first.vanished) == (1, 0)
+    assert (await known(store))["02"].misses == 1
+    second = await sweep(shelf.reading(store))
+    assert (second.absent, second.vanished) == (1, 1)
+    (vanished,) = await logged(store, e.RecordVanished)
+    assert vanished == e.RecordVanished(["02"], (await known(store))["02"].fingerprint)
+    assert (await known(store))["02"].vanished
+    third = await sweep(shelf.reading(store))
+    assert (third.absent, third.vanished) == (0, 0)
+    assert "02" not in await contents(store)
+    await check_books(store)
+
+
+async def test_a_row_seen_in_between_is_not_on_its_way_out(store: EventStore) -> None:
+    """Two absences count only in a row, whichever kind of pass saw it in between."""
+    shelf = Shelf()
+    shelf.fill(6, stamp="20261122")
+    await sweep(shelf.reading(store))
+    row = shelf.rows.pop("02")
+    await sweep(shelf.reading(store))
+    shelf.rows["02"] = row
+    await cursor_pass(shelf, store)
+    assert (await known(store))["02"].misses == 0
+    del shelf.rows["02"]
+    assert (await sweep(shelf.reading(store))).vanished == 0
+    assert not await logged(store, e.RecordVanished)
+    assert len(await logged(store, e.RecordObserved)) == 6
+
+
+async def test_a_vanished_row_that_is_there_again_returns(store: EventStore) -> None:
+    """RecordReturned, then its content, even when that is what it was."""
+    shelf = Shelf()
+    shelf.fill(3)
+    await sweep(shelf.reading(store))
+    row = shelf.rows.pop("01")
+    for _ in range(2):
+        await sweep(shelf.reading(store))
+    shelf.rows["01"] = row
+    outcome = await sweep(shelf.reading(store))
+    assert (outcome.observed, outcome.unchanged) == (1, 2)
+    history = await store.history("sage/acme/ABC/AR_TermsCode/01")
+    assert [event.type for event in history] == [
+        "RecordObserved",
+        "RecordVanished",
+        "RecordReturned",
+        "RecordObserved",
+    ]
+    assert not (await known(store))["01"].vanished
+    await check_books(store)
+
+
+async def test_an_incomplete_sweep_says_nothing_about_absence(store: EventStore) -> None:
+    """An end that was not reached, however often, never makes a row absent."""
+    shelf = Shelf()
+    shelf.fill(6)
+    await sweep(shelf.reading(store))
+    shelf.script = lambda _, page: msgspec.structs.replace(
+        page, rows=page.rows[:1], next=None, complete=False
+    )
+    for _ in range(3):
+        outcome = await sweep(shelf.reading(store))
+        assert outcome.error is not None
+    assert {one.misses for one in (await known(store)).values()} == {0}
+    assert len(await logged(store, e.SweepCompleted)) == 1
+
+
+async def test_what_an_abandoned_sweep_saw_does_not_count(store: EventStore) -> None:
+    """Marks of a sweep that was given up do not hide an absence from the next one."""
+    shelf = Shelf()
+    shelf.fill(7)
+    await sweep(shelf.reading(store))
+    shelf.errors = [None, None, lost_place(), lost_place()]
+    await sweep(shelf.reading(store))
+    del shelf.rows["00"]
+    assert (await sweep(shelf.reading(store))).absent == 1
+    assert await store.count(SEEN.name) == 0
+
+
+async def test_a_failed_sweep_resumes_with_what_it_saw(store: EventStore) -> None:
+    """The next sweep goes on behind the last page, and rows of the pages before are not absent."""
+    shelf = Shelf()
+    shelf.fill(8)
+    await sweep(shelf.reading(store))
+    del shelf.rows["07"]
+    shelf.errors = [None, None, AgentBusy("in use", CALL)]
+    assert (await sweep(shelf.reading(store))).error is not None
+    outcome = await sweep(shelf.reading(store))
+    assert (outcome.completed, outcome.read, outcome.absent) == (True, 7, 1)
+    assert shelf.asked[-1] == ("", "after 05")
+    await check_books(store)
+
+
+async def test_a_cursor_pass_in_the_middle_of_a_sweep_disturbs_neither(store: EventStore) -> None:
+    """Rows that a cursor pass adds behind the sweep's place are not absent; both books close."""
+    shelf = Shelf()
+    shelf.fill(8, stamp="20261122")
+    await sweep(shelf.reading(store))
+    shelf.errors = [None, None, AgentBusy("in use", CALL)]
+    await sweep(shelf.reading(store))
+    shelf.rows["00a"] = ("new, before the sweep's place", "20261122", "9")
+    shelf.rows["99"] = ("new, behind it", "20261122", "9")
+    assert (await cursor_pass(shelf, store)).observed == 2
+    outcome = await sweep(shelf.reading(store))
+    assert (outcome.completed, outcome.absent, outcome.vanished) == (True, 0, 0)
+    assert (outcome.read, outcome.observed) == (3, 0)
+    assert len(await logged(store, e.PollStarted)) == 4
+    assert await store.count(SEEN.name) == 0
+    await check_books(store)
+
+
+async def test_more_known_rows_than_a_page_are_all_looked_at(store: EventStore) -> None:
+    """Absence is looked for page by page, to the last known row."""
+    shelf = Shelf(limit=500)
+    shelf.rows = {f"{number:04}": ("x", "20261122", "") for number in range(1200)}
+    await sweep(shelf.reading(store))
+    gone = ["0000", "0499", "0500", "1000", "1199"]
+    for key in gone:
+        del shelf.rows[key]
+    await sweep(shelf.reading(store))
+    outcome = await sweep(shelf.reading(store))
+    assert (outcome.absent, outcome.vanished) == (5, 5)
+    vanished = await logged(store, e.RecordVanished)
+    assert [one.key[0] for one in vanished if isinstance(one, e.RecordVanished)] == gone
+
+
+async def test_other_entities_and_companies_are_not_touched(store: EventStore) -> None:
+    """Only rows of the swept entity of the swept company can be absent."""
+    shelf = Shelf()
+    shelf.fill(2)
+    await sweep(shelf.reading(store))
+    row = (await store.scan("fingerprint"))[0]
+    others = ["ABC/AR_TermsCodeX/00", "ABD/AR_TermsCode/00", "ABC/AR_Customer/01-ABF"]
+    await store.append([], also=[Put("fingerprint", [Row(key, row.value) for key in others])])
+    outcome = await sweep(shelf.reading(store))
+    assert outcome.absent == 0
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("number", range(1, 6))
+async def test_a_sweep_cancelled_at_any_append_counts_every_absence_once(
+    tmp_path: Path, number: int, *, after: bool
+) -> None:
+    """Before or right after each append: no absence is lost, none is counted twice."""
+    shelf = Shelf(limit=3)
+    shelf.fill(10)
+    async with open_store(f"sqlite:///{tmp_path}/e.db", tables=TABLES_OF_THE_STORE) as store:
+        await sweep(shelf.reading(store))
+        del shelf.rows["04"]
+        await sweep(shelf.reading(store))
+        del shelf.rows["08"]
+        shelf.rows["01"] = ("changed", "20260101", "8.5")
+        wrapped = Interrupting(store, number, after=after)
+        task = asyncio.create_task(sweep(shelf.reading(wrapped)))
+        async with asyncio.timeout(10):
+            await asyncio.wait([task])
+        assert wrapped.reached
+        if number < 5 or not after:
+            outcome = await sweep(shelf.reading(store))
+            assert (outcome.absent, outcome.vanished) == (2, 1)
+        assert {key: one.misses for key, one in (await known(store)).items() if one.misses} == {
+            "04": 2,
+            "08": 1,
+        }
+        assert len(await logged(store, e.RecordVanished)) == 1
+        assert len(await logged(store, e.SweepCompleted)) == 3
+        assert (await place(store)).sweep_pass is None
+        await check_books(store)
+
+
+CODES = st.sampled_from([f"{number:02}" for number in range(12)])
+WORLDS = st.lists(
+    st.dictionaries(CODES, st.sampled_from(["one", "two"]), max_size=12), min_size=1, max_size=7
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(WORLDS, st.integers(1, 5))
+def test_sweeps_agree_with_a_model_of_what_is_there(
+    worlds: list[dict[str, str]], limit: int
+) -> None:
+    """Whatever comes and goes between sweeps, absences and vanishings are those of the model."""
+
+    async def run() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            url = f"sqlite:///{folder}/e.db"
+            async with open_store(url, tables=TABLES_OF_THE_STORE) as store:
+                await follow(store, worlds, limit)
+
+    asyncio.run(run())
+
+
+async def follow(store: EventStore, worlds: list[dict[str, str]], limit: int) -> None:
+    """Sweep world after world, and keep the model beside it."""
+    shelf = Shelf(limit=limit)
+    misses: dict[str, int] = {}
+    for world in worlds:
+        shelf.rows = {key: (text, "20260101", "8.5") for key, text in world.items()}
+        outcome = await sweep(shelf.reading(store))
+        absent = [key for key, count in misses.items() if key not in world and count < 2]
+        for key in absent:
+            misses[key] += 1
+        vanished = sum(misses[key] == 2 for key in absent)
+        misses |= dict.fromkeys(world, 0)
+        assert (outcome.absent, outcome.vanished) == (len(absent), vanished)
+        there = {key for key, count in misses.items() if count < 2}
+        assert set(await contents(store)) == there
+        assert {key: one.misses for key, one in (await known(store)).items()} == misses
+    await check_books(store)
