@@ -190,15 +190,17 @@ class App:
         return outcomes
 
     async def _write_all(self) -> Summary:
-        """Decide and write by turns until neither finds anything more to do."""
+        """Decide and write by turns until a whole turn adds nothing to the log."""
         total: Summary | None = None
         for _ in range(_MAX_TURNS):
+            head = (await self.store.head()).last
             async with self._folding():
                 summary = await self.writer.run_until_idle(self._progress)
             total = _add(total, summary)
-            moved = await self.projector.run_until_idle()
+            await self.projector.run_until_idle()
             await self._show_projecting()
-            if not moved and not summary.progressed:
+            # The projector beside the writer may have decided after the writer's last look.
+            if (await self.store.head()).last == head:
                 break
         assert total is not None  # noqa: S101 - the loop runs at least once
         return total
