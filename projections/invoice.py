@@ -75,7 +75,11 @@ def open_item(row: Mapping[str, str]) -> OpenItem | None:
 
 
 def status(row: Mapping[str, str]) -> str:
-    """open, partial, paid, credit or void."""
+    """open, partial, paid, credit or void.
+
+    Retainage is no part of what was posted as due (sage100 section 5.2): holding it back is no
+    payment. A deposit is one.
+    """
     if row.get("InvoiceType") == "XD":
         return "void"
     open_amount = balance(row)
@@ -83,7 +87,8 @@ def status(row: Mapping[str, str]) -> str:
         return "credit"
     if open_amount == 0:
         return "paid"
-    return "partial" if open_amount < total(row) else "open"
+    posted = total(row) - values.amount(row.get("RetentionAmt", ""))
+    return "partial" if open_amount < posted else "open"
 
 
 def newest_payment(bill: Bill) -> tuple[str, str] | None:
