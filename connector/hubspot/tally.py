@@ -26,16 +26,18 @@ class LaneTally(msgspec.Struct, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """A run that came to rest: counts, and what is left.
+    """A writer that came to rest: its counts since it was made, and what is left.
 
     `pending`: commands not sent yet, of which `gated` wait for the projector to compare an adopted
-    record. `barred`: HubSpot object to why none of it can be written.
+    record. `barred`: HubSpot object to why none of it can be written. `progressed`: whether this
+    run did anything to which the projector may have to react.
     """
 
     lanes: dict[str, LaneTally]
     pending: int
     gated: int
     barred: dict[str, str]
+    progressed: bool
 
     @property
     def succeeded(self) -> int:
@@ -47,15 +49,7 @@ class Summary(msgspec.Struct, frozen=True):
         """Commands that need a person, over all objects."""
         return sum(lane.parked for lane in self.lanes.values())
 
-    @property
-    def progressed(self) -> bool:
-        """Whether anything happened that the projector may have to react to."""
-        return any(msgspec.to_builtins(lane) != _NOTHING for lane in self.lanes.values())
-
 
 def tallies() -> dict[str, LaneTally]:
     """A count of nothing for every lane."""
     return {lane: LaneTally() for lane in LANES}
-
-
-_NOTHING = msgspec.to_builtins(LaneTally())

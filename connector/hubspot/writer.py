@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from connector import rows
+from connector.errors import ConnectorError
 from connector.hubspot import journal
 from connector.hubspot.api import BATCH_LIMIT, LINK_LIMIT
 from connector.hubspot.delivery import Surroundings
@@ -26,7 +27,7 @@ from connector.hubspot.objects import ObjectDelivery
 from connector.hubspot.outage import Outage
 from connector.hubspot.outbox import Outbox
 from connector.hubspot.settle import Settlement, Undone
-from connector.hubspot.tally import LaneTally, Summary, tallies
+from connector.hubspot.tally import LaneTally, Summary
 from connector.progress import Progress, Silent
 from projections import events
 from projections.tables import LANES
@@ -90,12 +91,12 @@ class Writer:
         Raises TokenRefused on a 401 and HubSpotUnreachable when HubSpot keeps failing; in both
         cases everything unwritten is pending still.
         """
-        self._around.tallies.update(tallies())
-        self._barred.clear()
+        before = msgspec.to_builtins(self._around.tallies)
         self.stopped = None
+        self._outage.answered()
         await self._recover()
         await self._work(stop or asyncio.Event(), progress or Silent(), until_idle=True)
-        return await self._summary()
+        return await self._summary(progressed=msgspec.to_builtins(self._around.tallies) != before)
 
     async def run(self, stop: asyncio.Event, progress: Progress | None = None) -> None:
         """Write whatever comes until `stop`, then let batches in flight end (at most drain_s).
@@ -114,11 +115,12 @@ class Writer:
                 if not await self._start_next() and not await self._wait(head, stop, until_idle):
                     break
                 await self._collect(progress)
-                if until_idle and self.stopped is not None:
+                if until_idle and self._hopeless() is not None:
                     break
             await self._drain(progress)
-            if until_idle and self.stopped is not None:
-                raise self.stopped
+            reason = self._hopeless()
+            if until_idle and reason is not None:
+                raise reason
         finally:
             await self._abandon()
 
@@ -168,11 +170,9 @@ class Writer:
             await self._first_of({*self._running, self._stopping(stop)}, _LOOK_S)
             return True
         wait_s = await self._idle_s()
-        if until_idle:
-            self._check_patience()
-            if wait_s is None or wait_s > _LONGEST_WAIT_S:
-                return False
-        elif wait_s is None:
+        if until_idle and (wait_s is None or wait_s > _LONGEST_WAIT_S):
+            return False
+        if wait_s is None:
             wait_s = _IDLE_S
         if self._outbox.gated and not until_idle:
             wait_s = min(wait_s, _GATE_LOOK_S)
@@ -195,13 +195,17 @@ class Writer:
             return None
         return max(0.0, (due_us - self._around.now_us()) / 1_000_000)
 
-    def _check_patience(self) -> None:
+    def _hopeless(self) -> ConnectorError | None:
+        """Why a run that is to end gives up, if it does."""
         outage = self._outage
-        if outage.failures >= self._patience or outage.wait_s > _LONGEST_WAIT_S:
-            raise HubSpotUnreachable(
+        if self.stopped is None and (
+            outage.failures >= self._patience or outage.wait_s > _LONGEST_WAIT_S
+        ):
+            return HubSpotUnreachable(
                 f"HubSpot failed {outage.failures} times in a row, the last time: {outage.message}",
                 where=self._around.hubspot.base_url,
             )
+        return self.stopped
 
     async def _collect(self, progress: Progress) -> None:
         """Take in the batches that ended."""
@@ -276,12 +280,13 @@ class Writer:
             self._outbox.give_back(batch.lane, batch.names)
         self._running.clear()
 
-    async def _summary(self) -> Summary:
+    async def _summary(self, *, progressed: bool) -> Summary:
         pending = sum([await self._outbox.pending(lane) for lane in LANES])
         copies: Mapping[str, LaneTally] = {
             lane: msgspec.structs.replace(tally) for lane, tally in self._around.tallies.items()
         }
-        return Summary(dict(copies), pending, self._outbox.gated, dict(self._barred))
+        gated, barred = self._outbox.gated, dict(self._barred)
+        return Summary(dict(copies), pending, gated, barred, progressed)
 
     def _stopping(self, stop: asyncio.Event) -> asyncio.Task[Any]:
         return asyncio.create_task(stop.wait())

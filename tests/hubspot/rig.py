@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from connector import rows
 from connector.hubspot import journal
-from connector.hubspot.api import HubSpot
+from connector.hubspot.answer import Answer
+from connector.hubspot.api import HubSpot, UpsertInput
 from connector.hubspot.delivery import Surroundings
 from connector.hubspot.limiter import Limiter
 from connector.hubspot.schema import setup
@@ -68,10 +72,35 @@ class _NoLog:
 @asynccontextmanager
 async def a_client(portal: SimulatedHubSpot, **options: Any) -> AsyncIterator[HubSpot]:
     """Our client for a portal."""
+    kind: type[HubSpot] = options.pop("kind", HubSpot)
     limiter = options.pop("limiter", None) or Limiter("enterprise")
     token = Secret(options.pop("token", portal.options.token))
-    async with HubSpot(token, limiter, base_url=portal.base_url, **options) as hubspot:
+    async with kind(token, limiter, base_url=portal.base_url, **options) as hubspot:
         yield hubspot
+
+
+class Untraced(HubSpot):
+    """A client whose trace ids HubSpot ignores: one bad input refuses the whole batch."""
+
+    async def batch_upsert(self, object_type: str, inputs: Sequence[UpsertInput]) -> Answer:
+        """Send the inputs without their trace ids."""
+        plain = [
+            {"id": one.id, "idProperty": one.id_property, "properties": one.properties}
+            for one in inputs
+        ]
+        return await self._objects(object_type, "upsert", {"inputs": plain})
+
+
+class Fragile(HubSpot):
+    """A HubSpot that breaks whenever it is sent the record with the key `breaker`."""
+
+    breaker = ""
+
+    async def batch_upsert(self, object_type: str, inputs: Sequence[UpsertInput]) -> Answer:
+        """Answer 500 for every batch that holds the record."""
+        if any(one.id == self.breaker for one in inputs):
+            return Answer(500, {"status": "error", "message": "internal error"})
+        return await super().batch_upsert(object_type, inputs)
 
 
 def at_once(_failures: int) -> float:
@@ -92,13 +121,27 @@ class Site:
         *,
         store: EventStore | None = None,
         delay_s: Callable[[int], float] = at_once,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         **options: Any,
     ) -> Writer:
         """A new writer on the site's store (or on this one)."""
         around = Surroundings(
-            store or self.store, self.hubspot, lambda: MAPPING.source, delay_s=delay_s
+            store or self.store,
+            self.hubspot,
+            lambda: MAPPING.source,
+            delay_s=delay_s,
+            sleep=sleep,
         )
         return Writer(around, **options)
+
+    def grant(self, *scopes: str) -> None:
+        """Take all scopes from the token but these."""
+        self.portal.options = msgspec.structs.replace(self.portal.options, scopes=scopes)
+
+    def forget_property(self, object_type: str, name: str) -> None:
+        """Make the portal lack a property."""
+        del self.portal.schemas[object_type].properties[name]
+        self.portal.property_changed(object_type, name)
 
     async def emit(self, name: str, fill: Iterable[str] = (), /, **changes: str) -> None:
         """A command as the projector emits it; an open one is superseded."""
