@@ -179,6 +179,13 @@ class Site:
         released = events.CommandReleased(doc.command, "it exists")
         await journal.append(self.store, work, [journal.Entry(name, released, None)])
 
+    async def adopt(self, name: str, hubspot_id: str) -> None:
+        """A record that somebody else matched to this target."""
+        work = Workspace()
+        await rows.load(self.store, work, {"target": [name]})
+        adopted = events.RecordAdopted(hubspot_id, "by hand", {})
+        await journal.append(self.store, work, [journal.Entry(name, adopted, None)])
+
     async def projector_reaches_the_end(self) -> None:
         """Move the projector's checkpoint to the head of the log."""
         place = await self.store.checkpoint("projector")
