@@ -33,9 +33,9 @@ def context_from(parent: str | None) -> Context:
 
 def link_to(parents: Iterable[str | None]) -> list[trace.Link]:
     """Links to these spans, once each and in their order; what is no traceparent is left out."""
-    links: dict[trace.SpanContext, trace.Link] = {}
+    links: dict[tuple[int, int], trace.Link] = {}
     for parent in parents:
         found = trace.get_current_span(context_from(parent)).get_span_context()
         if found.is_valid:
-            links.setdefault(found, trace.Link(found))
+            links.setdefault((found.trace_id, found.span_id), trace.Link(found))
     return list(links.values())

@@ -19,6 +19,7 @@ from connector.sage100.errors import (
     BadAnswer,
     CutShort,
     NotTheAgent,
+    NotTrusted,
 )
 from connector.sage100.retry import ONCE, Retry
 from tests.sage100 import wire
@@ -329,6 +330,25 @@ async def test_nobody_listening_is_unreachable() -> None:
     async with wire.client(endpoint, retry=ONCE) as agent:
         with pytest.raises(AgentUnreachable, match="No connection"):
             await agent.get_info()
+
+
+async def test_an_end_without_tls_is_not_trusted_and_not_asked_again() -> None:
+    """Where HTTPS was configured, anything else ends before a request has left us."""
+
+    async def handle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        async with wire.client(f"https://127.0.0.1:{port}/agent") as agent:
+            with pytest.raises(NotTrusted, match="TLS failed") as caught:
+                await agent.get_info()
+            assert agent.calls == 1
+    assert not caught.value.retryable
+    assert not caught.value.stopped
 
 
 async def test_secrets_that_an_answer_echoes_are_taken_out() -> None:
