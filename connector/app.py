@@ -43,6 +43,7 @@ from connector.sage100.rounds import Rounds
 from eventstore import EventStore, Meta, NewEvent, open_store
 from projections import events
 from projections.mapping import compiled
+from projections.tables import LANES
 
 MAPPING_STREAM: Final = "config/mapping"
 CALLS_STREAM: Final = "audit/calls/hubspot"
@@ -118,17 +119,23 @@ class App:
         await self._prepare()
         try:
             outcomes = await self._poll_once(sweep=sweep)
-            summary = await self._write_all()
+            turns = await self._write_all()
         finally:
             await self._count_calls()
             while await self.projector.step():
                 pass
+        written = dict.fromkeys(LANES, 0)
+        barred: dict[str, str] = {}
+        for turn in turns:
+            barred |= turn.barred
+            for lane, tally in turn.lanes.items():
+                written[lane] += tally.succeeded
         return RunReport(
             passes=outcomes,
-            written={lane: tally.succeeded for lane, tally in summary.lanes.items()},
-            parked=summary.parked,
-            pending=summary.pending,
-            barred=summary.barred,
+            written=written,
+            parked=sum(turn.parked for turn in turns),
+            pending=turns[-1].pending,
+            barred=barred,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -189,21 +196,20 @@ class App:
             self.projector.hold = False
         return outcomes
 
-    async def _write_all(self) -> Summary:
+    async def _write_all(self) -> list[Summary]:
         """Decide and write by turns until a whole turn adds nothing to the log."""
-        total: Summary | None = None
+        turns: list[Summary] = []
         for _ in range(_MAX_TURNS):
             head = (await self.store.head()).last
             async with self._folding():
                 summary = await self.writer.run_until_idle(self._progress)
-            total = _add(total, summary)
+            turns.append(summary)
             await self.projector.run_until_idle()
             await self._show_projecting()
             # The projector beside the writer may have decided after the writer's last look.
             if (await self.store.head()).last == head:
                 break
-        assert total is not None  # noqa: S101 - the loop runs at least once
-        return total
+        return turns
 
     @contextlib.asynccontextmanager
     async def _folding(self) -> AsyncIterator[None]:
@@ -257,22 +263,6 @@ async def _first(work: Awaitable[object], stop: asyncio.Event) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _add(total: Summary | None, summary: Summary) -> Summary:
-    """Counts of several turns of the writer as one; what is left is what the last one left."""
-    if total is None:
-        return summary
-    lanes = {
-        lane: type(tally)(
-            **{
-                name: getattr(tally, name) + getattr(summary.lanes[lane], name)
-                for name in tally.__struct_fields__
-            }
-        )
-        for lane, tally in total.lanes.items()
-    }
-    return Summary(lanes, summary.pending, summary.gated, total.barred | summary.barred)
 
 
 def instance_of(settings: Sage100Settings) -> Instance:
