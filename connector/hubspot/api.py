@@ -1,8 +1,8 @@
 """HubSpot's HTTP interface as typed calls: one place for paths, version, header and time limits.
 
 A call returns the `Answer` HubSpot gave, whatever its status, or raises `NoAnswer`: `NeverSent`
-when the request surely did not get there, `OutcomeUnknown` when it may have been carried out. It
-never tries again by itself; who calls knows whether that is safe. Every call passes the limiter.
+when the request surely did not get there, `OutcomeUnknown` when it may have been carried out. A
+POST is never repeated here; who calls knows whether that is safe. Every call passes the limiter.
 
 Connect within 10 s; HubSpot gives up after 100 s of work (then 524), so 100 s is also ours.
 """
