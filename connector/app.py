@@ -185,15 +185,13 @@ class App:
         async def poll(rounds: Rounds) -> None:
             outcomes.extend(await rounds.run_once(sweep=sweep))
 
-        self.projector.hold = True
+        self._on_round("started")  # of all of them together
         try:
             async with self._folding(), asyncio.TaskGroup() as group:
                 for rounds in self._rounds.values():
                     group.create_task(poll(rounds))
-            while await self.projector.step():
-                await self._show_projecting()
         finally:
-            self.projector.hold = False
+            self._on_round("ended")
         return outcomes
 
     async def _write_all(self) -> list[Summary]:
@@ -204,8 +202,8 @@ class App:
             async with self._folding():
                 summary = await self.writer.run_until_idle(self._progress)
             turns.append(summary)
-            await self.projector.run_until_idle()
-            await self._show_projecting()
+            while await self._advance():
+                await self._show_projecting()
             # The projector beside the writer may have decided after the writer's last look.
             if (await self.store.head()).last == head:
                 break
@@ -226,10 +224,20 @@ class App:
         """Fold and decide whatever comes, until `stop`."""
         while not stop.is_set():
             head = (await self.store.head()).last
-            if await self.projector.step() or await self.projector.settle():
+            if await self._advance():
                 await self._show_projecting()
                 continue
             await _first(self.store.wait(head, _LOOK_S), stop)
+
+    async def _advance(self) -> int:
+        """Fold or decide the next page; how much was done, 0 when there is nothing to do."""
+        folded = await self.projector.step()
+        if folded:
+            return folded
+        if self._polling == 0:
+            # Only now, with everything folded that the round has read, may decisions be made.
+            self.projector.hold = False
+        return await self.projector.settle()
 
     async def _show_projecting(self) -> None:
         done = (await self.store.checkpoint(CHECKPOINT)).position
@@ -237,7 +245,8 @@ class App:
 
     def _on_round(self, what: Literal["started", "ended"]) -> None:
         self._polling += 1 if what == "started" else -1
-        self.projector.hold = self._polling > 0
+        if what == "started":
+            self.projector.hold = True
 
     async def _count_now_and_then(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -248,10 +248,17 @@ class Projector:
             page = await self._store.scan(
                 table, prefix=fanout.prefix, after=fanout.after, limit=PAGE_TARGETS
             )
+            touched = [
+                _NORMAL + name
+                for found in page
+                for name in fanouts.targets(fanout.kind, found.key, decode(table, found.value))
+            ]
             work = Workspace()
-            for found in page:
-                for name in fanouts.targets(fanout.kind, found.key, decode(table, found.value)):
-                    work.put("dirty", _NORMAL + name, Dirty(fanout.cause))
+            await rows.load(self._store, work, {"dirty": touched})
+            for key in touched:
+                known = work.get("dirty", Dirty, key)
+                if known is None or known.cause < fanout.cause:
+                    work.put("dirty", key, Dirty(fanout.cause))
             if len(page) < PAGE_TARGETS:
                 work.remove("fanout", row.key)
             else:

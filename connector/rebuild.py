@@ -15,11 +15,11 @@ import msgspec
 from connector import rows
 from connector.progress import Progress
 from connector.projector import CHECKPOINT, Projector, entries_of
-from eventstore import Adopt, Clear, EventStore, Meta, Put, Remove, Table, Write
+from eventstore import Adopt, Clear, EventStore, Meta, Put, Remove, Row, Table, Write
 from projections import projection
 from projections.folding import Folding
 from projections.tables import TABLES, WORK_LISTS, Dirty
-from projections.workspace import Workspace
+from projections.workspace import Workspace, decode, encode
 
 _PAGE_EVENTS: Final = 1000
 _PAGE_ROWS: Final = 1000
@@ -135,7 +135,7 @@ async def _compare(store: EventStore) -> tuple[int, Mismatch | None]:
         while True:
             live = await store.scan(table, after=after, limit=_PAGE_ROWS)
             rebuilt = await store.scan(SHADOW + table, after=after, limit=_PAGE_ROWS)
-            if live != rebuilt:
+            if live != rebuilt and _facts(table, live) != _facts(table, rebuilt):
                 return count, _first_difference(table, live, rebuilt)
             if not live:
                 break
@@ -144,9 +144,21 @@ async def _compare(store: EventStore) -> tuple[int, Mismatch | None]:
     return count, None
 
 
-def _first_difference(table: str, live: list, rebuilt: list) -> Mismatch:  # type: ignore[type-arg]
-    left = {row.key: row for row in live}
-    right = {row.key: row for row in rebuilt}
+def _facts(table: str, page: list[Row]) -> list[Row]:
+    """The rows without what is no fold of the log: sweeps in a row that missed a record."""
+    if table != "fingerprint":
+        return page
+    return [
+        msgspec.structs.replace(
+            row, value=encode(msgspec.structs.replace(decode(table, row.value), misses=0))
+        )
+        for row in page
+    ]
+
+
+def _first_difference(table: str, live: list[Row], rebuilt: list[Row]) -> Mismatch:
+    left = {row.key: row for row in _facts(table, live)}
+    right = {row.key: row for row in _facts(table, rebuilt)}
     for key in sorted({*left, *right}, key=lambda text: text.encode()):
         one, other = left.get(key), right.get(key)
         if one != other:
@@ -154,10 +166,8 @@ def _first_difference(table: str, live: list, rebuilt: list) -> Mismatch:  # typ
     return Mismatch(table, "", None, None)
 
 
-def _shown(row: object) -> str | None:
-    value = getattr(row, "value", None)
-    if value is None:
+def _shown(row: Row | None) -> str | None:
+    if row is None:
         return None
-    rank = getattr(row, "rank", None)
-    text = bytes(value).decode("utf-8", "replace")[:500]
-    return text if rank is None else f"{text} (rank {rank})"
+    text = row.value.decode("utf-8", "replace")[:500]
+    return text if row.rank is None else f"{text} (rank {row.rank})"
