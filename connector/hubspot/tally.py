@@ -26,18 +26,16 @@ class LaneTally(msgspec.Struct, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """A writer that came to rest: its counts since it was made, and what is left.
+    """A run that came to rest: its counts, and what is left.
 
     `pending`: commands not sent yet, of which `gated` wait for the projector to compare an adopted
-    record. `barred`: HubSpot object to why none of it can be written. `progressed`: whether this
-    run did anything to which the projector may have to react.
+    record. `barred`: HubSpot object to why none of it can be written.
     """
 
     lanes: dict[str, LaneTally]
     pending: int
     gated: int
     barred: dict[str, str]
-    progressed: bool
 
     @property
     def succeeded(self) -> int:

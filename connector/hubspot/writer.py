@@ -27,7 +27,7 @@ from connector.hubspot.objects import ObjectDelivery
 from connector.hubspot.outage import Outage
 from connector.hubspot.outbox import Outbox
 from connector.hubspot.settle import Settlement, Undone
-from connector.hubspot.tally import LaneTally, Summary
+from connector.hubspot.tally import LaneTally, Summary, tallies
 from connector.progress import Progress, Silent
 from projections import events
 from projections.tables import LANES
@@ -70,6 +70,7 @@ class Writer:
         self._outage = Outage(around.now_us, around.delay_s)
         self._running: dict[asyncio.Task[Settlement], _Batch] = {}
         self._barred: dict[str, str] = {}
+        self._done = dict.fromkeys(LANES, 0)  # of earlier runs
         self._stalled = False
         self.stopped: TokenRefused | None = None
 
@@ -91,12 +92,15 @@ class Writer:
         Raises TokenRefused on a 401 and HubSpotUnreachable when HubSpot keeps failing; in both
         cases everything unwritten is pending still.
         """
-        before = msgspec.to_builtins(self._around.tallies)
+        for lane, tally in self._around.tallies.items():
+            self._done[lane] += tally.succeeded
+        self._around.tallies.update(tallies())
+        self._barred.clear()
         self.stopped = None
         self._outage.answered()
         await self._recover()
         await self._work(stop or asyncio.Event(), progress or Silent(), until_idle=True)
-        return await self._summary(progressed=msgspec.to_builtins(self._around.tallies) != before)
+        return await self._summary()
 
     async def run(self, stop: asyncio.Event, progress: Progress | None = None) -> None:
         """Write whatever comes until `stop`, then let batches in flight end (at most drain_s).
@@ -214,7 +218,7 @@ class Writer:
             self._outbox.give_back(batch.lane, batch.names)
             settled = task.result()
             self._heed(batch.lane, settled)
-            done = self._around.tallies[batch.lane].succeeded
+            done = self._done[batch.lane] + self._around.tallies[batch.lane].succeeded
             progress.write(batch.lane, done, await self._outbox.pending(batch.lane))
 
     def _heed(self, lane: str, settled: Settlement) -> None:
@@ -280,13 +284,12 @@ class Writer:
             self._outbox.give_back(batch.lane, batch.names)
         self._running.clear()
 
-    async def _summary(self, *, progressed: bool) -> Summary:
+    async def _summary(self) -> Summary:
         pending = sum([await self._outbox.pending(lane) for lane in LANES])
         copies: Mapping[str, LaneTally] = {
             lane: msgspec.structs.replace(tally) for lane, tally in self._around.tallies.items()
         }
-        gated, barred = self._outbox.gated, dict(self._barred)
-        return Summary(dict(copies), pending, gated, barred, progressed)
+        return Summary(dict(copies), pending, self._outbox.gated, dict(self._barred))
 
     def _stopping(self, stop: asyncio.Event) -> asyncio.Task[Any]:
         return asyncio.create_task(stop.wait())
