@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from contextlib import ExitStack
 from typing import Annotated, Any
 
@@ -84,13 +85,16 @@ async def _demo(*, customers: int, invoices: int, seed: int, serve: bool, as_jso
 
 async def tell(app: App, site: Site) -> Story:
     """Sync everything, let people work, sync what changed, and read the books."""
-    passes = []
-    await app.setup()
-    passes.append(await _pass(app, site, "everything, for the first time", sweep=False))
+    passes = [await _timed("setup: HubSpot properties", site, app.setup())]
+
+    async def sync(name: str, *, sweep: bool = False) -> None:
+        passes.append(await _timed(name, site, app.run_once(sweep=sweep)))
+
+    await sync("everything, for the first time")
     edits = a_day_at_the_office(site)
-    passes.append(await _pass(app, site, "what changed since", sweep=False))
-    passes.append(await _pass(app, site, "a sweep: what left no stamp", sweep=True))
-    passes.append(await _pass(app, site, "once more, with nothing to do", sweep=False))
+    await sync("what changed since")
+    await sync("a sweep: what left no stamp", sweep=True)
+    await sync("once more, with nothing to do")
     status = await reports.status(app.store)
     chain_events = await app.store.verify()
     found = site.hubspot_records()
@@ -110,9 +114,9 @@ async def tell(app: App, site: Site) -> Story:
     )
 
 
-async def _pass(app: App, site: Site, name: str, *, sweep: bool) -> Pass:
+async def _timed(name: str, site: Site, work: Awaitable[object]) -> Pass:
     began, calls, asked = time.monotonic(), site.hubspot_calls(), site.agent_calls()
-    await app.run_once(sweep=sweep)
+    await work
     return Pass(
         name,
         round(time.monotonic() - began, 2),
@@ -125,7 +129,7 @@ def _summary(closes: bool, passes: list[Pass], found: dict[str, int]) -> str:
     if not closes:
         return "The books do NOT close: something was lost, is stuck or counted twice."
     records = sum(found.values())
-    first, second, *_, last = passes
+    _, first, second, *_, last = passes
     return (
         f"HubSpot now holds what Sage 100 says: {records:,} records in {first.hubspot_calls:,} "
         f"calls and {first.seconds:.0f} s; a day's changes cost {second.hubspot_calls:,} calls, "

@@ -13,7 +13,7 @@ def test_the_story(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended.code == 0, ended.err
     story = ended.json()
     assert story["books_close"] is True
-    first, second, sweep, idle = story["passes"]
+    _, first, second, sweep, idle = story["passes"]
     assert first["hubspot_calls"] > second["hubspot_calls"] > 0
     assert sweep["hubspot_calls"] > 0, "the import without a stamp is found by the sweep"
     assert idle["hubspot_calls"] == 0

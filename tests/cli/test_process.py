@@ -48,6 +48,19 @@ async def seen(process: asyncio.subprocess.Process, text: str) -> str:
     raise AssertionError(f"{text!r} was never said, but:\n{read}")
 
 
+async def reached(process: asyncio.subprocess.Process, event: asyncio.Event) -> None:
+    """Wait for a held call; the test fails at once when the process ends before it."""
+    tasks = [asyncio.create_task(event.wait()), asyncio.create_task(process.wait())]
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+    if not event.is_set():
+        raise AssertionError(f"it ended before: {await ended(process)}")
+
+
 async def ended(process: asyncio.subprocess.Process) -> tuple[int, str, str]:
     """Exit code and what is left of both outputs."""
     async with asyncio.timeout(LIMIT_S):
@@ -81,8 +94,7 @@ async def test_the_service_finishes_what_is_under_way() -> None:
     async with simulated_site(customers=5, invoices=5, seed=1) as site:
         held = site.portal.inject(Hold(), route="associations")
         service = await begin(site, "run")
-        async with asyncio.timeout(LIMIT_S):
-            await held.reached.wait()
+        await reached(service, held.reached)
         assert site.hubspot_records()["companies"] == 6
         service.send_signal(signal.SIGTERM)
         await seen(service, "stopping")
@@ -146,8 +158,7 @@ async def test_an_interrupted_run_ends_with_130() -> None:
     async with simulated_site(customers=5, invoices=5, seed=1) as site:
         held = site.sage100.inject(HoldPage(entity="AR_Invoice"))
         process = await begin(site, "run", "--once")
-        async with asyncio.timeout(LIMIT_S):
-            await held.reached.wait()
+        await reached(process, held.reached)
         process.send_signal(signal.SIGINT)
         code, _, err = await ended(process)
         assert code == 130, err
