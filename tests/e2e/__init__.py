@@ -1,0 +1,1 @@
+"""Both ends simulated, the whole connector in between."""
