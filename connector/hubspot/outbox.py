@@ -23,6 +23,7 @@ from projections.workspace import Workspace
 
 ALONE_FROM: Final = 4  # failed attempts
 _INPUT_OVERHEAD_BYTES: Final = 400  # key, property names' quotes, trace id around the values
+_FOR_EVER: Final = 2**62  # µs
 _DIRTY: Final = ("0/", "1/")  # how the projector's list of targets to decide on names them
 
 
@@ -76,19 +77,19 @@ class Outbox:
         return await self._store.count(f"outbox_{lane}")
 
     async def next_due_us(self) -> int | None:
-        """When the next command that is not due yet becomes due; None when there is none."""
-        now_us = self._now_us()
-        later = []
+        """When the next command that is neither in work nor waits becomes due, maybe in the past.
+
+        None when there is none.
+        """
+        ranks = []
         for lane in LANES:
-            rank = await self._store.next_rank(f"outbox_{lane}")
-            if rank is not None and rank > now_us:
-                later.append(rank)
-            elif rank is not None:
-                # What is due is in work or waits for the projector: look past it.
-                passed = len(self._taken[lane]) + len(self._gates[lane]) + 1
-                found = await self._store.due(f"outbox_{lane}", upto=_FOR_EVER, limit=passed)
-                later += [row.rank for row in found if row.rank is not None and row.rank > now_us]
-        return min(later, default=None)
+            passed = self._taken[lane] | self._gates[lane].keys()
+            table = f"outbox_{lane}"
+            for row in await self._store.due(table, upto=_FOR_EVER, limit=len(passed) + 1):
+                if row.key not in passed and row.rank is not None:
+                    ranks.append(row.rank)
+                    break
+        return min(ranks, default=None)
 
     async def _open_gates(self, gates: dict[str, int]) -> None:
         if not gates:
@@ -115,9 +116,6 @@ class Outbox:
         await self._open_gates(adopted)
         gates.update(adopted)
         return adopted
-
-
-_FOR_EVER: Final = 2**62
 
 
 def _fitting(docs: dict[str, Target], limit: int) -> list[str]:
