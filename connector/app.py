@@ -141,6 +141,8 @@ class App:
     async def run(self, stop: asyncio.Event) -> None:
         """The service: poll on schedule, project, write until `stop`; finish what is begun."""
         await self._prepare()
+        # A daily limit ends at the portal's midnight, and only the account knows its zone.
+        await schema.portal_id(self.hubspot)
         try:
             async with asyncio.TaskGroup() as group:
                 for rounds in self._rounds.values():
@@ -150,6 +152,8 @@ class App:
                 group.create_task(self._count_now_and_then(stop))
         finally:
             await self._count_calls()
+            while await self.projector.step():
+                pass
 
     # ------------------------------------------------------------ steps
 

@@ -16,8 +16,6 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
-from opentelemetry import trace
-from opentelemetry.context import Context
 
 from connector import rows, tracing
 from eventstore import (
@@ -32,15 +30,22 @@ from eventstore import (
 from projections import decide, desire, events, fanouts, keys, projection
 from projections.folding import Entry, Folding
 from projections.mapping import compiled
-from projections.tables import ActiveMapping, Dirty, Fanout, OpenItem, PlainText, SourceRow
+from projections.tables import (
+    FORCED,
+    ORDINARY,
+    ActiveMapping,
+    Dirty,
+    Fanout,
+    OpenItem,
+    PlainText,
+    SourceRow,
+)
 from projections.workspace import Workspace, decode
 
 CHECKPOINT: Final = "projector"
 PAGE_EVENTS: Final = 500
 PAGE_TARGETS: Final = 400
 _MAX_TRIES: Final = 20
-_MAX_LINKS: Final = 16
-_NORMAL, _FORCED = "0/", "1/"
 
 
 class Contended(RuntimeError):
@@ -74,7 +79,8 @@ class Projector:
                 return 0
             moved = msgspec.structs.replace(checkpoint, position=page[-1].position)
             try:
-                context, links = await self._origin((page[0].position, page[-1].position))
+                ends = (page[0].position, page[-1].position)
+                context, links = await tracing.origin(self._store, ends)
                 with tracing.tracer.start_as_current_span("project", context, links=links):
                     work, emissions = await self._fold(page)
                     await self._append_and_read_on(work, emissions, moved)
@@ -119,7 +125,8 @@ class Projector:
             if mapping is None:
                 return 0
             try:
-                context, links = await self._origin(mark.cause for mark in dirty.values())
+                causes = [mark.cause for mark in dirty.values()]
+                context, links = await tracing.origin(self._store, causes)
                 with tracing.tracer.start_as_current_span("decide", context, links=links):
                     emissions = await self._decide(dirty, work, mapping)
                     await self._append(work, emissions, None)
@@ -152,7 +159,7 @@ class Projector:
             emissions += await self._decide(dirty, work, mapping)
         else:
             for name, mark in dirty.items():
-                work.put("dirty", (_FORCED if mark.force else _NORMAL) + name, mark)
+                work.put("dirty", (FORCED if mark.force else ORDINARY) + name, mark)
         return work, emissions
 
     async def _wake_deferred(self, into: Folding) -> None:
@@ -249,7 +256,7 @@ class Projector:
                 table, prefix=fanout.prefix, after=fanout.after, limit=PAGE_TARGETS
             )
             touched = [
-                _NORMAL + name
+                ORDINARY + name
                 for found in page
                 for name in fanouts.targets(fanout.kind, found.key, decode(table, found.value))
             ]
@@ -298,13 +305,6 @@ class Projector:
             also=rows.writes(work),
             meta=Meta(actor="projector", traceparent=tracing.traceparent()),
         )
-
-    async def _origin(self, positions: Iterable[int]) -> tuple[Context, list[trace.Link]]:
-        """The trace to continue, and the others to link to, of the commits at these positions."""
-        commits = await self._store.commits(sorted(set(positions))[:_MAX_LINKS])
-        parents = [commit.meta.traceparent for commit in commits if commit is not None]
-        known = [parent for parent in dict.fromkeys(parents) if parent]
-        return tracing.context_from(known[0] if known else None), tracing.link_to(known[1:])
 
 
 def _typed(waiting: Mapping[str, list[PlainText]]) -> dict[str, list[PlainText]]:

@@ -18,7 +18,7 @@ from connector.projector import CHECKPOINT, Projector, entries_of
 from eventstore import Adopt, Clear, EventStore, Meta, Put, Remove, Row, Table, Write
 from projections import projection
 from projections.folding import Folding
-from projections.tables import TABLES, WORK_LISTS, Dirty
+from projections.tables import ORDINARY, TABLES, WORK_LISTS, Dirty
 from projections.workspace import Workspace, decode, encode
 
 _PAGE_EVENTS: Final = 1000
@@ -103,7 +103,7 @@ async def rebuild(
         projection.fold(entries, into, ledger_too=True)
         if not verify:
             for name, cause in into.dirty.items():
-                work.put("dirty", f"0/{name}", Dirty(cause))
+                work.put("dirty", ORDINARY + name, Dirty(cause))
         await shadow.save(work)
         position = page[-1].position
         if progress is not None:

@@ -14,7 +14,11 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from eventstore.types import EventStore
+
 tracer: Final = trace.get_tracer("ml-connector")
+
+_MAX_LINKS: Final = 16
 
 _W3C: Final = TraceContextTextMapPropagator()
 
@@ -39,3 +43,14 @@ def link_to(parents: Iterable[str | None]) -> list[trace.Link]:
         if found.is_valid:
             links.setdefault((found.trace_id, found.span_id), trace.Link(found))
     return list(links.values())
+
+
+async def origin(
+    store: EventStore, positions: Iterable[int | None]
+) -> tuple[Context, list[trace.Link]]:
+    """The trace to continue, and the others to link to, of the commits at these positions."""
+    known = sorted({position for position in positions if position})[:_MAX_LINKS]
+    commits = await store.commits(known)
+    parents = [commit.meta.traceparent for commit in commits if commit is not None]
+    found = [parent for parent in dict.fromkeys(parents) if parent]
+    return context_from(found[0] if found else None), link_to(found[1:])

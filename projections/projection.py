@@ -76,7 +76,8 @@ def _command(entry: Entry, name: str, into: Folding, *, ledger_too: bool) -> Non
     match payload:
         case e.CommandSucceeded():
             into.settled[name] = entry.position
-            if payload.outcome == "created":
+            if kind != "associations":
+                # Whatever the outcome is called, it may be the first to tell the HubSpot id.
                 into.arrived[name] = entry.position
                 source.put_alias(into, payload.hubspot_id, name)
         case e.CommandFailed() | e.CommandParked():

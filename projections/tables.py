@@ -229,3 +229,8 @@ TABLES: Final[dict[str, tuple[type[Doc], bool]]] = {
 
 # Work lists are not folds of the log: a rebuild fills them anew, a comparison leaves them out.
 WORK_LISTS: Final = frozenset({"dirty", "deferred", "fanout"})
+
+# A target stands in `dirty` under one of these prefixes, or both: to be decided on as usual, and
+# to be sent again in full because somebody asked for it.
+ORDINARY: Final = "0/"
+FORCED: Final = "1/"

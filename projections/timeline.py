@@ -64,6 +64,7 @@ def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) ->
             facts = {"batch": sent.batch}
         case e.CommandSucceeded() as done:
             text = f"command {done.command}: {done.outcome} in HubSpot as {done.hubspot_id}"
+            changes = {name: (None, value) for name, value in done.kept.items()}
             facts = {"correlation id": done.correlation_id, "batch": done.batch}
         case e.CommandFailed() as failed:
             doubt = " (it may have been carried out)" if failed.unknown else ""
@@ -86,6 +87,10 @@ def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) ->
             text = f"becomes no HubSpot object: {skipped.reason}"
         case e.ReplayRequested() as replay:
             text = f"replay requested: {replay.selection}"
+        case e.PollStarted() as started:
+            what = "sweep of all rows" if started.via == "sweep" else "poll"
+            since = f" of changes since {started.since}" if started.since else ""
+            text = f"a {what}{since} began"
         case e.AgingDateAdvanced() as advanced:
             text = f"the as-of day of {advanced.company} became {advanced.date}"
         case e.MappingActivated() as mapping:

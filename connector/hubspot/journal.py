@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
-
-from opentelemetry import trace
-from opentelemetry.context import Context
 
 from connector import rows, tracing
 from eventstore import Commit, EventStore, Meta, NewEvent, WrongVersion
@@ -27,7 +24,6 @@ T = TypeVar("T")
 REPLAY_STREAM: Final = "audit/replay"
 _ACTOR: Final = "writer"
 _TRIES: Final = 20
-_MAX_LINKS: Final = 16
 _log: Final = logging.getLogger(__name__)
 
 
@@ -139,17 +135,6 @@ async def emitted(store: EventStore, docs: Mapping[str, Target]) -> dict[str, in
     """The position of each target's open CommandEmitted."""
     places = [(keys.hubspot_stream(name), doc.command) for name, doc in docs.items()]
     return dict(zip(docs, await store.locate(places), strict=True))
-
-
-async def origin(
-    store: EventStore, positions: Iterable[int | None]
-) -> tuple[Context, list[trace.Link]]:
-    """The trace to continue, and the others to link to, of the commits at these positions."""
-    known = sorted({position for position in positions if position})[:_MAX_LINKS]
-    commits = await store.commits(known)
-    parents = [commit.meta.traceparent for commit in commits if commit is not None]
-    parents = [parent for parent in dict.fromkeys(parents) if parent]
-    return tracing.context_from(parents[0] if parents else None), tracing.link_to(parents[1:])
 
 
 def _new(stream: str, event: events.Event, cause: int | None) -> NewEvent:

@@ -22,7 +22,7 @@ from connector.hubspot.errors import NoAnswer
 from connector.hubspot.journal import Entry
 from connector.hubspot.outcomes import Attempt
 from connector.hubspot.settle import Outcome, Settlement, Undone, general_verdict, settle_unanswered
-from connector.tracing import tracer
+from connector.tracing import origin, tracer
 from eventstore import WrongVersion
 from projections import events, keys, ledger
 from projections.tables import Target
@@ -58,9 +58,7 @@ class LinkDelivery(Delivery):
         types = objects[left].hubspot_type, objects[right].hubspot_type
         work, links = await self._links(names)
         docs = {name: journal.target_of(work, name) for name in links}
-        context, origins = await journal.origin(
-            store, (await journal.emitted(store, docs)).values()
-        )
+        context, origins = await origin(store, (await journal.emitted(store, docs)).values())
         attributes: dict[str, str | int] = {
             "hubspot.object": f"{left}>{right}",
             "hubspot.commands": len(names),

@@ -36,7 +36,7 @@ from connector.hubspot.records import (
 )
 from connector.hubspot.refusal import Why, why_whole
 from connector.hubspot.settle import Settlement, general_verdict, settle, settle_unanswered
-from connector.tracing import tracer
+from connector.tracing import origin, tracer
 from eventstore import WrongVersion
 from projections import events, keys
 from projections.mapping.rules import ObjectMapping
@@ -69,7 +69,7 @@ class ObjectDelivery(Delivery):
         names = [name for name in names if name not in orphans]
         await rows.load(store, work, {"target": names})
         docs = {name: journal.target_of(work, name) for name in names}
-        context, links = await journal.origin(store, (await journal.emitted(store, docs)).values())
+        context, links = await origin(store, (await journal.emitted(store, docs)).values())
         attributes: dict[str, str | int] = {"hubspot.object": lane, "hubspot.commands": len(names)}
         with tracer.start_as_current_span("write", context, links=links, attributes=attributes):
             look = await self._look(

@@ -18,13 +18,12 @@ from connector.hubspot.api import BODY_LIMIT_BYTES
 from connector.projector import CHECKPOINT
 from eventstore import EventStore
 from projections import keys
-from projections.tables import LANES, Target
+from projections.tables import FORCED, LANES, ORDINARY, Target
 from projections.workspace import Workspace
 
 ALONE_FROM: Final = 4  # failed attempts
 _INPUT_OVERHEAD_BYTES: Final = 400  # key, property names' quotes, trace id around the values
 _FOR_EVER: Final = 2**62  # µs
-_DIRTY: Final = ("0/", "1/")  # how the projector's list of targets to decide on names them
 
 
 class Outbox:
@@ -98,10 +97,10 @@ class Outbox:
         passed = [name for name, adopted in gates.items() if adopted <= position]
         if not passed:
             return
-        marks = [prefix + name for name in passed for prefix in _DIRTY]
+        marks = [prefix + name for name in passed for prefix in (ORDINARY, FORCED)]
         undecided = (await self._store.rows({"dirty": marks})).get("dirty", {})
         for name in passed:
-            if not any(prefix + name in undecided for prefix in _DIRTY):
+            if not any(prefix + name in undecided for prefix in (ORDINARY, FORCED)):
                 del gates[name]
 
     async def _close_gates(self, docs: dict[str, Target], gates: dict[str, int]) -> Collection[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -17,6 +18,7 @@ from projections import events as e
 from tests.projections import rig
 from tests.projections.rig import Rig, bill, contact, customer, open_rig, payment, terms
 
+Outcome = Literal["created", "found", "updated"]
 ACME = "companies/ABC:01-ACME"
 INVOICE = "invoices/ABC:01-ACME:0000001-000001-IN"
 
@@ -156,8 +158,9 @@ async def test_decisions_wait_while_a_round_is_held(desk: Rig) -> None:
     assert (await desk.target(ACME)).changes["sage100_balance"] == "42.50"
 
 
-async def test_held_invoices_go_on_when_their_company_arrives(desk: Rig) -> None:
-    """CommandReleased follows the company's success by itself."""
+@pytest.mark.parametrize("outcome", ["created", "found", "updated"])
+async def test_held_invoices_go_on_when_their_company_arrives(desk: Rig, outcome: Outcome) -> None:
+    """CommandReleased follows the company's success by itself, whatever that is called."""
     await desk.see(bill("ACME", "0000001", "5"))
     await desk.idle()
     doc = await desk.target(INVOICE)
@@ -165,7 +168,8 @@ async def test_held_invoices_go_on_when_their_company_arrives(desk: Rig) -> None
     await desk.see(customer("ACME"))
     await desk.idle()
     assert (await desk.target(INVOICE)).state == "held"
-    await desk.carry_out(ACME, "7")
+    await desk.tell(ACME, e.CommandSent((await desk.target(ACME)).command, "b", 1))
+    await desk.tell(ACME, e.CommandSucceeded((await desk.target(ACME)).command, "7", outcome))
     await desk.idle()
     assert (await desk.target(INVOICE)).state == "pending"
     assert await desk.store.count("waiting") == 0
