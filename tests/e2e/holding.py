@@ -18,6 +18,13 @@ KEYS = {
 LINKS = (("contacts", "companies"), ("invoices", "companies"), ("invoices", "contacts"))
 
 NOTHING = Expectation()
+VOLATILE = {
+    "hs_object_id",
+    "createdate",
+    "lastmodifieddate",
+    "hs_lastmodifieddate",
+    "hs_lifecyclestage_lead_date",
+}
 
 Held = dict[str, dict[str, dict[str, str]]]  # kind -> key -> properties
 
@@ -48,6 +55,18 @@ def linked(portal: SimulatedHubSpot) -> set[tuple[str, str]]:
         for left, right in LINKS
         for a, b in portal.associations(left, right)
     }
+
+
+def lasting(portal: SimulatedHubSpot) -> tuple[Held, set[tuple[str, str]]]:
+    """Records and links without what differs from one portal to the next: ids and times."""
+    kept = {
+        kind: {
+            key: {name: value for name, value in one.items() if name not in VOLATILE}
+            for key, one in records.items()
+        }
+        for kind, records in held(portal).items()
+    }
+    return kept, linked(portal)
 
 
 def balance(portal: SimulatedHubSpot, kind: str) -> Decimal:

@@ -12,7 +12,7 @@ import msgspec
 
 from connector.app import App, open_app
 from connector.config import Config, load_config
-from connector.sandbox.agent import AgentOptions, Company, SimulatedAgent
+from connector.sandbox.agent import AgentOptions, Company, Model, SimulatedAgent
 from connector.sandbox.agent.layouts import ENTITIES
 from connector.sandbox.hubspot import HubSpotOptions, SimulatedHubSpot
 from tests.e2e.expectation import Expectation, Row, Setting, expect, merged
@@ -76,14 +76,16 @@ async def open_site(
     hubspot: HubSpotOptions | None = None,
     companies: Sequence[str] | None = None,
     schedule: Mapping[str, str] = SELDOM,
+    model: Model | None = None,
 ) -> AsyncIterator[Site]:
     """Start both ends and write the configuration into `folder`; `companies` as configured.
 
+    `model`: a Sage 100 that is there already; else one is made up.
     Sage 100 stands where it is about noon, so that no test meets a midnight.
     """
     options = msgspec.structs.replace(options, time_zone=_zone_at_noon(datetime.now(UTC).hour))
     async with (
-        SimulatedAgent(options) as sage100,
+        SimulatedAgent(options, model=model) as sage100,
         SimulatedHubSpot(hubspot) as portal,
     ):
         path = folder / "ml-connector.toml"
