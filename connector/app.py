@@ -19,6 +19,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from connector import orders
 from connector.check import CheckLine
 from connector.config import Config, Sage100Settings
 from connector.errors import Misconfigured
@@ -117,6 +118,8 @@ class App:
     async def run_once(self, *, sweep: bool = False) -> RunReport:
         """One pass over every entity, then project and write until nothing is pending."""
         await self._prepare()
+        if self.config.store.file is not None:
+            await orders.carry_out(self.store, self.config.store.file)
         try:
             outcomes = await self._poll_once(sweep=sweep)
             turns = await self._write_all()
@@ -150,6 +153,7 @@ class App:
                 group.create_task(self._project(stop))
                 group.create_task(self.writer.run(stop, self._progress))
                 group.create_task(self._count_now_and_then(stop))
+                group.create_task(self._take_orders(stop))
         finally:
             await self._count_calls()
             while await self.projector.step():
@@ -251,6 +255,13 @@ class App:
         self._polling += 1 if what == "started" else -1
         if what == "started":
             self.projector.hold = True
+
+    async def _take_orders(self, stop: asyncio.Event) -> None:
+        """What other processes ask for while this one holds the store."""
+        file = self.config.store.file
+        while file is not None and not stop.is_set():
+            await orders.carry_out(self.store, file)
+            await _first(asyncio.sleep(_LOOK_S), stop)
 
     async def _count_now_and_then(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from connector import reports
+from connector import orders, reports
 from connector.app import open_reader, open_writer
 from connector.cli import moments, output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
 from connector.errors import Misconfigured
 from connector.reports import ReplayReport
+from eventstore import StoreInUse
+from projections.events import ReplayRequested
 from projections.tables import LANES
 
 
@@ -71,7 +73,7 @@ async def _replay(
     since_us: int | None,
     dry_run: bool,
 ) -> ReplayReport:
-    async with open_reader(config) if dry_run else open_writer(config) as store:
+    async with open_reader(config) as store:
         try:
             selection, targets = await reports.select_for_replay(
                 store,
@@ -87,9 +89,19 @@ async def _replay(
                 where="--key",
                 remedy="Keys look like ABC:01-ABF; 'ml-connector history KEY' tries one out.",
             ) from None
-        return await reports.request_replay(
-            store, selection, targets, dry_run=dry_run, by=getpass.getuser()
-        )
+    by = getpass.getuser()
+    report = ReplayReport(selection, targets, requested=not dry_run and bool(targets))
+    if not report.requested:
+        return report
+    try:
+        async with open_writer(config) as store:
+            return await reports.request_replay(store, selection, targets, dry_run=False, by=by)
+    except StoreInUse:
+        # The service runs: it is told instead.
+        if config.store.file is None:
+            raise
+        await orders.leave(config.store.file, ReplayRequested(targets, selection, by))
+        return report
 
 
 def render(report: ReplayReport) -> None:
@@ -99,7 +111,8 @@ def render(report: ReplayReport) -> None:
     count = len(report.targets)
     if report.requested:
         output.say(
-            f"{count:,} records ({report.selection}) will be sent again in full by the next run."
+            f"{count:,} records ({report.selection}) will be sent again in full, by the running "
+            "service or the next run."
         )
     elif count:
         output.say(f"Dry run: {count:,} records ({report.selection}) would be sent again.")
