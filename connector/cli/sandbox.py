@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -15,6 +15,7 @@ from connector.errors import Misconfigured
 from connector.sandbox import agent as sage100
 from connector.sandbox import hubspot as crm
 from connector.sandbox.agent.options import MOST_INVOICES
+from connector.sandbox.agent.tls import PROFILES, TlsProfile
 from connector.sandbox.hubspot.options import Tier
 
 app = typer.Typer(no_args_is_help=True, help="One simulated end alone, for trying things out.")
@@ -30,21 +31,27 @@ def agent(
     customers: Annotated[int, typer.Option("--customers", min=1)] = 200,
     invoices: Annotated[int, typer.Option("--invoices", min=0, max=MOST_INVOICES)] = 1_000,
     company: Annotated[str, typer.Option("--company", help="A 3-character code.")] = "ABC",
+    tls: Annotated[
+        str | None, typer.Option("--tls", help=f"Listen with TLS: {', '.join(PROFILES)}.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """A Sage 100 agent with made-up customers, until Ctrl-C."""
+    if tls is not None and tls not in PROFILES:
+        raise typer.BadParameter(f"{tls!r} is none of {', '.join(PROFILES)}", param_hint="--tls")
     try:
         options = sage100.AgentOptions(
             seed=seed,
             customers=customers,
             invoices=invoices,
             companies=(sage100.CompanyOptions(code=company),),
+            tls=cast("TlsProfile | None", tls),
         )
     except ValueError as wrong:
         raise typer.BadParameter(str(wrong)) from None
 
     def announce(running: sage100.Announcement) -> None:
-        facts = {
+        facts: dict[str, object] = {
             "endpoint": running.endpoint,
             "username": running.username,
             "password": running.password,
@@ -54,6 +61,8 @@ def agent(
             "control_url": running.control_url,
             "control_token": running.control_token,
         }
+        if running.ca_bundle:
+            facts["ca_bundle"] = running.ca_bundle
         _announce("The simulated Sage 100 agent answers", facts, as_json=as_json)
 
     _serve(lambda: sage100.run_agent(options, port=port, announce=announce), port)

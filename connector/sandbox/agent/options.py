@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from connector.sandbox.agent.tls import TlsProfile
+
 MOST_INVOICES = 800_000
 SECRET_FIELDS = frozenset({"password", "api_key", "control_token"})
 
@@ -56,7 +58,7 @@ class AgentOptions(Discreet, frozen=True):
 
     `today` is the date on the server's calendar (None: the real one). `invoices` counts every row
     of AR_Invoice, `details` says whether AR_InvoiceDetail is filled. `scan_limit` is the most rows
-    the agent looks at for one page.
+    the agent looks at for one page. `tls` None: plain HTTP, else what the TLS listener shows.
     """
 
     seed: int = 1
@@ -79,6 +81,8 @@ class AgentOptions(Discreet, frozen=True):
     scan_limit: int = 25_000
     gzip: bool = True
     max_request_bytes: int = 65_536
+    tls: TlsProfile | None = None
+    client_certificates: Literal["ignored", "required"] = "ignored"
 
     def __post_init__(self) -> None:
         for name in ("customers", "invoices", "vendors"):
@@ -97,6 +101,8 @@ class AgentOptions(Discreet, frozen=True):
             raise ValueError(f"path {self.path!r}: an absolute URL path, and not /control")
         if not self.username or ":" in self.username:
             raise ValueError("username: not empty, and without a colon (Basic cannot carry one)")
+        if self.client_certificates == "required" and self.tls is None:
+            raise ValueError("client certificates travel in TLS: choose a tls profile too")
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -27,13 +29,14 @@ from connector.sandbox.agent.options import AgentOptions, Discreet
 from connector.sandbox.agent.reading import Reader
 from connector.sandbox.agent.seed import build_model
 from connector.sandbox.agent.service import Service
+from connector.sandbox.agent.tls import TLS_HOST, TlsListener
 
 HOST = "127.0.0.1"
 CLOSING_S = 1.0  # how long open requests may take to end when the agent stops
 
 
 class Announcement(Discreet, frozen=True):
-    """Where a running agent is and how to get in."""
+    """Where a running agent is and how to get in; `ca_bundle` "" without TLS."""
 
     endpoint: str
     username: str
@@ -43,6 +46,7 @@ class Announcement(Discreet, frozen=True):
     control_token: str
     companies: tuple[str, ...]
     time_zone: str
+    ca_bundle: str = ""
 
 
 class SimulatedAgent:
@@ -70,6 +74,7 @@ class SimulatedAgent:
         self.control_token = self.options.control_token or secrets.token_urlsafe(24)
         self._port = port
         self._model = model
+        self._tls: TlsListener | None = None
         self._stack = AsyncExitStack()
 
     @property
@@ -85,14 +90,27 @@ class SimulatedAgent:
         return self.model.company()
 
     @property
+    def tls(self) -> TlsListener:
+        """The TLS listener: what it shows, its CA file, what came through it."""
+        if self._tls is None:
+            raise RuntimeError("no TLS: set `tls` in the options and enter the `async with`")
+        return self._tls
+
+    @property
+    def _address(self) -> str:
+        if self.options.tls is None:
+            return f"http://{HOST}:{self._port}"
+        return f"https://{TLS_HOST}:{self._port}"
+
+    @property
     def endpoint(self) -> str:
         """The URL of the service; the WSDL is at `?wsdl`."""
-        return f"http://{HOST}:{self._port}{self.options.path}"
+        return f"{self._address}{self.options.path}"
 
     @property
     def control_url(self) -> str:
         """The URL of the control endpoint."""
-        return f"http://{HOST}:{self._port}{PATH}"
+        return f"{self._address}{PATH}"
 
     @property
     def announcement(self) -> Announcement:
@@ -106,6 +124,7 @@ class SimulatedAgent:
             control_token=self.control_token,
             companies=tuple(self.model.companies),
             time_zone=self.options.time_zone,
+            ca_bundle="" if self._tls is None else str(self._tls.ca_bundle),
         )
 
     def inject(self, fault: AnyFault) -> Injection:
@@ -117,10 +136,23 @@ class SimulatedAgent:
             self._model = await asyncio.to_thread(build_model, self.options, self.clock)
         runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=CLOSING_S)
         async with AsyncExitStack() as stack:
+            if self.options.tls is not None:
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-agent-"))
+                self._tls = await asyncio.to_thread(
+                    TlsListener,
+                    Path(folder),
+                    self.options.tls,
+                    client_certificates=self.options.client_certificates,
+                )
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             stack.callback(self.faults.clear)
-            site = web.TCPSite(runner, HOST, self._port)
+            site = web.TCPSite(
+                runner,
+                HOST,
+                self._port,
+                ssl_context=None if self._tls is None else self._tls.context,
+            )
             await site.start()
             self._port = runner.addresses[0][1]
             self._stack = stack.pop_all()
