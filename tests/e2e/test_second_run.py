@@ -9,6 +9,7 @@ import pytest
 from connector import reports
 from connector.sandbox.agent import AgentOptions
 from eventstore import EventStore
+from tests.e2e import holding
 from tests.e2e.site import Site, open_site
 
 OPTIONS = AgentOptions(seed=11, customers=150, invoices=700, vendors=10)
@@ -54,3 +55,33 @@ async def test_an_unchanged_pass_does_nothing(tmp_path: Path, *, sweep: bool) ->
             assert await observed(app.store) == sum(one.read for one in first.passes)
         await run_unchanged(site, sweep=sweep)
         await run_unchanged(site, sweep=not sweep)
+
+
+async def test_a_lost_log_makes_no_twins(tmp_path: Path) -> None:
+    """Without its log the connector finds its records by their keys, and rewrites none of them."""
+    async with open_site(tmp_path, OPTIONS) as site:
+        async with site.app() as app:
+            assert (await app.run_once()).complete
+        lose_log(tmp_path)
+        before, upserts = holding.lasting(site.portal), count_upserts(site)
+        async with site.app() as app:
+            assert (await app.run_once()).complete
+            status = await reports.status(app.store)
+            assert status["books_close"]
+            assert sum(row["adopted"] for row in status["hubspot"]) == sum(
+                map(len, before[0].values())
+            )
+        assert holding.differences(site.portal, site.expectation()) == []
+        assert holding.lasting(site.portal) == before
+        assert count_upserts(site) == upserts
+
+
+def lose_log(folder: Path) -> None:
+    """Remove the store and its side files."""
+    for file in folder.glob("events.db*"):
+        file.unlink()
+
+
+def count_upserts(site: Site) -> int:
+    """How many batches of records were written."""
+    return site.portal.calls.count(route="objects.batch.upsert")
