@@ -6,6 +6,7 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from connector.sandbox.agent.auth import BasicScheme, ConnectionState, Verdict, WindowsDoor
+from connector.sandbox.agent.auth_account import Account
 from tests.sandbox.agent_wire import Wire, basic, serving
 
 
@@ -127,7 +128,7 @@ class ThreeLegs:
 
 def test_the_windows_door_takes_schemes_that_keep_state_on_the_connection() -> None:
     """A scheme of several legs fits beside Basic and lets later requests of its connection in."""
-    door = WindowsDoor([ThreeLegs(), BasicScheme("user", "pass", "r")])
+    door = WindowsDoor([ThreeLegs(), BasicScheme(Account("user", "pass"), "r")])
 
     def knock(connection: ConnectionState, authorization: str | None) -> Verdict:
         headers = {} if authorization is None else {"Authorization": authorization}

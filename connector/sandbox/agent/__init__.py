@@ -23,7 +23,7 @@ from connector.sandbox.agent.faults import (
     TruncatedBody,
 )
 from connector.sandbox.agent.model import Company, Model
-from connector.sandbox.agent.options import AgentOptions, CompanyOptions
+from connector.sandbox.agent.options import AgentOptions, CompanyOptions, LogonOptions
 from connector.sandbox.agent.seed import build_model
 from connector.sandbox.agent.server import Announcement, SimulatedAgent, run_agent
 
@@ -42,6 +42,7 @@ __all__ = [
     "Hold",
     "HttpAnswer",
     "Injection",
+    "LogonOptions",
     "MalformedXml",
     "ManualClock",
     "Model",

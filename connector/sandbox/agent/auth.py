@@ -11,24 +11,29 @@ import binascii
 import hmac
 from base64 import b64decode
 from collections.abc import MutableMapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 from multidict import CIMultiDictProxy
 
-ConnectionState = MutableMapping[str, object]
+from connector.sandbox.agent.auth_account import Account
+
+ConnectionState = MutableMapping[object, object]
+CLIENT_CERTIFICATE = "client certificate"  # in the state of a connection: whether one was verified
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What a door says: `challenges` are the WWW-Authenticate values that go with a refusal.
+    """What a door says: `challenges` are the WWW-Authenticate values that go with the answer.
 
-    `pending` marks a leg of a handshake: not let in yet, but no refused log-on either.
+    `pending` marks a leg of a handshake: not let in yet, but no refused log-on either. `hang_up`
+    ends the connection after the answer, or without one.
     """
 
     granted: bool
     reason: str = ""
     challenges: tuple[str, ...] = ()
     pending: bool = False
+    hang_up: Literal["", "after", "at once"] = ""
 
 
 class Scheme(Protocol):
@@ -64,8 +69,8 @@ class BasicScheme:
 
     name = "Basic"
 
-    def __init__(self, username: str, password: str, realm: str) -> None:
-        self._expected = f"{username}:{password}"
+    def __init__(self, account: Account, realm: str) -> None:
+        self._account = account
         self._realm = realm
 
     def challenge(self) -> str:
@@ -73,14 +78,18 @@ class BasicScheme:
         return f'Basic realm="{self._realm}"'
 
     def authenticate(self, credentials: str, connection: ConnectionState) -> Verdict:
-        """Compares UTF-8 and Latin-1: RFC 7617 leaves the charset to the client."""
+        """Reads UTF-8, else Latin-1: RFC 7617 leaves the charset to the client."""
         try:
             given = b64decode(credentials, validate=True)
         except (binascii.Error, ValueError):
             return Verdict(granted=False, reason="Basic credentials are not base64")
-        utf8 = hmac.compare_digest(given, self._expected.encode())
-        latin = hmac.compare_digest(given, self._expected.encode("latin-1", "replace"))
-        return Verdict(granted=utf8 or latin, reason="unknown user or wrong password")
+        try:
+            name, _, password = given.decode().partition(":")
+        except UnicodeDecodeError:
+            name, _, password = given.decode("latin-1").partition(":")
+        known = self._account.knows(name, password)
+        granted = self._account.admits(self.name, right=known)
+        return Verdict(granted=granted, reason="unknown user or wrong password")
 
     def remembers(self, connection: ConnectionState) -> bool:
         """Never: Basic comes with every request."""
@@ -110,7 +119,7 @@ class WindowsDoor:
         if verdict.granted or verdict.challenges:
             return verdict
         offers = tuple(scheme.challenge() for scheme in self._schemes.values())
-        return Verdict(granted=False, reason=verdict.reason, challenges=offers)
+        return msgspec.structs.replace(verdict, challenges=offers)
 
 
 class ApiKeyDoor:
@@ -129,3 +138,15 @@ class ApiKeyDoor:
             return Verdict(granted=False, reason="the X-API-Key header is missing")
         known = hmac.compare_digest(given[0].encode("utf-8", "replace"), self._expected)
         return Verdict(granted=known, reason="the X-API-Key is unknown")
+
+
+class CertificateDoor:
+    """A client certificate in place of the key; TLS itself has refused the untrusted ones."""
+
+    name = "certificate"
+    status = 403
+
+    def check(self, headers: CIMultiDictProxy[str], connection: ConnectionState) -> Verdict:
+        """Whether TLS has verified one on this connection."""
+        verified = bool(connection.get(CLIENT_CERTIFICATE))
+        return Verdict(granted=verified, reason="a client certificate is required")

@@ -34,7 +34,13 @@ class Calls:
         self.requests = 0  # every HTTP request to the service, refused ones too
         self.operations: Counter[str] = Counter()  # authenticated and understood
         self.entities: Counter[str] = Counter()  # ReadPage and ReadRow, by entity
-        self.refused: Counter[str] = Counter()  # by door: windows, api_key
+        self.refused: Counter[str] = Counter()  # by door: windows, api_key, certificate
+        # Log-ons by scheme: first legs (NTLM, Negotiate), let in, counted against the account, and
+        # later legs that came on a connection that has no first one.
+        self.handshakes: Counter[str] = Counter()
+        self.logons: Counter[str] = Counter()
+        self.wrong_logons: Counter[str] = Counter()
+        self.stray_legs: Counter[str] = Counter()
         self.answers: Counter[str] = Counter()
         self.rows = 0
         self.in_flight = 0
@@ -57,6 +63,10 @@ class Calls:
             "operations": dict(self.operations),
             "entities": dict(self.entities),
             "refused": dict(self.refused),
+            "handshakes": dict(self.handshakes),
+            "logons": dict(self.logons),
+            "wrong_logons": dict(self.wrong_logons),
+            "stray_legs": dict(self.stray_legs),
             "answers": dict(self.answers),
             "rows": self.rows,
             "most_in_flight": self.most_in_flight,

@@ -53,12 +53,38 @@ class CompanyOptions(msgspec.Struct, frozen=True):
             raise ValueError(f"fiscal year starts in month {self.fiscal_year_starts}: 1 to 12")
 
 
+class LogonOptions(msgspec.Struct, frozen=True):
+    """How IIS before the agent treats Windows log-ons.
+
+    `schemes` are offered in this order. `lock_after` wrong passwords lock the account. A log-on
+    `lasts` so many requests (None: as long as its connection). With `extended_protection` NTLM and
+    Negotiate have to be bound to the TLS certificate. The connection ends after the first
+    `ends_after_challenge` challenges, and instead of the first `ends_at_proof` answers to a proof.
+    """
+
+    schemes: tuple[Literal["Negotiate", "NTLM", "Basic"], ...] = ("Basic",)
+    lock_after: int | None = None
+    lasts: int | None = None
+    extended_protection: bool = False
+    ends_after_challenge: int = 0
+    ends_at_proof: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.schemes or len(set(self.schemes)) != len(self.schemes):
+            raise ValueError(f"schemes {self.schemes}: at least one, and none twice")
+        for name in ("lock_after", "lasts"):
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                raise ValueError(f"{name} must be at least 1")
+
+
 class AgentOptions(Discreet, frozen=True):
     """Everything about one simulated agent; sizes are per company.
 
     `today` is the date on the server's calendar (None: the real one). `invoices` counts every row
     of AR_Invoice, `details` says whether AR_InvoiceDetail is filled. `scan_limit` is the most rows
     the agent looks at for one page. `tls` None: plain HTTP, else what the TLS listener shows.
+    A client certificate, where one is required, takes the place of the API key.
     """
 
     seed: int = 1
@@ -83,6 +109,7 @@ class AgentOptions(Discreet, frozen=True):
     max_request_bytes: int = 65_536
     tls: TlsProfile | None = None
     client_certificates: Literal["ignored", "required"] = "ignored"
+    logon: LogonOptions = LogonOptions()
 
     def __post_init__(self) -> None:
         for name in ("customers", "invoices", "vendors"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
 import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -18,7 +19,16 @@ from typing import Self
 
 from aiohttp import web
 
-from connector.sandbox.agent.auth import ApiKeyDoor, BasicScheme, Door, WindowsDoor
+from connector.sandbox.agent.auth import (
+    ApiKeyDoor,
+    BasicScheme,
+    CertificateDoor,
+    Door,
+    Scheme,
+    WindowsDoor,
+)
+from connector.sandbox.agent.auth_account import Account
+from connector.sandbox.agent.auth_handshake import HandshakeScheme
 from connector.sandbox.agent.calls import Calls
 from connector.sandbox.agent.clock import Clock, server_clock
 from connector.sandbox.agent.control import PATH, Control
@@ -70,6 +80,12 @@ class SimulatedAgent:
         self.faults = FaultScript()
         self.username = self.options.username
         self.password = self.options.password or secrets.token_urlsafe(18)
+        self.account = Account(
+            self.username,
+            self.password,
+            lock_after=self.options.logon.lock_after,
+            calls=self.calls,
+        )
         self.api_key = self.options.api_key or secrets.token_urlsafe(24)
         self.control_token = self.options.control_token or secrets.token_urlsafe(24)
         self._port = port
@@ -170,9 +186,10 @@ class SimulatedAgent:
         options = self.options
         # The same seed signs the same way: cursors outlive a restart, but not another agent.
         cursors = Cursors(f"sage100-agent/{options.seed}".encode())
+        with_key = options.client_certificates == "ignored"
         doors: list[Door] = [
-            WindowsDoor([BasicScheme(self.username, self.password, options.realm)]),
-            ApiKeyDoor(self.api_key),
+            WindowsDoor(self._schemes()),
+            ApiKeyDoor(self.api_key) if with_key else CertificateDoor(),
         ]
         reader = Reader(self.model, options, cursors)
         service = Service(options, reader, doors, self.faults, self.calls)
@@ -181,6 +198,23 @@ class SimulatedAgent:
         app.router.add_route("*", options.path, service.handle)
         app.router.add_post(PATH, control.handle)
         return app
+
+    def _schemes(self) -> list[Scheme]:
+        logon = self.options.logon
+        made: list[Scheme] = []
+        for name in logon.schemes:
+            if name == "Basic":
+                made.append(BasicScheme(self.account, self.options.realm))
+            else:
+                made.append(
+                    HandshakeScheme(name, self.account, self.calls, logon, self._certificate)
+                )
+        return made
+
+    def _certificate(self) -> bytes | None:
+        return (
+            None if self._tls is None else ssl.PEM_cert_to_DER_cert(self._tls.served.pem.decode())
+        )
 
 
 async def run_agent(

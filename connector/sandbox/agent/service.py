@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from aiohttp import web
 
 from connector.sandbox.agent import requests
-from connector.sandbox.agent.auth import ConnectionState, Door
+from connector.sandbox.agent.auth import CLIENT_CERTIFICATE, ConnectionState, Door
 from connector.sandbox.agent.calls import Call, Calls
 from connector.sandbox.agent.errors import AgentFault, RequestRefused
 from connector.sandbox.agent.faults import (
@@ -65,33 +65,54 @@ class Service:
         calls.in_flight += 1
         calls.most_in_flight = max(calls.most_in_flight, calls.in_flight)
         try:
-            refusal = self._admit(request)
-            if refusal is not None:
-                return refusal
-            if request.method == "POST":
-                return await self._soap(request)
-            if request.method == "GET" and request.query_string.lower() == "wsdl":
-                return await self._wsdl(request)
+            said: list[str] = []
+            response = self._admit(request, said)
+            if response is None:
+                response = await self._serve(request)
+            if not response.prepared:
+                for value in said:
+                    response.headers.add("WWW-Authenticate", value)
+            return response
         finally:
             calls.in_flight -= 1
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "POST":
+            return await self._soap(request)
+        if request.method == "GET" and request.query_string.lower() == "wsdl":
+            return await self._wsdl(request)
         if request.method == "GET":
             return web.Response(status=404, text="The description of this service is at ?wsdl")
         return web.Response(status=405, headers={"Allow": "GET, POST"})
 
-    def _admit(self, request: web.Request) -> web.Response | None:
-        state: ConnectionState = {}
-        if request.transport is not None:
-            state = self._connections.setdefault(request.transport, state)
+    def _admit(self, request: web.Request, said: list[str]) -> web.StreamResponse | None:
+        """The refusal of a door, None when all let in; `said`: their WWW-Authenticate values."""
+        state = self._state(request)
         for door in self._doors:
             verdict = door.check(request.headers, state)
+            said += verdict.challenges
+            if verdict.hang_up == "at once":
+                _close(request, abruptly=True)
             if not verdict.granted:
                 if not verdict.pending:
                     self._calls.refused[door.name] += 1
                 response = web.Response(status=door.status, text=verdict.reason)
-                for challenge in verdict.challenges:
-                    response.headers.add("WWW-Authenticate", challenge)
+                if verdict.hang_up:
+                    response.force_close()
                 return response
         return None
+
+    def _state(self, request: web.Request) -> ConnectionState:
+        transport = request.transport
+        if transport is None:
+            return {}
+        state = self._connections.get(transport)
+        if state is None:
+            tls = transport.get_extra_info("ssl_object")
+            # Only where one is required does TLS ask for a certificate, and then it verifies it.
+            certificate = None if tls is None else tls.getpeercert(binary_form=True)
+            state = self._connections[transport] = {CLIENT_CERTIFICATE: certificate is not None}
+        return state
 
     async def _wsdl(self, request: web.Request) -> web.StreamResponse:
         text = files(__package__).joinpath("agent.wsdl").read_text(encoding="utf-8")
