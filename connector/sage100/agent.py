@@ -6,7 +6,7 @@
 
 Sage 100 behind the agent has one session, so requests queue here. What may pass is tried again
 (`retry`). A refused log-on is final: this client asks nothing more and repeats the refusal, so
-that no caller can lock an account by trying again.
+that no caller can lock an account by trying again. How to log on is the business of `auth_logon`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import aiohttp
 import msgspec
 
 from connector.sage100 import auth, envelope
+from connector.sage100.auth_logon import Logon, about_offers, names_in
 from connector.sage100.body import Unpacker
 from connector.sage100.contract import MAX_LIMIT, AgentInfo, Operation, Page
 from connector.sage100.endpoint import endpoint_of, tls_context
@@ -60,7 +61,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Agent:
-    """A connection to one agent; `calls` counts the HTTP requests made."""
+    """A connection to one agent."""
 
     def __init__(
         self,
@@ -79,9 +80,9 @@ class Agent:
         """
         self._url = endpoint_of(endpoint)
         self.endpoint = str(self._url)
-        self.calls = 0
         self._naming = Naming(columns or {})
-        self._headers = auth.headers(credentials)
+        self._logon = Logon(self._url, credentials, clock=waiting.clock)
+        self._scheme = credentials.scheme
         self._hidden = auth.hidden(credentials)
         self._tls = tls
         self._limits = limits
@@ -96,7 +97,7 @@ class Agent:
         if context is None and self._url.scheme == "https":
             context = await asyncio.to_thread(tls_context)  # reads the machine's certificates
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=1, ssl=context or True),
+            connector=self._logon.connector(context),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=self._limits.connect_s, sock_read=self._limits.idle_s
@@ -115,6 +116,11 @@ class Agent:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    @property
+    def calls(self) -> int:
+        """The HTTP requests made, the legs of log-ons among them."""
+        return self._logon.requests
 
     def call(self, operation: str) -> Call:
         """What errors about this operation say of where it went."""
@@ -201,20 +207,16 @@ class Agent:
         if self._session is None:
             raise RuntimeError("use the agent inside 'async with'")
         headers = {
-            **self._headers,
             "Content-Type": "text/xml; charset=utf-8",
             "SOAPAction": envelope.soap_action(operation),
             "Accept": "text/xml",
             "Accept-Encoding": "gzip",
             "User-Agent": "ml-connector",
         }
-        self.calls += 1
         try:
             async with (
                 asyncio.timeout(self._limits.total_s),
-                self._session.post(
-                    self._url, data=request, headers=headers, allow_redirects=False
-                ) as response,
+                self._logon.send(self._session, call, request, headers) as response,
             ):
                 if response.status not in {200, 500} or not _may_be_xml(response):
                     raise await self._not_the_agents(call, response)
@@ -240,6 +242,7 @@ class Agent:
 
     async def _not_the_agents(self, call: Call, response: aiohttp.ClientResponse) -> AgentError:
         """The error for an answer that the contract does not know."""
+        call = self._logon.hiding(call)
         body = await response.content.read(_SHOWN_BYTES)
         packed = response.headers.get("Content-Encoding", "")
         title = _TITLE.search(body)
@@ -247,9 +250,11 @@ class Agent:
         kind = call.excerpt(response.headers.get("Content-Type", "no content type"), 60)
         what = f"HTTP status {response.status}, {kind}: {shown or 'nothing to show'}."
         if response.status in _REFUSED:
-            asked = ", ".join(response.headers.getall("WWW-Authenticate", []))
-            offered = f" The server asks for: {call.excerpt(asked, 120)}." if asked else ""
-            return LogonRefused(what + offered, call, code=str(response.status))
+            offers = names_in(response.headers.getall("WWW-Authenticate", []))
+            said, remedy = (
+                about_offers(self._scheme, offers) if response.status == 401 else ("", "")
+            )
+            return LogonRefused(what + said, call, code=str(response.status), remedy=remedy)
         wait = response.headers.get("Retry-After", "")
         return NotTheAgent(
             f"Not the agent answered. {what}",

@@ -1,28 +1,43 @@
 """Who we are to an agent: a Windows account for IIS, and a key for the agent itself.
 
-Both layers are checked on every request. Here they become headers; schemes that authenticate the
-connection instead of the request will need the connection as well.
+Both layers are checked on every request. Basic and the key travel in headers, made here; NTLM and
+Negotiate authenticate the connection and take several requests (`auth_handshake`, `auth_logon`). A
+client certificate in place of the key belongs to TLS (`auth_certificate`).
 """
 
 from __future__ import annotations
 
 import base64
+from typing import Final, Literal
 
 import msgspec
 
 from connector.errors import Misconfigured
 from connector.secret import Secret
 
+Scheme = Literal["negotiate", "ntlm", "basic"]
+
+# What a scheme is called in WWW-Authenticate and Authorization.
+ON_THE_WIRE: Final[dict[Scheme, str]] = {
+    "negotiate": "Negotiate",
+    "ntlm": "NTLM",
+    "basic": "Basic",
+}
+
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """What [sage100.auth] holds. `username` "": the web server asks for no account."""
+    """What [sage100.auth] holds. `username` "": the web server asks for no account.
+
+    `username` is `DOMAIN\\user`, `user@domain` or `user`.
+    """
 
     username: str = ""
     password: Secret | None = None
     api_key: Secret | None = None
+    scheme: Scheme = "basic"
 
     def __post_init__(self) -> None:
-        if ":" in self.username:
+        if self.scheme == "basic" and ":" in self.username:
             raise _misfit("username", "must not hold a colon: Basic cannot carry one")
         if bool(self.username) != (self.password is not None):
             raise _misfit("username, password", "belong together: give both or none")
@@ -30,11 +45,16 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
         if not key.isascii() or not key.isprintable() or key.strip() != key:
             raise _misfit("api_key", "must be printable ASCII without blanks around it")
 
+    @property
+    def by_connection(self) -> bool:
+        """Whether the log-on authenticates the connection, in several legs."""
+        return self.password is not None and self.scheme != "basic"
+
 
 def headers(credentials: Credentials) -> dict[str, str]:
     """The headers that every request carries."""
     sent = {}
-    if credentials.password is not None:
+    if credentials.password is not None and credentials.scheme == "basic":
         sent["Authorization"] = f"Basic {_basic(credentials.username, credentials.password)}"
     if credentials.api_key is not None:
         sent["X-API-Key"] = credentials.api_key.reveal()
