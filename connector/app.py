@@ -19,7 +19,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from connector import orders
+from connector import breaker, orders
 from connector.check import CheckLine
 from connector.config import Config, Sage100Settings
 from connector.errors import Misconfigured
@@ -37,10 +37,10 @@ from connector.rebuild import RebuildReport, all_tables, rebuild
 from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials
 from connector.sage100.checks import check_agent
-from connector.sage100.endpoint import tls_context
 from connector.sage100.instance import Instance
 from connector.sage100.passes import SEEN, Outcome
 from connector.sage100.rounds import Rounds
+from connector.sage100.trust import Trust
 from eventstore import EventStore, Meta, NewEvent, open_store
 from projections import events
 from projections.mapping import compiled
@@ -62,12 +62,13 @@ class RunReport(msgspec.Struct, frozen=True):
     parked: int
     pending: int
     barred: dict[str, str]
+    held: tuple[str, ...] = ()  # companies whose decisions wait for a person
 
     @property
     def complete(self) -> bool:
-        """Whether every pass was made, and nothing was parked, barred or left over."""
+        """Whether every pass was made, and nothing was parked, barred, held or left over."""
         unread = any(not one.completed and not one.skipped for one in self.passes)
-        return not (unread or self.parked or self.pending or self.barred)
+        return not (unread or self.parked or self.pending or self.barred or self.held)
 
 
 class App:
@@ -139,6 +140,7 @@ class App:
             parked=sum(turn.parked for turn in turns),
             pending=turns[-1].pending,
             barred=barred,
+            held=tuple(one.company for one in await breaker.held(self.store)),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -325,18 +327,15 @@ def load_mapping(config: Config) -> compiled.CompiledMapping:
         raise Misconfigured(str(problem), where="hubspot.mapping") from None
 
 
-async def _agent_of(settings: Sage100Settings) -> Agent:
-    tls = None
-    if settings.tls.ca_bundle is not None:
-        tls = await asyncio.to_thread(tls_context, settings.tls.ca_bundle)
-    auth = settings.auth
+def _agent_of(settings: Sage100Settings) -> Agent:
+    auth, tls = settings.auth, settings.tls
     return Agent(
         settings.endpoint,
         credentials=Credentials(
             username=auth.username, password=auth.password, api_key=auth.api_key
         ),
         columns=settings.columns,
-        tls=tls,
+        trust=Trust(settings.endpoint, ca_bundle=tls.ca_bundle, pin=tls.pin),
     )
 
 
@@ -366,7 +365,7 @@ async def _open_ends(config: Config) -> AsyncIterator[tuple[HubSpot, dict[str, A
             )
         )
         agents = {
-            settings.name: await stack.enter_async_context(await _agent_of(settings))
+            settings.name: await stack.enter_async_context(_agent_of(settings))
             for settings in config.sage100
         }
         yield hubspot, agents

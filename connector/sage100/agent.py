@@ -26,7 +26,7 @@ from connector.sage100 import auth, envelope
 from connector.sage100.auth_logon import Logon, about_offers, names_in
 from connector.sage100.body import Unpacker
 from connector.sage100.contract import MAX_LIMIT, AgentInfo, Operation, Page
-from connector.sage100.endpoint import endpoint_of, tls_context
+from connector.sage100.endpoint import endpoint_of
 from connector.sage100.errors import (
     AgentError,
     AgentTimeout,
@@ -36,11 +36,11 @@ from connector.sage100.errors import (
     CutShort,
     LogonRefused,
     NotTheAgent,
-    NotTrusted,
 )
 from connector.sage100.naming import Naming, learn, translate_info, translate_page
 from connector.sage100.parse import AnswerReader
 from connector.sage100.retry import Retry, Waiting, persist
+from connector.sage100.trust import Trust
 
 T = TypeVar("T")
 log: Final = logging.getLogger(__name__)
@@ -69,12 +69,13 @@ class Agent:
         *,
         credentials: auth.Credentials,
         columns: Mapping[str, str] | None = None,
-        tls: ssl.SSLContext | None = None,
+        trust: Trust | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         retry: Retry = Retry(),  # noqa: B008 - frozen
         waiting: Waiting = Waiting(),  # noqa: B008 - frozen
     ) -> None:
-        """`columns`: canonical to the agent's name. `tls`: whom to trust, see `tls_context`.
+        """`columns`: canonical to the agent's name. `trust`: whom to trust, of the same endpoint;
+        None: the CAs of this machine.
 
         Raises Misconfigured for an endpoint that is not HTTPS (or HTTP on the loopback).
         """
@@ -84,7 +85,7 @@ class Agent:
         self._logon = Logon(self._url, credentials, clock=waiting.clock)
         self._scheme = credentials.scheme
         self._hidden = auth.hidden(credentials)
-        self._tls = tls
+        self._trust = (trust or Trust(self._url)) if self._url.scheme == "https" else None
         self._limits = limits
         self._retry = retry
         self._waiting = waiting
@@ -93,11 +94,10 @@ class Agent:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Agent:
-        context = self._tls
-        if context is None and self._url.scheme == "https":
-            context = await asyncio.to_thread(tls_context)  # reads the machine's certificates
+        if self._trust is not None:
+            await self._trust.open()
         self._session = aiohttp.ClientSession(
-            connector=self._logon.connector(context),
+            connector=self._logon.connector(None if self._trust is None else self._trust.context),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=self._limits.connect_s, sock_read=self._limits.idle_s
@@ -214,6 +214,8 @@ class Agent:
             "User-Agent": "ml-connector",
         }
         try:
+            if self._trust is not None:
+                await self._trust.prepare(call)
             async with (
                 asyncio.timeout(self._limits.total_s),
                 self._logon.send(self._session, call, request, headers) as response,
@@ -225,7 +227,8 @@ class Agent:
                     raise reader.fault()
                 return read(reader)
         except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError) as problem:
-            raise self._broken(call, problem) from problem
+            refused = None if self._trust is None else await self._trust.explain(call, problem)
+            raise refused or self._broken(call, problem) from problem
 
     async def _read(
         self, call: Call, response: aiohttp.ClientResponse, max_rows: int
@@ -275,8 +278,6 @@ class Agent:
         if isinstance(problem, TimeoutError):
             what = f"The answer was not complete within {self._limits.total_s:g} s."
             return AgentTimeout(what, call)
-        if isinstance(problem, aiohttp.ClientSSLError | ssl.SSLError):
-            return NotTrusted(f"TLS failed: {text}.", call)
         if isinstance(problem, aiohttp.ClientPayloadError):
             return CutShort(f"The connection ended in the middle of the answer: {text}.", call)
         if isinstance(problem, aiohttp.ClientResponseError | aiohttp.InvalidURL):

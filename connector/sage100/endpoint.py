@@ -6,6 +6,8 @@ whoever wrote the configuration.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import ipaddress
 import ssl
 from pathlib import Path
@@ -41,14 +43,29 @@ def is_loopback(host: str) -> bool:
         return host.casefold() == "localhost"
 
 
-def tls_context(ca_bundle: Path | None = None) -> ssl.SSLContext:
+def tls_context(ca_bundle: Path | None = None, pin: str | None = None) -> ssl.SSLContext:
     """Who is trusted: the issuers in the bundle (PEM), or without one those of this machine.
 
-    Host names are always checked, TLS is 1.2 at least. Raises Misconfigured for a bundle that
-    cannot be read.
+    With a `pin` ("sha256:HEX") the handshake also fails for any other certificate; with a pin alone
+    nobody is trusted yet, see `trust`. Host names are always checked, against the certificate's
+    subject alternative names only (RFC 9525), and TLS is 1.2 at least. Raises Misconfigured for a
+    bundle that cannot be read.
     """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies chain, dates and host name
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.hostname_checks_common_name = False
+    if pin is not None:
+        context.sslobject_class = _pinned(pin.lower())
+    if ca_bundle is not None:
+        _load(context, ca_bundle)
+    elif pin is None:
+        context.load_default_certs()
+    return context
+
+
+def _load(context: ssl.SSLContext, ca_bundle: Path) -> None:
     try:
-        context = ssl.create_default_context(cafile=None if ca_bundle is None else str(ca_bundle))
+        context.load_verify_locations(cafile=str(ca_bundle))
     except (OSError, ssl.SSLError) as problem:
         reason = problem.strerror or "it holds no PEM certificates"
         raise Misconfigured(
@@ -56,8 +73,21 @@ def tls_context(ca_bundle: Path | None = None) -> ssl.SSLContext:
             where=f"[sage100.tls] ca_bundle = {str(ca_bundle)!r}",
             remedy="Name a PEM file with the certificate of the issuer of the agent's certificate.",
         ) from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+
+
+def _pinned(pin: str) -> type[ssl.SSLObject]:
+    """A TLS connection that ends its handshake with the pinned certificate or not at all."""
+
+    class Pinned(ssl.SSLObject):
+        """Runs inside the handshake: asyncio hands no byte of ours over before it is done."""
+
+        def do_handshake(self) -> None:
+            super().do_handshake()
+            shown = self.getpeercert(binary_form=True) or b""
+            if not hmac.compare_digest(f"sha256:{hashlib.sha256(shown).hexdigest()}", pin):
+                raise ssl.SSLCertVerificationError("the certificate is not the pinned one")
+
+    return Pinned
 
 
 def _refused(why: str, instead: str) -> Misconfigured:

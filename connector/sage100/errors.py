@@ -5,7 +5,8 @@
     │   └── AgentTimeout   no answer, or none in time              retried
     ├── AgentBusy          Sage 100 is in use, or stumbled         retried, when told so by a fault
     ├── LogonRefused       401, 403, LogonFailed                   never again until a person acts
-    ├── NotTrusted         TLS failed: the agent is not who it should be
+    ├── NotTrusted         the agent is not who it should be
+    │   └── TlsRefused     TLS failed, and why: certificate, host name, version
     ├── NotTheAgent        something else answered: IIS, a proxy, a tunnel
     ├── BadAnswer          not what the contract says
     │   └── CutShort       the answer ends too early               retried
@@ -22,6 +23,7 @@ what came; secrets are taken out of it (`Call.excerpt`).
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -34,6 +36,8 @@ from connector.errors import (
     Unintelligible,
     Unreachable,
 )
+from connector.sage100.trust_certificate import Certificate
+from connector.sage100.trust_words import Problem
 from connector.secret import HIDDEN
 
 _EXCERPT: Final = 200  # characters
@@ -127,6 +131,31 @@ class NotTrusted(AgentError, Refused):
         "Set [sage100.tls] ca_bundle to the issuer's certificate, and use the host name that is "
         "in the agent's certificate as the endpoint."
     )
+
+
+class TlsRefused(NotTrusted):
+    """TLS with the agent failed. `code` is the problem; `certificate` what was shown, if anything.
+
+    `host`: the name asked for. `seen_at`: when, by this machine's clock.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        call: Call,
+        *,
+        problem: Problem,
+        host: str,
+        seen_at: datetime,
+        certificate: Certificate | None = None,
+        remedy: str = "",
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(what, call, code=problem, remedy=remedy, retryable=retryable)
+        self.problem = problem
+        self.host = host
+        self.seen_at = seen_at
+        self.certificate = certificate
 
 
 class NotTheAgent(AgentError, Unintelligible):
