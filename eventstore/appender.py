@@ -21,25 +21,27 @@ QUEUE_APPENDS = 1_000
 
 
 class Append:
-    """One caller's append and the future that will hold its outcome."""
+    """One caller's append, on its way to the log, and the future that will hold its outcome."""
 
-    __slots__ = ("also", "checkpoint", "events", "expect", "meta", "outcome")
+    __slots__ = ("also", "checkpoint", "events", "expect", "meta", "outcome", "salts")
 
     def __init__(
         self,
         events: Sequence[NewEvent],
-        expect: Mapping[str, int] | None,
-        checkpoint: Checkpoint | None,
-        also: Sequence[Write],
+        salts: Sequence[bytes],
+        *,
+        expect: Mapping[str, int] | None = None,
+        checkpoint: Checkpoint | None = None,
+        also: Sequence[Write] = (),
         meta: Meta,
-        outcome: asyncio.Future[Commit] | None = None,
     ) -> None:
         self.events = events
+        self.salts = salts
         self.expect = expect
         self.checkpoint = checkpoint
         self.also = also
         self.meta = meta
-        self.outcome = outcome
+        self.outcome: asyncio.Future[Commit] | None = None
 
 
 Outcome = Commit | EventStoreError

@@ -20,11 +20,12 @@ chain still verifies, while the digest can no longer be tried against guesses of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from struct import Struct
 
 from .errors import ChainBroken
+from .types import NewEvent
 
 GENESIS = bytes(32)
 SALT_LENGTH = 16
@@ -41,27 +42,35 @@ EventRow = tuple[
 """position, stream, version, type, schema, cause, salt, data, digest."""
 
 
+def make_salts(count: int, random_bytes: Callable[[int], bytes]) -> list[bytes]:
+    """Salts for `count` payloads."""
+    pool = random_bytes(SALT_LENGTH * count)
+    return [pool[at : at + SALT_LENGTH] for at in range(0, len(pool), SALT_LENGTH)]
+
+
 def payload_digest(salt: bytes, data: bytes) -> bytes:
     """The 32 bytes that stand for a payload in the chain, and in its place once it is erased."""
     return sha256(salt + data).digest()
 
 
-def link(
-    position: int,
-    stream: bytes,
-    version: int,
-    type_: bytes,
-    schema: int,
-    cause: int | None,
-    payload: bytes,
-) -> bytes:
-    """The bytes by which one event enters its commit's digest."""
-    return (
-        _pack_event(position, version, schema, cause or 0, len(stream), len(type_))
-        + stream
-        + type_
-        + payload
-    )
+def links(
+    first: int, events: Sequence[NewEvent], versions: Sequence[int], salts: Sequence[bytes]
+) -> list[bytes]:
+    """What events, the first at position `first`, add to the digest of their commit."""
+    covered: list[bytes] = []
+    position = first
+    for event, version, salt in zip(events, versions, salts, strict=True):
+        stream = event.stream.encode()
+        type_ = event.type.encode()
+        cause = event.cause or 0
+        covered += (
+            _pack_event(position, version, event.schema, cause, len(stream), len(type_)),
+            stream,
+            type_,
+            sha256(salt + event.data).digest(),
+        )
+        position += 1
+    return covered
 
 
 def commit_digest(
@@ -70,11 +79,11 @@ def commit_digest(
     last: int,
     recorded_at_us: int,
     meta: bytes,
-    links: Iterable[bytes],
+    covered: Iterable[bytes],
 ) -> bytes:
-    """The digest of one commit, given the digest before it and the links of its events."""
+    """The digest of one commit, given the digest before it and what its events add."""
     header = _pack_commit(first, last, recorded_at_us, len(meta))
-    return sha256(b"".join((previous, header, meta, *links))).digest()
+    return sha256(b"".join((previous, header, meta, *covered))).digest()
 
 
 def check_commit(
@@ -88,18 +97,20 @@ def check_commit(
     first, last, recorded_at_us, meta, digest = commit
     if first != after + 1 or last < first:
         raise ChainBroken(after + 1, f"its commit says {first} to {last}")
-    links = []
+    covered: list[bytes] = []
+    count = 0
     for position, row in zip(range(first, last + 1), events, strict=False):
         if row[0] != position:
             raise ChainBroken(position, "the event is missing")
-        links.append(_checked_link(row))
-    if len(links) != last - first + 1:
-        raise ChainBroken(first + len(links), "the event is missing")
-    if commit_digest(previous, first, last, recorded_at_us, meta, links) != digest:
+        covered += _checked_link(row)
+        count += 1
+    if count != last - first + 1:
+        raise ChainBroken(first + count, "the event is missing")
+    if commit_digest(previous, first, last, recorded_at_us, meta, covered) != digest:
         raise ChainBroken(first, f"the digest of its commit ({first} to {last}) does not match")
 
 
-def _checked_link(row: EventRow) -> bytes:
+def _checked_link(row: EventRow) -> tuple[bytes, ...]:
     position, stream, version, type_, schema, cause, salt, data, digest = row
     if stream is None:
         raise ChainBroken(position, "its stream is missing")
@@ -112,4 +123,5 @@ def _checked_link(row: EventRow) -> bytes:
         if digest is not None or salt is None or len(salt) != SALT_LENGTH:
             raise ChainBroken(position, "its salt or digest is not as an append leaves it")
         payload = payload_digest(salt, data)
-    return link(position, stream, version, type_, schema, cause, payload)
+    header = _pack_event(position, version, schema, cause or 0, len(stream), len(type_))
+    return header, stream, type_, payload

@@ -67,7 +67,12 @@ def _check_bounds(conn: sqlite3.Connection, last: int) -> None:
 
 
 def erase_streams(
-    conn: sqlite3.Connection, log: Log, streams: Sequence[str], reason: str, meta: Meta
+    conn: sqlite3.Connection,
+    log: Log,
+    streams: Sequence[str],
+    reason: str,
+    meta: Meta,
+    salts: Sequence[bytes],
 ) -> Erasure:
     """Blank every payload of these streams and record it, in one transaction; then scrub the files.
 
@@ -85,7 +90,7 @@ def erase_streams(
             blanked += conn.execute(QUERIES["erase_stream"], (stream,)).rowcount
         data = encode_erased(list(streams), reason, blanked)
         event = NewEvent(ERASURE_STREAM, ERASED_TYPE, data)
-        return log.write(conn, [Append([event], None, None, (), meta)])
+        return log.write(conn, [Append([event], salts, meta=meta)])
 
     conn.create_function("payload_digest", 2, payload_digest, deterministic=True)
     conn.execute("PRAGMA secure_delete = ON")

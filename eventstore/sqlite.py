@@ -16,6 +16,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from . import database, integrity, reads
 from .appender import Append, Appender, Outcome
+from .chain import make_salts
 from .codec import Codec
 from .connection import Connection
 from .errors import InvalidAppend, StoreClosed, StoreMissing, StoreReadOnly
@@ -44,9 +45,16 @@ class SqliteStore:
     """An open store; see `EventStore` for what each call promises. Made by `open_sqlite`."""
 
     def __init__(
-        self, log: Log, tables: Tables, codec: Codec, reader: Connection, head: int
+        self,
+        log: Log,
+        tables: Tables,
+        codec: Codec,
+        reader: Connection,
+        head: int,
+        random_bytes: Callable[[int], bytes],
     ) -> None:
         self._log = log
+        self._random_bytes = random_bytes
         self._tables = tables
         self._codec = codec
         self._reader = reader
@@ -76,8 +84,16 @@ class SqliteStore:
             raise StoreReadOnly
         if also:
             self._tables.check(also)
+        events = tuple(events)
         return await self._appender.append(
-            Append(tuple(events), expect, checkpoint, tuple(also), meta)
+            Append(
+                events,
+                make_salts(len(events), self._random_bytes),
+                expect=expect,
+                checkpoint=checkpoint,
+                also=tuple(also),
+                meta=meta,
+            )
         )
 
     async def read(
@@ -171,7 +187,12 @@ class SqliteStore:
         if self._closing is not None:
             raise StoreClosed
         erasure = await self._writer.run(
-            integrity.erase_streams, self._log, list(streams), reason, meta
+            integrity.erase_streams,
+            self._log,
+            list(streams),
+            reason,
+            meta,
+            make_salts(1, self._random_bytes),
         )
         self._pulse.advance(erasure.commit.last)
         return erasure
@@ -238,7 +259,7 @@ async def open_sqlite(
 ) -> SqliteStore:
     """Open the store in the file at `path`, creating it when it is not there and may be written."""
     tables = Tables(declared)
-    log = Log(tables, clock_us, random_bytes)
+    log = Log(tables, clock_us)
     lock = StoreLock(path)
 
     def connect_writer() -> sqlite3.Connection:
@@ -276,7 +297,7 @@ async def open_sqlite(
         reader = await Connection.open(connect_reader)
         opened.push_async_callback(reader.aclose)
         head = await reader.run(reads.read_head)
-        store = SqliteStore(log, tables, codec, reader, head.last)
+        store = SqliteStore(log, tables, codec, reader, head.last, random_bytes)
         if not read_only:
             store.write_through(writer, lock)
         opened.pop_all()

@@ -15,7 +15,7 @@ from typing import Any
 
 _SECTION = re.compile(r"^-- :section (\w+)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
-_SIZES = (128, 32, 8, 1)
+_SIZES = (1_000, 128, 32, 8, 1)
 
 
 def load_sections(file: str) -> dict[str, str]:
@@ -33,7 +33,7 @@ SCHEMA = load_sections("schema.sql")
 
 
 class Many:
-    """One statement in a few sizes: `{rows}` or `{marks}` filled for 128, 32, 8 or 1 rows."""
+    """One statement in a few sizes: `{rows}` or `{marks}` filled for as many rows as _SIZES has."""
 
     def __init__(self, sql: str, width: int = 1) -> None:
         self.width = width

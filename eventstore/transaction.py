@@ -18,7 +18,7 @@ from collections.abc import Callable
 import msgspec
 
 from .appender import Append, Outcome
-from .chain import SALT_LENGTH, commit_digest, link, payload_digest
+from .chain import commit_digest, links
 from .codec import encode_meta
 from .connection import explain
 from .errors import CheckpointMoved, EventStoreError, InvalidAppend, WrongVersion
@@ -29,7 +29,6 @@ from .types import Commit
 
 # Bounds memory, at some 300 bytes each; a stream seen again is read again, in microseconds.
 _HEADS_KEPT = 100_000
-_TYPES_KEPT = 10_000
 
 # What an append's own values can raise on the way into the database; anything else is no fault
 # of the caller.
@@ -57,15 +56,16 @@ class Log:
     """The writer's state. Every method runs on the writing connection's thread."""
 
     def __init__(
-        self, tables: Tables, clock_us: Callable[[], int], random_bytes: Callable[[int], bytes]
+        self,
+        tables: Tables,
+        clock_us: Callable[[], int],
     ) -> None:
         self._tables = tables
         self._clock_us = clock_us
-        self._random_bytes = random_bytes
         self._head: Commit | None = None
         self._last_stream_id = 0
         self._heads: dict[str, list[int]] = {}  # stream -> [id, version]; [0, 0] when not there
-        self._types: dict[str, bytes] = {}
+        self._all_known = False  # a stream that is not in _heads does not exist
 
     def commit(self, conn: sqlite3.Connection, group: list[Append]) -> list[Outcome]:
         """Commit a group durably; the outcome of each append, in order. Never raises for one."""
@@ -90,6 +90,7 @@ class Log:
             if self._head is None:
                 self._head = read_head(conn)
                 self._last_stream_id = conn.execute(QUERIES["last_stream_id"]).fetchone()[0] or 0
+                self._all_known = not self._last_stream_id
             outcomes = work()
             conn.execute("COMMIT")
         except BaseException:
@@ -107,24 +108,18 @@ class Log:
             raise EventStoreError("write() was called outside transact()")
         self._know_streams(conn, group)
         now_us = self._clock_us()
-        last, digest = self._head.last, self._head.digest
-        newest = self._head
-        outcomes: list[Outcome] = []
         new_streams: list[int | str] = []
         new_events: list[object] = []
-        new_commits: list[int | bytes] = []
+        placed: list[list[int] | EventStoreError] = []
+        position = self._head.last + 1
         for append in group:
             refusal = self._refusal(conn, append)
             if refusal is not None:
-                outcomes.append(refusal)
+                placed.append(refusal)
                 continue
-            first = last + 1
-            if append.events:
-                meta = encode_meta(append.meta)
-                links = self._place(append, first, new_streams, new_events)
-                last += len(links)
-                digest = commit_digest(digest, first, last, now_us, meta, links)
-                new_commits += (first, last, now_us, meta, digest)
+            versions = self._place(append, position, new_streams, new_events)
+            placed.append(versions)
+            position += len(versions)
             for write in append.also:
                 self._tables.write(conn, write)
             if append.checkpoint is not None:
@@ -132,21 +127,16 @@ class Log:
                 conn.execute(
                     QUERIES["move_checkpoint"], (moved.name, moved.position, moved.cursor, now_us)
                 )
-            commit = Commit(first, last, now_us, digest, append.meta)
-            outcomes.append(commit)
-            if append.events:
-                newest = commit
         _INSERT_STREAMS.run(conn, new_streams)
         _INSERT_EVENTS.run(conn, new_events)
-        _INSERT_COMMITS.run(conn, new_commits)
-        self._head = newest
-        return outcomes
+        return self._chain(conn, group, placed, now_us)
 
     def _know_streams(self, conn: sqlite3.Connection, group: list[Append]) -> None:
         """Read the version of every stream of the group that is not known yet."""
         heads = self._heads
         if len(heads) > _HEADS_KEPT:
             heads.clear()
+            self._all_known = False
         unknown = {
             event.stream for append in group for event in append.events if event.stream not in heads
         }
@@ -157,11 +147,11 @@ class Log:
             return
         if "" in unknown:
             raise InvalidAppend("a stream's name is empty")
-        for name, id_, version in _STREAM_HEADS.select(conn, list(unknown)):
-            heads[name] = [id_, version or 0]
         for name in unknown:
-            if name not in heads:
-                heads[name] = [0, 0]
+            heads[name] = [0, 0]
+        if not self._all_known:
+            for name, id_, version in _STREAM_HEADS.select(conn, list(unknown)):
+                heads[name] = [id_, version or 0]
 
     def _refusal(self, conn: sqlite3.Connection, append: Append) -> EventStoreError | None:
         if append.expect:
@@ -180,41 +170,59 @@ class Log:
     def _place(
         self,
         append: Append,
-        first: int,
+        position: int,
         new_streams: list[int | str],
         new_events: list[object],
-    ) -> list[bytes]:
-        """Give the events of one append their places; their links for the digest."""
+    ) -> list[int]:
+        """Give the events of one append their places from `position` on; their versions."""
         heads = self._heads
-        types = self._types
-        events = append.events
-        salts = self._random_bytes(SALT_LENGTH * len(events))
-        links = []
-        for offset, event in enumerate(events):
-            stream, type_, schema, cause = event.stream, event.type, event.schema, event.cause
+        versions = []
+        for event, salt in zip(append.events, append.salts, strict=True):
+            stream = event.stream
             head = heads[stream]
             if not head[0]:
                 self._last_stream_id += 1
                 head[0] = self._last_stream_id
                 new_streams += (head[0], stream)
             head[1] = version = head[1] + 1
-            encoded = types.get(type_)
-            if encoded is None:
-                encoded = self._know_type(type_)
-            salt = salts[offset * SALT_LENGTH : (offset + 1) * SALT_LENGTH]
-            data = event.data
-            position = first + offset
-            payload = payload_digest(salt, data)
-            links.append(link(position, stream.encode(), version, encoded, schema, cause, payload))
-            new_events += (position, head[0], version, type_, schema, cause, salt, data)
-        return links
+            versions.append(version)
+            new_events += (
+                *(position, head[0], version),
+                *(event.type, event.schema, event.cause, salt, event.data),
+            )
+            position += 1
+        return versions
 
-    def _know_type(self, type_: str) -> bytes:
-        if not type_:
-            raise InvalidAppend("an event's type is empty")
-        if len(self._types) >= _TYPES_KEPT:
-            self._types.clear()
-        return self._types.setdefault(type_, type_.encode())
+    def _chain(
+        self,
+        conn: sqlite3.Connection,
+        group: list[Append],
+        placed: list[list[int] | EventStoreError],
+        now_us: int,
+    ) -> list[Outcome]:
+        """Digest and store the commits; the outcome of each append of the group."""
+        newest = self._head or read_head(conn)
+        last, digest = newest.last, newest.digest
+        outcomes: list[Outcome] = []
+        new_commits: list[int | bytes] = []
+        for append, versions in zip(group, placed, strict=True):
+            if isinstance(versions, EventStoreError):
+                outcomes.append(versions)
+                continue
+            first = last + 1
+            if versions:
+                last += len(versions)
+                meta = encode_meta(append.meta)
+                covered = links(first, append.events, versions, append.salts)
+                digest = commit_digest(digest, first, last, now_us, meta, covered)
+                new_commits += (first, last, now_us, meta, digest)
+            commit = Commit(first, last, now_us, digest, append.meta)
+            outcomes.append(commit)
+            if versions:
+                newest = commit
+        _INSERT_COMMITS.run(conn, new_commits)
+        self._head = newest
+        return outcomes
 
 
 def invalid(error: Exception) -> EventStoreError:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventstore import ChainBroken, EventStore, InvalidAppend, Meta, NewEvent
-from eventstore.chain import GENESIS, check_commit, commit_digest, link, payload_digest
+from eventstore.chain import GENESIS, check_commit, commit_digest, links, payload_digest
 
 from .conftest import Opener, event, fill
 
@@ -236,16 +236,21 @@ def test_a_commit_checks_against_its_own_rows_only(
 ) -> None:
     """check_commit accepts what commit_digest covered, erased or not, and no other value."""
     salt = bytes(range(16))
-    links, stored = [], []
+    stored = []
     for position, (stream, version, type_, schema, payload) in enumerate(events, start=8):
         digest = payload_digest(salt, payload)
         name, kind = stream.encode(), type_.encode()
-        links.append(link(position, name, version, kind, schema, None, digest))
         blank = data.draw(st.booleans())
         body = (None, None, digest) if blank else (salt, payload, None)
         stored.append((position, name, version, kind, schema, None, *body))
     last = 7 + len(events)
-    digest = commit_digest(GENESIS, 8, last, time_us, meta, links)
+    covered = links(
+        8,
+        [NewEvent(stream, type_, payload, schema) for stream, _, type_, schema, payload in events],
+        [version for _, version, _, _, _ in events],
+        [salt] * len(events),
+    )
+    digest = commit_digest(GENESIS, 8, last, time_us, meta, covered)
     check_commit(7, GENESIS, (8, last, time_us, meta, digest), stored)
 
     which = data.draw(st.integers(0, len(stored) - 1))
