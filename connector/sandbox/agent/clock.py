@@ -2,13 +2,13 @@
 
 Everything in the simulator that needs the time calls a `Clock`. The default follows the real time
 in the server's zone, shifted by whole days when a "today" was asked for; tests use `ManualClock`,
-which stands still until it is told to move.
+which stands still until it is told to move, or `ZonedClock`, which knows daylight saving time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 Clock = Callable[[], datetime]
@@ -39,3 +39,28 @@ class ManualClock:
     def advance(self, step: timedelta) -> None:
         """Move on (or back, as a wrongly set server does)."""
         self.now += step
+
+
+class ZonedClock:
+    """A clock that stands still in a time zone: in autumn an hour comes twice, in spring one never.
+
+    `instant` is an aware datetime; `advance` moves real time on, and the wall clock follows.
+    """
+
+    def __init__(self, instant: datetime, time_zone: str) -> None:
+        if instant.tzinfo is None:
+            raise ValueError("an instant needs its offset, as datetime(…, tzinfo=UTC)")
+        self.instant = instant.astimezone(UTC)
+        self._zone = ZoneInfo(time_zone)
+
+    def __call__(self) -> datetime:
+        return self.instant.astimezone(self._zone).replace(tzinfo=None, fold=0)
+
+    def advance(self, step: timedelta) -> None:
+        """Let so much real time pass."""
+        self.instant += step
+
+
+def shifted(clock: Clock, step: timedelta) -> Clock:
+    """The clock, set forward by `step` (negative: back) and running on from there."""
+    return lambda: clock() + step

@@ -175,9 +175,31 @@ class Entity(msgspec.Struct, frozen=True):
         return b"".join(map(bytes.ljust, parts, self.key_widths))
 
 
-def _parse(name: str, key_size: int, notation: str) -> Entity:
+def revised(
+    entity: Entity,
+    *,
+    without: frozenset[str] = frozenset(),
+    widths: Mapping[str, int] | None = None,
+    besides: str = "",
+) -> Entity:
+    """The entity as another version or site has it: columns gone, others wide, some added.
+
+    `besides` is in the notation of the layouts. The number of key columns stays as it is.
+    """
+    kept = tuple(
+        msgspec.structs.replace(column, length=(widths or {}).get(column.name, column.length))
+        for column in entity.columns
+        if column.name not in without
+    )
+    return _entity(entity.name, len(entity.key_widths), kept + _columns(besides))
+
+
+def _columns(notation: str) -> tuple[Column, ...]:
     words = notation.split()
-    columns = tuple(_column(*pair) for pair in zip(words[::2], words[1::2], strict=True))
+    return tuple(_column(*pair) for pair in zip(words[::2], words[1::2], strict=True))
+
+
+def _entity(name: str, key_size: int, columns: tuple[Column, ...]) -> Entity:
     index = {column.name: at for at, column in enumerate(columns)}
     return Entity(
         name=name,
@@ -201,7 +223,7 @@ def _column(name: str, code: str) -> Column:
 
 def _all() -> Iterable[Entity]:
     for name, (key_size, notation) in _LAYOUTS.items():
-        yield _parse(name, key_size, notation)
+        yield _entity(name, key_size, _columns(notation))
 
 
 ENTITIES: dict[str, Entity] = {entity.name: entity for entity in _all()}

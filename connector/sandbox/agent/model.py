@@ -8,8 +8,11 @@ back as dicts of column name to raw cell, exactly as the agent serves them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 
-from connector.sandbox.agent.clock import Clock
+import msgspec
+
+from connector.sandbox.agent.clock import Clock, shifted
 from connector.sandbox.agent.errors import ModelError
 from connector.sandbox.agent.layouts import ENTITIES, Entity
 from connector.sandbox.agent.options import CompanyOptions
@@ -21,20 +24,53 @@ OPERATOR = "0000000002"  # UserUpdatedKey of whoever sits at the maintenance scr
 Row = dict[str, str]
 
 
-class Company:
-    """One company's files, its settings and the server's clock."""
+class Draft(msgspec.Struct, frozen=True):
+    """An invoice entered into a batch and not posted yet: no file that is served holds it."""
 
-    def __init__(self, options: CompanyOptions, clock: Clock) -> None:
+    customer: tuple[str, str]
+    total: str
+    invoice_type: str
+    invoice_no: str
+    invoice_date: str  # YYYYMMDD, "" for the day it is posted
+    fields: dict[str, str] = {}
+
+
+class Company:
+    """One company's files, its settings and the server's clock.
+
+    `posting_stamps_customers` says whether journal updates stamp AR_Customer, which is not proven
+    either way (reference 3.2); `workstation_skew` is how far the clock of the PC that stamps is
+    ahead of the server's (3.1).
+    """
+
+    def __init__(
+        self, options: CompanyOptions, clock: Clock, layouts: Mapping[str, Entity] = ENTITIES
+    ) -> None:
         self.options = options
         self.clock = clock
         self.external_access = options.external_access
-        self.tables: dict[str, Table] = {name: Table(e) for name, e in ENTITIES.items()}
+        self.tables: dict[str, Table] = {name: Table(e) for name, e in layouts.items()}
         self.next_invoice_no = 100_000
+        self.batches: dict[str, list[Draft]] = {}  # unposted, by batch number
+        self.posting_stamps_customers = True
+        self.workstation_skew = timedelta(0)
 
     @property
     def code(self) -> str:
         """The 3-character company code."""
         return self.options.code
+
+    @property
+    def invoice_digits(self) -> int:
+        """How wide a numeric InvoiceNo is padded: 7, or 20 once expanded."""
+        entity = self.tables["AR_Invoice"].entity
+        return entity.columns[entity.index["InvoiceNo"]].length
+
+    def free_invoice_no(self) -> str:
+        """The next number, which is used up by asking for it."""
+        number = f"{self.next_invoice_no:0{self.invoice_digits}d}"
+        self.next_invoice_no += 1
+        return number
 
     def table(self, entity: str) -> Table:
         """The file of an entity; ModelError for an entity that the contract does not name."""
@@ -85,7 +121,7 @@ class Company:
 
     def created(self, entity: str) -> Row:
         """The stamp cells of a row entered now (those the entity has)."""
-        date_text, time_text = stamp(self.clock())
+        date_text, time_text = stamp(self.clock() + self.workstation_skew)
         fields = {
             "DateCreated": date_text,
             "TimeCreated": time_text,
@@ -98,7 +134,7 @@ class Company:
 
     def updated(self, entity: str) -> Row:
         """The stamp cells of a row changed now (those the entity has)."""
-        date_text, time_text = stamp(self.clock())
+        date_text, time_text = stamp(self.clock() + self.workstation_skew)
         fields = {
             "DateUpdated": date_text,
             "TimeUpdated": time_text,
@@ -121,6 +157,21 @@ class Model:
             return self.companies[code]
         except KeyError:
             raise ModelError(f"no company {code!r}; there is {', '.join(self.companies)}") from None
+
+    def entities(self) -> list[Entity]:
+        """The entities as served; where companies differ, the widest keys, as after expansion."""
+        found: dict[str, Entity] = {}
+        for company in self.companies.values():
+            for name, table in company.tables.items():
+                known = found.setdefault(name, table.entity)
+                if sum(table.entity.key_widths) > sum(known.key_widths):
+                    found[name] = table.entity
+        return list(found.values())
+
+    def shift_clocks(self, step: timedelta) -> None:
+        """Set the server's clock forward, or back, for every company."""
+        for company in self.companies.values():
+            company.clock = shifted(company.clock, step)
 
     def rows(self, entity: str, company: str | None = None) -> list[Row]:
         """Every row of an entity as the agent serves it: column name to raw cell, in key order."""

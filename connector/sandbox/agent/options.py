@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from connector.sandbox.agent.capacity import Capacity
+from connector.sandbox.agent.profiles import PROFILES, VERSIONS, Profile
 from connector.sandbox.agent.tls import TlsProfile
 
 MOST_INVOICES = 800_000
@@ -83,7 +85,8 @@ class AgentOptions(Discreet, frozen=True):
 
     `today` is the date on the server's calendar (None: the real one). `invoices` counts every row
     of AR_Invoice, `details` says whether AR_InvoiceDetail is filled. `scan_limit` is the most rows
-    the agent looks at for one page. `tls` None: plain HTTP, else what the TLS listener shows.
+    the agent looks at for one page. `profile` is the kind of Sage 100 (`profiles`), `capacity` what
+    the server can take (`capacity`). `tls` None: plain HTTP, else what the TLS listener shows.
     A client certificate, where one is required, takes the place of the API key.
     """
 
@@ -102,7 +105,8 @@ class AgentOptions(Discreet, frozen=True):
     realm: str = "sage100"
     path: str = "/Sage100Agent/AgentService.svc"
     agent_version: str = "1.0.0"
-    sage100_version: str = "7.30"
+    profile: Profile = "current"
+    sage100_version: str = ""
     edition: Literal["Standard", "Advanced", "Premium"] = "Premium"
     scan_limit: int = 25_000
     gzip: bool = True
@@ -110,8 +114,16 @@ class AgentOptions(Discreet, frozen=True):
     tls: TlsProfile | None = None
     client_certificates: Literal["ignored", "required"] = "ignored"
     logon: LogonOptions = LogonOptions()
+    capacity: Capacity = Capacity()
+
+    @property
+    def version(self) -> str:
+        """Sage 100's version: the profile's, unless another one was asked for."""
+        return self.sage100_version or VERSIONS[self.profile].sage100
 
     def __post_init__(self) -> None:
+        if self.profile not in PROFILES:
+            raise ValueError(f"profile {self.profile!r} is none of {', '.join(PROFILES)}")
         for name in ("customers", "invoices", "vendors"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more")

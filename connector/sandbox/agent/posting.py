@@ -34,7 +34,18 @@ InvoiceKey = tuple[str, str, str, str, str]
 PaymentKey = tuple[str, str, str, str, str, str]
 
 # InvoiceType → the TransactionType of the row that posts it.
-POSTING_TYPES = {"IN": "I", "CM": "C", "DM": "D", "FC": "F", "PP": "X"}
+POSTING_TYPES = {
+    "IN": "I",
+    "CM": "C",
+    "DM": "D",
+    "FC": "F",
+    "PP": "X",
+    "PY": "P",
+    "BF": "I",
+    "BC": "F",
+}
+CREDITS = frozenset({"CM", "PP", "PY"})
+OPEN_ONLY = frozenset({"PP", "PY", "BF", "BC"})  # never in the invoice history (reference 5.1)
 
 _PARTS = ("NonTaxableAmt", "FreightAmt", "SalesTaxAmt")
 _WITHHELD = ("DepositAmt", "RetentionAmt")
@@ -54,11 +65,11 @@ def post_invoice(
 ) -> InvoiceKey:
     """Post one document of `total` and return its key.
 
-    A CM or PP must be negative, the others positive. The number defaults to the next free one;
-    a number used before gets the next HeaderSeqNo. `history=False` makes an open item without a
-    history row (HeaderSeqNo 000000). `fields` sets any other cell; what the amounts among them
-    (NonTaxableAmt, FreightAmt, SalesTaxAmt) leave of the total is taxable, and DepositAmt and
-    RetentionAmt lower the balance.
+    A CM, PP or PY must be negative, the others positive, a BF may be either. The number defaults to
+    the next free one; a number used before gets the next HeaderSeqNo. `history=False` makes an open
+    item without a history row (HeaderSeqNo 000000). `fields` sets any other cell; what the amounts
+    among them (NonTaxableAmt, FreightAmt, SalesTaxAmt) leave of the total is taxable, and
+    DepositAmt and RetentionAmt lower the balance.
     """
     cents_total = cents(total)
     given = {name: cents((fields or {}).get(name, "0")) for name in _PARTS + _WITHHELD}
@@ -66,12 +77,13 @@ def post_invoice(
     taxable = cents_total - sum(given[name] for name in _PARTS)
     if invoice_type not in POSTING_TYPES:
         raise ModelError(f"{invoice_type!r} cannot be posted; use {', '.join(POSTING_TYPES)}")
-    if cents_total == 0 or (cents_total < 0) != (invoice_type in {"CM", "PP"}):
+    signed = invoice_type == "BF" or (cents_total < 0) == (invoice_type in CREDITS)
+    if cents_total == 0 or not signed:
         raise ModelError(f"{total} has the wrong sign for a document of type {invoice_type}")
     buyer = company.row("AR_Customer", customer)
     on = invoice_date or company.clock().date()
     terms = company.find("AR_TermsCode", (buyer["TermsCode"],))
-    recorded = history and invoice_type != "PP"
+    recorded = history and invoice_type not in OPEN_ONLY
     number_text, sequence = _numbered(company, invoice_no, recorded=recorded)
     key = (*customer, number_text, sequence, invoice_type)
     if company.find("AR_Invoice", key) is not None:
@@ -119,7 +131,7 @@ def receive_payment(
         raise ModelError(f"a receipt of {paid}: give a positive amount")
     when = on or company.clock().date()
     last = {"DateLastPayment": day(when), "LastPaymentAmt": text_of(received)}
-    return _apply(company, invoice, "P", -received, when, check_no, last, stamp=stamp)
+    return apply(company, invoice, "P", -received, when, check_no, last, stamp=stamp)
 
 
 def adjust(
@@ -132,7 +144,7 @@ def adjust(
 ) -> PaymentKey:
     """Write an adjustment (type A) of any sign onto an open item: a write-off is negative."""
     when = on or company.clock().date()
-    return _apply(company, invoice, "A", cents(change), when, "", {}, stamp=stamp)
+    return apply(company, invoice, "A", cents(change), when, "", {}, stamp=stamp)
 
 
 def credit_memo(
@@ -151,7 +163,7 @@ def credit_memo(
     """
     cents_credit = cents(credit)
     if apply_to is not None:
-        _open_item(company, apply_to)
+        open_item(company, apply_to)
     key = post_invoice(
         company,
         customer,
@@ -162,12 +174,12 @@ def credit_memo(
     )
     if apply_to is not None:
         today = company.clock().date()
-        _apply(company, apply_to, "C", -cents_credit, today, "", {}, stamp=stamp)
-        _apply(company, key, "A", cents_credit, today, "", {}, stamp=stamp)
+        apply(company, apply_to, "C", -cents_credit, today, "", {}, stamp=stamp)
+        apply(company, key, "A", cents_credit, today, "", {}, stamp=stamp)
     return key
 
 
-def _apply(
+def apply(
     company: Company,
     invoice: InvoiceKey,
     transaction_type: str,
@@ -178,7 +190,8 @@ def _apply(
     *,
     stamp: bool,
 ) -> PaymentKey:
-    row = _open_item(company, invoice)
+    """Apply one transaction of so many cents to an open item, its customer and the history."""
+    row = open_item(company, invoice)
     balance = cents(row["Balance"]) + change
     touched = company.updated("AR_Invoice") if stamp else {}
     company.update("AR_Invoice", invoice, {"Balance": text_of(balance), **touched})
@@ -187,7 +200,8 @@ def _apply(
     return _record(company, invoice, transaction_type, change, on, check_no, stamp=stamp)
 
 
-def _open_item(company: Company, invoice: InvoiceKey) -> Row:
+def open_item(company: Company, invoice: InvoiceKey) -> Row:
+    """The row of an item that is still open; ModelError when nothing can be applied to it."""
     row = company.row("AR_Invoice", invoice)
     if row["IsOpen"] != "Y":
         raise ModelError(f"AR_Invoice {'-'.join(invoice)} is not open: nothing can be applied")
@@ -235,6 +249,7 @@ def _age(
     stamp: bool,
 ) -> None:
     row = company.row("AR_Customer", customer)
+    stamped = stamp and company.posting_stamps_customers
     company.update(
         "AR_Customer",
         customer,
@@ -242,7 +257,7 @@ def _age(
             BUCKETS[at]: text_of(cents(row[BUCKETS[at]]) + change),
             "DateLastActivity": day(company.clock().date()),
             **fields,
-            **(company.updated("AR_Customer") if stamp else {}),
+            **(company.updated("AR_Customer") if stamped else {}),
         },
     )
 
@@ -289,7 +304,6 @@ def _describe(company: Company, invoice: InvoiceKey, total: int) -> None:
 def _numbered(company: Company, invoice_no: str | None, *, recorded: bool) -> tuple[str, str]:
     """InvoiceNo and HeaderSeqNo: the next number, or the next sequence of a number given."""
     if invoice_no is None:
-        invoice_no = f"{company.next_invoice_no:07d}"
-        company.next_invoice_no += 1
+        invoice_no = company.free_invoice_no()
     used = [int(row["HeaderSeqNo"]) for row in company.history_headers(invoice_no)]
     return invoice_no, f"{max(used, default=-1) + 1:06d}" if recorded else "000000"

@@ -54,11 +54,15 @@ def page_xml(
     scanned: int,
     capped: bool,
     server_time: str,
+    cut: bool = False,
 ) -> bytes:
-    """A `ReadPageResponse` or `ReadRowResponse`; it is complete when nothing follows."""
+    """A `ReadPageResponse` or `ReadRowResponse`; complete when nothing follows and nothing is cut.
+
+    `cut` is the agent that gives up: no Next, and yet not the end of the file.
+    """
     after = "" if following is None else f"<a:Next>{following}</a:Next>"
     tail = (
-        f"{after}<a:Complete>{_truth(following is None)}</a:Complete>"
+        f"{after}<a:Complete>{_truth(following is None and not cut)}</a:Complete>"
         f"<a:Scanned>{scanned}</a:Scanned>"
         f"<a:ScanLimitReached>{_truth(capped)}</a:ScanLimitReached>"
         f"<a:ServerTime>{server_time}</a:ServerTime></a:Page></a:{operation}Response>"
@@ -76,7 +80,7 @@ def info_xml(
     parts = [
         "<a:GetInfoResponse><a:Info>",
         _element("AgentVersion", options.agent_version),
-        _element("Sage100Version", options.sage100_version),
+        _element("Sage100Version", options.version),
         _element("Edition", options.edition),
         _element("ServerTime", server_time),
         _element("TimeZone", options.time_zone),

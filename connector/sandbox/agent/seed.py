@@ -12,10 +12,13 @@ from random import Random
 from connector.sandbox.agent import accounts as customers
 from connector.sandbox.agent import words
 from connector.sandbox.agent.clock import Clock
-from connector.sandbox.agent.layouts import ENTITIES
+from connector.sandbox.agent.irregularities import scatter
+from connector.sandbox.agent.layouts import ENTITIES, revised
 from connector.sandbox.agent.ledger import FIRST_NUMBER, Ledger
 from connector.sandbox.agent.model import Company, Model
 from connector.sandbox.agent.options import AgentOptions, CompanyOptions
+from connector.sandbox.agent.profiles import EXPANDED, NUMBERED, VERSIONS, layouts, sample_cells
+from connector.sandbox.agent.renumbering import expand_invoice_numbers
 from connector.sandbox.agent.table import pack
 from connector.sandbox.agent.timeline import Timeline, terms_row
 from connector.sandbox.agent.values import amount
@@ -32,7 +35,7 @@ def build_model(options: AgentOptions, clock: Clock) -> Model:
 
 
 def _company(options: AgentOptions, settings: CompanyOptions, clock: Clock, suffix: str) -> Company:
-    company = Company(settings, clock)
+    company = Company(settings, clock)  # seeded as it is today, then made older, newer or messy
     timeline = Timeline(settings, clock())
     rng = Random(f"{options.seed}/{settings.code}")
     accounts = customers.identities(rng, options.customers)
@@ -47,7 +50,26 @@ def _company(options: AgentOptions, settings: CompanyOptions, clock: Clock, suff
     company.table("AR_TermsCode").load(list(_terms(rng, timeline)))
     company.table("AP_Vendor").load(list(_vendors(rng, timeline, options.vendors, suffix)))
     company.next_invoice_no = FIRST_NUMBER + options.invoices
+    _profile(company, options)
     return company
+
+
+def _profile(company: Company, options: AgentOptions) -> None:
+    version = VERSIONS[options.profile]
+    if version.irregular:
+        scatter(company, Random(f"{options.seed}/{company.code}/irregular"))
+    if version.expanded:
+        expand_invoice_numbers(company)
+    for name, entity in layouts(options.profile).items():
+        table = company.table(name)
+        if version.expanded and name in NUMBERED:
+            entity = revised(entity, widths={"InvoiceNo": EXPANDED})
+        if entity == table.entity:
+            continue
+        table.reshape(entity)
+        if sample_cells(entity, 0):
+            rows = enumerate(company.rows(name))
+            table.load([pack(entity.cells(row | sample_cells(entity, at))) for at, row in rows])
 
 
 def _terms(rng: Random, timeline: Timeline) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from sys import intern
 import msgspec
 
 from connector.sandbox.agent.errors import ModelError
-from connector.sandbox.agent.layouts import Entity
+from connector.sandbox.agent.layouts import MEMO_LENGTH, Entity
 from connector.sandbox.agent.values import clean
 
 CELL_SEPARATOR = "\x1f"  # forbidden in XML, hence never inside a cell once `clean` has seen it
@@ -29,6 +29,7 @@ class Page(msgspec.Struct, frozen=True):
     position: bytes | None
     scanned: int
     capped: bool  # stopped by the scan limit, before the page was full
+    cut: bool = False  # stopped by the end put to the file: what lies behind it is never served
 
 
 class Table:
@@ -61,6 +62,36 @@ class Table:
                 raise ModelError(f"{self.entity.name} has two rows with the key {key!r}")
             previous = key
         self._changed = [self._stamp(row) for row in self._rows]
+
+    def dump(self) -> list[bytes]:
+        """Every packed row, in key order: what `load` takes back, also into another table."""
+        return list(self._rows)
+
+    def reshape(self, entity: Entity) -> None:
+        """Take on another layout of the same file: cells move by name, new ones are blank.
+
+        Text too wide for its new column is cut, as a conversion does.
+        """
+        moves: list[tuple[int | None, str, int]] = []  # where from, else what, and the most of it
+        for at, column in enumerate(entity.columns):
+            wide = column.type != "number"
+            most = column.length if wide else MEMO_LENGTH
+            moves.append((self.entity.index.get(column.name), entity.blank[at], most))
+        rows = []
+        for packed in self._rows:
+            cells = unpack(packed)
+            rows.append(
+                pack(
+                    blank if source is None else cells[source][:most].rstrip(" ")
+                    for source, blank, most in moves
+                )
+            )
+        self.entity = entity
+        self.load(rows)
+
+    def rank(self, key: Sequence[str]) -> int:
+        """How many rows stand before this key."""
+        return self._find(self.entity.padded(key))[0]
 
     def get(self, key: Sequence[str]) -> tuple[str, ...] | None:
         """The cells of one row, or None."""
@@ -114,15 +145,25 @@ class Table:
         wanted = cell.encode()
         return [unpack(row) for row in self._rows if wanted in row and cell in unpack(row)]
 
-    def page(self, *, after: bytes | None, limit: int, since: str | None, scan_limit: int) -> Page:
+    def page(
+        self,
+        *,
+        after: bytes | None,
+        limit: int,
+        since: str | None,
+        scan_limit: int,
+        end: int | None = None,
+    ) -> Page:
         """Up to `limit` rows behind the padded key `after`, looking at no more than `scan_limit`.
 
         `since` (YYYYMMDD) keeps rows stamped on or after that date and rows without any stamp; an
-        entity without stamp columns ignores it.
+        entity without stamp columns ignores it. `end`: the file is read to this row and no further.
         """
         rows = self._rows
+        last = len(rows) if end is None else min(end, len(rows))
         start = 0 if after is None else bisect_right(rows, after, key=self.key_of)
-        horizon = min(len(rows), start + scan_limit)
+        start = min(start, last)
+        horizon = min(last, start + scan_limit)
         if since is None or not self.entity.stamps:
             stop = min(horizon, start + limit)
             picked = rows[start:stop]
@@ -136,12 +177,13 @@ class Table:
                         stop += 1
                         break
                 stop += 1
-        more = stop < len(rows)
+        more, cut = stop < last, stop >= last < len(rows)
         return Page(
             rows=picked,
             position=self.key_of(rows[stop - 1]) if more else None,
             scanned=stop - start,
-            capped=more and len(picked) < limit,
+            capped=cut or (more and len(picked) < limit),
+            cut=cut,
         )
 
     def key_of(self, row: bytes) -> bytes:
