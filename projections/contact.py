@@ -47,7 +47,7 @@ def facts(
     out = {
         "key.external": key,
         "key.company": keys.company_code(key),
-        "key.record": customer.partition(":")[2],
+        "key.record": keys.plain(customer.partition(":")[2]),
         "key.customer": customer,
         "contact.first_name": first,
         "contact.last_name": last,

@@ -30,7 +30,7 @@ def facts(
     out = {
         "key.external": key,
         "key.company": keys.company_code(key),
-        "key.record": key.partition(":")[2],
+        "key.record": keys.plain(key.partition(":")[2]),
         "account.stage": "customer" if account.posted else "prospect",
         "account.domain": values.domain(row.get("URLAddress", ""), row.get("EmailAddress", "")),
         "constant.prospect": "PROSPECT",

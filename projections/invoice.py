@@ -91,9 +91,17 @@ def status(row: Mapping[str, str]) -> str:
     return "partial" if open_amount < posted else "open"
 
 
-def newest_payment(bill: Bill) -> tuple[str, str] | None:
-    """(date YYYYMMDD, amount) of the newest payment on this bill; credits are no payments."""
-    found = [(day, amount) for kind, day, amount in bill.payments.values() if kind == _PAYMENT]
+def newest_payment(bill: Bill, sequence: str = "") -> tuple[str, str] | None:
+    """(date YYYYMMDD, amount) of the newest payment; credits are no payments.
+
+    An invoice number may be used again, so with a `sequence` only payments posted to that history
+    row count, and those that name none.
+    """
+    found = [
+        (day, amount)
+        for kind, day, amount, posted_to in bill.payments.values()
+        if kind == _PAYMENT and (not sequence or posted_to in {"", sequence})
+    ]
     return max(found, key=_by_day_and_amount) if found else None
 
 
@@ -112,16 +120,14 @@ def _by_day_and_amount(payment: tuple[str, str]) -> tuple[str, Decimal]:
 
 def paid_days(bill: Bill) -> tuple[int, int]:
     """(count, days): over the bill's paid debits, days from invoice to the newest payment."""
-    newest = newest_payment(bill)
-    paid_on = values.day(newest[0]) if newest is not None else None
-    if paid_on is None:
-        return 0, 0
     count = days = 0
-    for row in bill.rows.values():
+    for sequence, row in bill.rows.items() if bill.payments else ():
         if row.get("InvoiceType") not in _TIMED or balance(row):
             continue
+        newest = newest_payment(bill, sequence)
+        paid_on = values.day(newest[0]) if newest is not None else None
         invoiced = values.day(row.get("InvoiceDate", ""))
-        if invoiced is not None and invoiced <= paid_on:
+        if paid_on is not None and invoiced is not None and invoiced <= paid_on:
             count += 1
             days += (paid_on - invoiced).days
     return count, days
@@ -129,9 +135,15 @@ def paid_days(bill: Bill) -> tuple[int, int]:
 
 def facts(key: str, bill: Bill, terms_rows: Terms, source: Source) -> dict[str, str] | None:
     """Derived facts of invoice `key` (ABC:01-ABF:0100215-000001-IN); None without its row."""
-    row = bill.rows.get(keys.sequence_of(key))
+    sequence = keys.sequence_of(key)
+    row = bill.rows.get(sequence)
     if row is None:
         return None
+    state = status(row)
+    if sequence in bill.gone:
+        # Purged, renumbered or deleted: nothing is owed on it any more, paid or not.
+        state = "gone" if balance(row) else state
+        row = {**row, "Balance": "", "IsOpen": "N"}
     due, _ = terms.due(
         row.get("InvoiceDueDate", ""),
         row.get("InvoiceDate", ""),
@@ -139,15 +151,15 @@ def facts(key: str, bill: Bill, terms_rows: Terms, source: Source) -> dict[str, 
     )
     open_amount = balance(row)
     kind = row.get("InvoiceType", "")
-    newest = newest_payment(bill)
+    newest = newest_payment(bill, sequence)
     out = {
         "key.external": key,
         "key.company": keys.company_code(key),
         "key.customer": keys.customer_of(key),
-        "key.record": key.partition(":")[2],
+        "key.record": keys.plain(key.partition(":")[2]),
         "invoice.total": str(total(row)),
         "invoice.balance": str(open_amount),
-        "invoice.status": status(row),
+        "invoice.status": state,
         "invoice.type": TYPES.get(kind, kind),
         "invoice.due_date": compact(due),
         "invoice.last_payment_date": newest[0] if newest is not None else "",
@@ -165,11 +177,12 @@ def facts(key: str, bill: Bill, terms_rows: Terms, source: Source) -> dict[str, 
     return out
 
 
-def payment_entry(row: Mapping[str, str]) -> tuple[str, str, str]:
-    """(transaction type, date YYYYMMDD, amount) of an AR_Payment row; amounts without sign."""
+def payment_entry(row: Mapping[str, str]) -> tuple[str, str, str, str]:
+    """(type, date YYYYMMDD, amount without sign, HeaderSeqNo or "") of an AR_Payment row."""
     day = values.day(row.get("PaymentDate", "")) or values.day(row.get("TransactionDate", ""))
     amount = abs(values.amount(row.get("TransactionAmt", "")))
-    return row.get("TransactionType", ""), compact(day), str(amount)
+    posted_to = row.get("InvoiceHistoryHeaderSeqNo", "").strip()
+    return row.get("TransactionType", ""), compact(day), str(amount), posted_to
 
 
 def sold(rows: Iterable[Mapping[str, str]]) -> bool:

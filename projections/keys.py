@@ -50,6 +50,7 @@ KEY_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "AP_Vendor": ("APDivisionNo", "VendorNo"),
 }
 
+_ESCAPED: Final = re.compile(r"%([0-9A-F]{2})")
 _UNSAFE: Final = re.compile(r"[%:>/\x00-\x1f\x7f]")
 
 
@@ -66,6 +67,11 @@ def record_key(entity: str, parts: list[str]) -> str:
     if groups is None:
         return ":".join(cut)
     return ":".join("-".join(cut[index] for index in group) for group in groups)
+
+
+def plain(key: str) -> str:
+    """A record key as people read it in Sage 100, escapes undone: `01-C%2FO` -> `01-C/O`."""
+    return _ESCAPED.sub(lambda found: chr(int(found.group(1), 16)), key) if "%" in key else key
 
 
 def external_key(company: str, key: str) -> str:

@@ -81,7 +81,7 @@ def _customer(record: Record, row: dict[str, str], position: int, into: Folding)
     own = contact.primary_key(record.key, after)
     into.dirty[f"contacts/{own}"] = position
     if before.row is None:
-        put_alias(into, record.key.partition(":")[2], f"companies/{record.key}")
+        put_alias(into, _as_read(record), f"companies/{record.key}")
     if after.invoices and own != contact.primary_key(record.key, before):
         # Its invoices are to be linked to another person.
         into.fan_out(Fanout("bills", f"{record.key}:", position))
@@ -111,7 +111,7 @@ def _terms(record: Record, row: dict[str, str], position: int, into: Folding) ->
 
 def _vendor(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
     into.work.put("vendor", record.key, SourceRow(row))
-    put_alias(into, record.key.partition(":")[2], f"vendors/{record.key}")
+    put_alias(into, _as_read(record), f"vendors/{record.key}")
     into.dirty[f"vendors/{record.key}"] = position
 
 
@@ -214,6 +214,7 @@ def _vanished(record: Record, position: int, into: Folding) -> None:
             gone = tuple(sorted({*bill.gone, keys.sequence_of(record.key)}))
             work.put("bill", bill_key, replace(bill, gone=gone))
         work.remove("open_item", record.key)
+        into.dirty[f"invoices/{record.key}"] = position
         into.dirty[f"companies/{keys.customer_of(record.key)}"] = position
     elif record.entity == "AR_Customer":
         account = work.get("account", Account, record.key)
@@ -224,6 +225,10 @@ def _vanished(record: Record, position: int, into: Folding) -> None:
         source_row = work.get(table, SourceRow, record.key)
         if source_row is not None:
             work.put(table, record.key, replace(source_row, vanished=True))
+
+
+def _as_read(record: Record) -> str:
+    return keys.plain(record.key.partition(":")[2])
 
 
 def put_alias(into: Folding, text: str, target: str) -> None:

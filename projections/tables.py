@@ -62,11 +62,12 @@ class Bill(Doc, frozen=True):
     """All that goes by one customer, invoice number and type: history rows and payments.
 
     `rows`: HeaderSeqNo to raw row. `payments`: "date-sequence" to [transaction type, payment
-    date YYYYMMDD, amount]. `gone`: header sequences that vanished from Sage 100.
+    date YYYYMMDD, amount, HeaderSeqNo it was posted to or ""]. `gone`: header sequences that
+    vanished from Sage 100.
     """
 
     rows: dict[str, dict[str, str]] = {}
-    payments: dict[str, tuple[str, str, str]] = {}
+    payments: dict[str, tuple[str, str, str, str]] = {}
     gone: tuple[str, ...] = ()
 
 
@@ -139,6 +140,24 @@ class Source(Doc, frozen=True):
     periods_per_year: int = 12
 
 
+class Frozen(Doc, frozen=True):
+    """A company whose decisions wait for a person: `position` of the first MassChangeHeld since
+    it last was free, `latest` of the newest; events after `since` may stem from what was wrong.
+    """
+
+    position: int
+    latest: int
+    since: int
+    via: str
+    instance: str
+    entity: str
+    known: int
+    new: int
+    absent: int
+    share: int
+    suspicion: str
+
+
 class PlainText(Doc, frozen=True):
     """A row whose one value is text (a parked reason, an alias, a waiting child)."""
 
@@ -152,7 +171,11 @@ class Number(Doc, frozen=True):
 
 
 class PassBook(Doc, frozen=True):
-    """The last pass over one entity, and whether its sum closes."""
+    """The last pass over one entity, and whether its sum closes.
+
+    `misses`: [position of a SweepCompleted, changes the cursor had missed] of the latest sweeps
+    that found any. `rewound`: in what way the source went back, until a sweep finds it sound.
+    """
 
     via: str = ""
     started: int = 0
@@ -165,6 +188,8 @@ class PassBook(Doc, frozen=True):
     seen_events: int = 0
     error: dict[str, str] | None = None
     closes: bool = True
+    misses: tuple[tuple[int, int], ...] = ()
+    rewound: str = ""
 
 
 class ObjectBook(Doc, frozen=True):
@@ -210,6 +235,7 @@ TABLES: Final[dict[str, tuple[type[Doc], bool]]] = {
     "open_item": (OpenItem, False),
     "source": (Source, False),
     "mapping": (ActiveMapping, False),
+    "frozen": (Frozen, False),
     # folds of hubspot/…, written together with the events by whoever appends them
     "target": (Target, False),
     **{f"outbox_{lane}": (PlainText, True) for lane in LANES},

@@ -12,7 +12,7 @@ def facts(key: str, row: Mapping[str, str]) -> dict[str, str]:
     return {
         "key.external": key,
         "key.company": keys.company_code(key),
-        "key.record": key.partition(":")[2],
+        "key.record": keys.plain(key.partition(":")[2]),
         "account.domain": values.domain(row.get("URLAddress", ""), row.get("EmailAddress", "")),
         "constant.vendor": "VENDOR",
     }

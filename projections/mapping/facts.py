@@ -38,7 +38,7 @@ DERIVED: Final[dict[str, str]] = {
     "contact.company": "the customer's name",
     "invoice.total": "taxable + non-taxable + freight + tax, signed",
     "invoice.balance": "open balance, signed",
-    "invoice.status": "open, partial, paid, credit or void",
+    "invoice.status": "open, partial, paid, credit, void or gone",
     "invoice.due_date": "stored due date, or the one the terms give",
     "invoice.days_overdue": "whole days past due while open",
     "invoice.type": "the invoice type in words",

@@ -6,7 +6,6 @@ say that the product agrees with itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,16 +13,10 @@ import pytest
 
 from connector import reports
 from connector.app import App
-from connector.sandbox.agent import (
-    AgentOptions,
-    Company,
-    CompanyOptions,
-    maintenance,
-    posting,
-)
+from connector.sandbox.agent import AgentOptions, CompanyOptions, maintenance, posting
 from connector.sandbox.hubspot import HubSpotOptions
-from tests.e2e import holding
-from tests.e2e.expectation import Row, open_balance
+from tests.e2e import holding, office
+from tests.e2e.expectation import open_balance
 from tests.e2e.site import Site, open_site
 
 BY_INVOICE_DATE = CompanyOptions(
@@ -82,8 +75,8 @@ async def test_what_people_change_arrives(tmp_path: Path, seed: int) -> None:
     async with open_site(tmp_path, options) as site, site.app() as app:
         await run(site, app)
         first, before = site.expectation(), holding.held(site.portal)
-        change_masters(site.company)
-        post(site)
+        office.change_masters(site.company)
+        office.post(site.company, site.today())
         assert holding.differences(site.portal, site.expectation(), before=before) != []
         await run(site, app)
         found = holding.differences(site.portal, site.expectation(), before=before, left=first)
@@ -97,7 +90,7 @@ async def test_what_left_no_stamp_arrives_with_a_sweep(tmp_path: Path) -> None:
     async with open_site(tmp_path, options) as site, site.app() as app:
         await run(site, app)
         before = holding.held(site.portal)
-        company, someone = site.company, customers(site.company)
+        company, someone = site.company, office.customers(site.company)
         maintenance.change_customer(
             company, next(someone), {"City": "Evanston", "ZipCode": "60201"}, stamp=False
         )
@@ -111,7 +104,6 @@ async def test_what_left_no_stamp_arrives_with_a_sweep(tmp_path: Path) -> None:
         assert_ties(site)
 
 
-@pytest.mark.xfail(strict=True, reason="payments are not told apart by InvoiceHistoryHeaderSeqNo")
 async def test_a_number_used_again_does_not_inherit_payments(tmp_path: Path) -> None:
     """A receipt belongs to the invoice whose HeaderSeqNo it names, not to all of that number."""
     async with open_site(tmp_path) as site, site.app() as app:
@@ -126,7 +118,6 @@ async def test_a_number_used_again_does_not_inherit_payments(tmp_path: Path) -> 
         assert holding.differences(site.portal, site.expectation()) == []
 
 
-@pytest.mark.xfail(strict=True, reason="an invoice that vanished keeps its open balance")
 async def test_an_open_item_that_vanished_is_owed_nowhere(tmp_path: Path) -> None:
     """Once an open item is gone from Sage 100 for good, no sum in HubSpot counts it any more."""
     async with open_site(tmp_path) as site, site.app() as app:
@@ -139,7 +130,6 @@ async def test_an_open_item_that_vanished_is_owed_nowhere(tmp_path: Path) -> Non
         assert_ties(site)
 
 
-@pytest.mark.xfail(strict=True, reason="what people read shows the escapes of our keys")
 async def test_a_number_with_a_slash_reads_as_in_sage_100(tmp_path: Path) -> None:
     """Separators inside a CustomerNo are escaped in our key alone, not in what people read."""
     async with open_site(tmp_path) as site, site.app() as app:
@@ -152,116 +142,3 @@ async def test_a_number_with_a_slash_reads_as_in_sage_100(tmp_path: Path) -> Non
         ]
         assert company["sage100_customer_key"] == "ABC:01-C%2FO 7"
         assert company["sage100_customer_no"] == "01-C/O 7"
-
-
-def customers(company: Company, entity: str = "AR_Customer") -> Iterator[tuple[str, str]]:
-    """Keys of customers, in an order that goes all over the file."""
-    keys = [(row["ARDivisionNo"], row["CustomerNo"]) for row in company.rows(entity)]
-    return iter(sorted(dict.fromkeys(keys), key=lambda key: key[1][::-1]))
-
-
-def change_masters(company: Company) -> None:
-    """What is typed in at the maintenance screens."""
-    someone = customers(company)
-    change = maintenance.change_customer
-    change(company, next(someone), {"CustomerName": "Renamed & Sons", "AddressLine2": "Unit 7"})
-    change(company, next(someone), {"TelephoneNo": "", "EmailAddress": "", "ZipCode": "01234"})
-    change(company, next(someone), {"CreditLimit": "0", "CreditHold": "Y", "CustomerStatus": "I"})
-    change(company, next(someone), {"TermsCode": "05", "SalespersonNo": ""})
-    change(company, next(someone), {"URLAddress": "www.another.example", "CountryCode": "MEX"})
-    change(company, next(someone), {"EmailAddress": "wrong; Right@Changed.Example;x@y.example"})
-    maintenance.describe_terms(company, "01", "Net 30, revised")
-    maintenance.change(company, "AR_TermsCode", ("04",), {"DaysBeforeDue": "20"})
-
-    maintenance.add_customer(company, ("01", "NEWCOMER"), {"CustomerName": "Newcomer Ltd."})
-    maintenance.add_contact(company, ("01", "NEWCOMER", "ANN"), {"ContactName": "Day, Ann"})
-    told = {
-        "CustomerName": "Told by Phone",
-        "ContactCode": "BOB",
-        "EmailAddress": "ap@told.example",
-        "TelephoneNo": "312 555 0100",
-        "TelephoneExt": "12",
-    }
-    maintenance.add_customer(company, ("02", "TOLD"), told)
-    maintenance.add_contact(company, ("02", "TOLD", "BOB"), {"ContactName": "Bob"})
-    maintenance.add_contact(company, ("02", "TOLD", "CLAIRE"), {"EmailAddress": "C@Told.Example"})
-    someone_known = people(company)
-    contact = next(someone_known)
-    maintenance.change(
-        company,
-        "AR_CustomerContact",
-        contact,
-        {"ContactName": "O'Hara, Scarlett", "TelephoneNo1": "", "ContactTitle": "CEO"},
-    )
-    maintenance.change(
-        company, "AR_CustomerContact", next(someone_known), {"EmailAddress": "New@One.Example"}
-    )
-
-    maintenance.add_vendor(company, ("02", "STEEL"), {"VendorName": "Steel", "HoldPayment": "Y"})
-    vendor = next(company.rows("AP_Vendor"))
-    maintenance.change(
-        company,
-        "AP_Vendor",
-        (vendor["APDivisionNo"], vendor["VendorNo"]),
-        {"VendorStatus": "I", "LastPurchaseDate": "20260102", "AddressLine1": "", "TermsCode": ""},
-    )
-
-
-def people(company: Company) -> Iterator[tuple[str, str, str]]:
-    """Keys of contacts, in an order that goes all over the file."""
-    keys = [
-        (row["ARDivisionNo"], row["CustomerNo"], row["ContactCode"])
-        for row in company.rows("AR_CustomerContact")
-    ]
-    return iter(sorted(keys, key=lambda key: (key[2], key[1][::-1])))
-
-
-def post(site: Site) -> None:
-    """What journal updates do: invoices, receipts, credits and write-offs of every kind."""
-    company, today = site.company, site.today()
-    prospect = next(
-        key
-        for key in customers(company)
-        if not {row["InvoiceType"] for row in company.rows("AR_Invoice", *key)} & {"IN", "CA"}
-    )
-    posting.post_invoice(company, prospect, "99.95")
-    buyer, other = ("01", "ABF"), ("02", "ABF")
-    old = posting.post_invoice(company, buyer, "500", invoice_date=today - timedelta(days=70))
-    posting.receive_payment(company, old, "500", on=today - timedelta(days=3))
-    part = posting.post_invoice(company, buyer, "1000.5", fields={"SalesTaxAmt": "70.50"})
-    posting.receive_payment(company, part, "0.50", check_no="17")
-    posting.receive_payment(company, part, "1", check_no="18")
-    posting.post_invoice(company, other, "80", fields={"RetentionAmt": "8"})
-    posting.post_invoice(company, other, "80", fields={"DepositAmt": "8"})
-    posting.post_invoice(company, other, "64.20", history=False, fields={"InvoiceDueDate": ""})
-    posting.post_invoice(company, other, "-25", invoice_type="PP")
-    posting.post_invoice(company, other, "3.33", invoice_type="FC")
-    posting.post_invoice(company, other, "12", invoice_type="DM", invoice_no=part[2])
-    posting.credit_memo(company, buyer, "100", apply_to=part)
-    posting.credit_memo(company, other, "7.77")
-    overpaid = posting.post_invoice(company, other, "10")
-    posting.receive_payment(company, overpaid, "12")
-    for row in seeded(company, "IN")[:5]:
-        posting.receive_payment(company, _key(row), row["Balance"].rstrip("-"))
-    for row in seeded(company, "IN")[-5:]:
-        posting.adjust(company, _key(row), "-0.01")
-
-
-def seeded(company: Company, kind: str) -> list[Row]:
-    """Rows of the seeded model that are open and owed."""
-    return [
-        row
-        for row in company.rows("AR_Invoice")
-        if row["InvoiceType"] == kind and row["IsOpen"] == "Y" and row["Balance"].strip("0.")
-        if "-" not in row["Balance"]
-    ]
-
-
-def _key(row: Row) -> tuple[str, str, str, str, str]:
-    return (
-        row["ARDivisionNo"],
-        row["CustomerNo"],
-        row["InvoiceNo"],
-        row["HeaderSeqNo"],
-        row["InvoiceType"],
-    )

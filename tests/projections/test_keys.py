@@ -50,3 +50,10 @@ def test_an_association_gives_back_its_ends() -> None:
         "companies/ABC:01-A",
     )
     assert keys.parents(name) == keys.ends(keys.split_target(name)[1])
+
+
+@given(part, part)
+def test_what_people_read_has_no_escapes(division: str, number: str) -> None:
+    """Escapes are for our keys; people see the number as Sage 100 shows it."""
+    key = keys.record_key("AP_Vendor", [division, number])
+    assert keys.plain(key) == f"{division.rstrip(' ')}-{number.rstrip(' ')}"
