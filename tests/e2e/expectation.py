@@ -175,9 +175,10 @@ def _company(
         "sage100_last_payment_amount": paid,
         "sage100_average_days_to_pay": _days_to_pay(invoices, payments, setting),
     }
-    # A company created with a domain and no site gets the domain as its site, by HubSpot.
-    fill = {"domain": domain, "website": row["URLAddress"] or domain}
-    return Expected(always, fill, {"type": "PROSPECT"})
+    site = row["URLAddress"]
+    # HubSpot takes the domain of a new company for its site when it is given none.
+    create = {"type": "PROSPECT", "website": site or domain}
+    return Expected(always, {"domain": domain, "website": site}, create)
 
 
 def _contact(customer: str, person: Row | None, row: Row, stand_in: Row | None) -> Expected:

@@ -119,7 +119,10 @@ def _record(
     for name, value in expected.fill.items():
         wanted[name] = (earlier or {}).get(name) or value
     for name, value in expected.create.items():
-        wanted[name] = value if earlier is None else earlier.get(name, "")
+        if earlier is None:
+            wanted[name] = value
+        elif name not in expected.fill:
+            wanted[name] = earlier.get(name, "")
     wanted |= {name: "" for name in shown if name.startswith("sage100_") and name not in wanted}
     for name, want in wanted.items():
         if not same(want, shown.get(name, "")):

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 
 from connector import reports
@@ -19,7 +20,7 @@ from connector.app import open_reader
 from connector.sandbox.agent import AgentOptions
 from connector.sandbox.agent import Hold as HoldReading
 from connector.sandbox.hubspot import Hold
-from tests.e2e import holding
+from tests.e2e import holding, office
 from tests.e2e.child import Child, started
 from tests.e2e.site import Site, open_site
 from tests.e2e.waiting import until
@@ -102,6 +103,31 @@ async def killed_and_resumed(folder: Path, seed: int, moments: tuple[Moment, ...
         assert holding.differences(site.portal, site.expectation()) == []
         await assert_sound(site)
         await assert_as_uninterrupted(folder, site)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(200, 205))
+async def test_killed_while_changes_are_under_way(tmp_path: Path, seed: int) -> None:
+    """Changes that arrive between kills are all in HubSpot in the end, the newest last."""
+    chance = Random(seed)
+    options = msgspec.structs.replace(OPTIONS, seed=seed, customers=120, invoices=500)
+    async with open_site(tmp_path, options) as site:
+        async with site.app() as app:
+            assert (await app.run_once()).complete
+        first, before = site.expectation(), holding.held(site.portal)
+        office.change_masters(site.company)
+        for moment in (while_reading, while_deciding, while_writing):
+            async with started(site) as child:
+                await moment(site, child, chance)
+        office.post(site.company, site.today())
+        for moment in (while_reading, while_deciding, while_writing, while_writing):
+            async with started(site) as child:
+                await moment(site, child, chance)
+        async with started(site) as child:
+            assert await child.finish() == 0, child.said()
+        found = holding.differences(site.portal, site.expectation(), before=before, left=first)
+        assert found == []
+        await assert_sound(site)
 
 
 async def assert_sound(site: Site) -> None:
