@@ -264,6 +264,29 @@ class CallsCounted(Event, frozen=True):
     agent_calls: int = 0
 
 
+class TrustRefused(Event, frozen=True):
+    """TLS with an agent was refused, for its certificate or its TLS: `problem`, as it was shown.
+
+    `host` is the name asked for, `names` are those in the certificate, `fingerprint` is
+    "sha256:HEX" of it. Times are "YYYY-MM-DDTHH:MM:SSZ"; `clock` is when, by our own clock.
+    """
+
+    instance: str
+    endpoint: str
+    wsdl: str
+    host: str
+    problem: str
+    message: str
+    remedy: str
+    clock: str
+    subject: str = ""
+    names: list[str] = []
+    issuer: str = ""
+    not_before: str = ""
+    not_after: str = ""
+    fingerprint: str = ""
+
+
 class Erased(Event, frozen=True):
     """Personal data in these streams was blanked; written by the store itself."""
 
@@ -297,6 +320,7 @@ TYPES: Final[dict[str, type[Event]]] = {
         AgingDateAdvanced,
         ReplayRequested,
         CallsCounted,
+        TrustRefused,
         Erased,
     )
 }

@@ -97,6 +97,9 @@ def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) ->
             text = f"mapping {mapping.digest[:12]} came into force"
         case e.SourceDescribed() as source:
             text = f"settings of {source.company} changed"
+        case e.TrustRefused() as trust:
+            text = f"connection to {trust.host} refused: {trust.message}"
+            facts = {"certificate": trust.fingerprint, "remedy": trust.remedy}
         case other:
             text = e.type_of(other)
     return Moment(

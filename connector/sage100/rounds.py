@@ -17,7 +17,7 @@ from typing import Final, Literal
 from connector.progress import Progress, Silent
 from connector.sage100.agent import Agent
 from connector.sage100.contract import ENTITIES, SCHEDULE_OF, AgentInfo
-from connector.sage100.errors import AgentError, AgentMisfit
+from connector.sage100.errors import AgentError, AgentMisfit, TlsRefused
 from connector.sage100.instance import Instance
 from connector.sage100.passes import Outcome, Reading, failed, system_time
 from connector.sage100.place import Journal, meta_of
@@ -28,6 +28,7 @@ from connector.sage100.selection import Selection, select
 from connector.sage100.source import Latest, aging_news, described, source_news, source_stream
 from connector.sage100.sweep import sweep as sweep_entity
 from connector.sage100.timetable import Timetable
+from connector.sage100.trust_log import TrustLog
 from connector.tracing import tracer
 from eventstore.types import EventStore, NewEvent
 from projections.events import SCHEMA, CallsCounted, Via, encode, type_of
@@ -76,6 +77,7 @@ class Rounds:
         self._zone = instance.zone()
         self._quiet = instance.quiet_spans()
         self._latest = Latest(store)
+        self._trust_log = TrustLog(store, instance.name)
         self._not_served: set[str] = set()
         self.refusal: AgentError | None = None  # why nothing more is asked
 
@@ -116,6 +118,7 @@ class Rounds:
         try:
             with tracer.start_as_current_span("sage100.round", attributes=attributes):
                 outcomes = await self._read(entities, via, may_go_on)
+                await self._log_trust(outcomes)
                 await self._count_calls(self._agent.calls - calls)
                 return outcomes
         finally:
@@ -269,6 +272,13 @@ class Rounds:
         news: list[NewEvent] = []
         for company in companies:
             news += await aging_news(self._latest, company, day)
+        if news:
+            await self._store.append(news, meta=meta_of(self._instance.name))
+
+    async def _log_trust(self, outcomes: Sequence[Outcome]) -> None:
+        """Certificates that were refused, besides the PollFailed of every entity."""
+        errors = [one.error for one in outcomes if isinstance(one.error, TlsRefused)]
+        news = await self._trust_log.news(errors)
         if news:
             await self._store.append(news, meta=meta_of(self._instance.name))
 
