@@ -32,8 +32,12 @@ def rounded(value: Decimal, step: str = "1") -> Decimal:
 
 
 def day(cell: str) -> date | None:
-    """A day, None for a blank."""
-    return date(int(cell[:4]), int(cell[4:6]), int(cell[6:8])) if cell.strip() else None
+    """A day; None for a blank, for what is no day, and for a date that only means "none"."""
+    try:
+        found = date(int(cell[:4]), int(cell[4:6]), int(cell[6:8]))
+    except ValueError:
+        return None
+    return found if 1900 <= found.year <= 2100 else None
 
 
 def shown_day(value: date | None) -> str:
