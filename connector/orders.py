@@ -1,9 +1,10 @@
-"""Orders left for the running service: how a second process asks for a replay.
+"""Orders left for the running service: how a second process asks for a replay or a release.
 
 The service holds the store's lock, so another process cannot append. It leaves an order beside
 the store instead, one file each, complete or not there at all; the service appends what it asks
-for within a second and removes it, a `run --once` does so before it begins. An order carried out
-twice, because the service died in between, sends the same values twice, which changes nothing.
+for within a second and removes it, a `run --once` does so before it begins. An order may be
+carried out twice, when the service dies in between: a replay then sends the same values again,
+which changes nothing, and a release names what it releases, so that it lets nothing later go on.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
-from connector import reports
+from connector import breaker, reports
 from eventstore import EventStore
-from projections.events import ReplayRequested
+from projections import events
+from projections.events import MassChangeReleased, ReplayRequested
+
+Request = ReplayRequested | MassChangeReleased
 
 _SUFFIX: Final = ".order"
 _REFUSED: Final = ".refused"
@@ -32,9 +36,17 @@ def folder_of(store_file: Path) -> Path:
     return store_file.with_name(store_file.name + ".orders")
 
 
-async def leave(store_file: Path, request: ReplayRequested) -> Path:
+class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An order's file: the event asked for, under its type's name."""
+
+    type: Literal["ReplayRequested", "MassChangeReleased"]
+    data: msgspec.Raw
+
+
+async def leave(store_file: Path, request: Request) -> Path:
     """Leave one order, readable by its owner only; where it lies."""
-    return await asyncio.to_thread(_leave, folder_of(store_file), msgspec.json.encode(request))
+    order = {"type": events.type_of(request), "data": msgspec.Raw(events.encode(request))}
+    return await asyncio.to_thread(_leave, folder_of(store_file), msgspec.json.encode(order))
 
 
 def _leave(folder: Path, content: bytes) -> Path:
@@ -54,14 +66,21 @@ async def carry_out(store: EventStore, store_file: Path) -> int:
     done = 0
     for path, content in await asyncio.to_thread(_read, folder_of(store_file)):
         try:
-            order = msgspec.json.decode(content, type=ReplayRequested)
+            order = msgspec.json.decode(content, type=_Order)
+            request = events.decode(order.type, bytes(order.data))
         except msgspec.MsgspecError as problem:
             _log.error("%s is no order (%s); it is kept as %s", path, problem, _REFUSED)
             await asyncio.to_thread(path.replace, path.with_suffix(_REFUSED))
             continue
-        await reports.request_replay(
-            store, order.selection, order.targets, dry_run=False, by=order.by
-        )
+        if isinstance(request, ReplayRequested):
+            await reports.request_replay(
+                store, request.selection, request.targets, dry_run=False, by=request.by
+            )
+        elif isinstance(request, MassChangeReleased) and not await breaker.release(store, request):
+            _log.warning(
+                "%s was not released: it is not held, or was held again since; see 'status'",
+                request.company,
+            )
         await asyncio.to_thread(path.unlink, missing_ok=True)
         done += 1
     return done

@@ -6,7 +6,8 @@ or nothing. Commands are appended with the versions they were decided on: when t
 target meanwhile, the store refuses and the step is made again from what is true now.
 
 While a round of polling is under way decisions are held back (`hold`): a customer's balance is
-told to HubSpot when its invoices have all been read, not half of them.
+told to HubSpot when its invoices have all been read, not half of them. Targets of a company that
+the mass-change breaker has frozen stay on the work list until a person releases it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from eventstore import (
     StoredEvent,
     WrongVersion,
 )
-from projections import decide, desire, events, fanouts, keys, projection
+from projections import breaker, decide, desire, events, fanouts, keys, projection
 from projections.folding import Entry, Folding
 from projections.mapping import compiled
 from projections.tables import (
@@ -36,6 +37,7 @@ from projections.tables import (
     ActiveMapping,
     Dirty,
     Fanout,
+    Frozen,
     OpenItem,
     PlainText,
     SourceRow,
@@ -46,6 +48,7 @@ CHECKPOINT: Final = "projector"
 PAGE_EVENTS: Final = 500
 PAGE_TARGETS: Final = 400
 _MAX_TRIES: Final = 20
+_MOST_COMPANIES: Final = 10_000
 
 
 class Contended(RuntimeError):
@@ -155,12 +158,27 @@ class Projector:
             self._mapping = None
         dirty = {name: Dirty(position) for name, position in into.dirty.items()} | into.forced
         mapping = None if self.hold else await self._active_mapping()
-        if mapping is not None:
-            emissions += await self._decide(dirty, work, mapping)
-        else:
-            for name, mark in dirty.items():
+        frozen = await self._frozen_companies(work)
+        ready: dict[str, Dirty] = {}
+        for name, mark in dirty.items():
+            if mapping is None or (frozen and breaker.group_of(name)[0] in frozen):
                 work.put("dirty", (FORCED if mark.force else ORDINARY) + name, mark)
+            else:
+                ready[name] = mark
+        if mapping is not None:
+            emissions += await self._decide(ready, work, mapping)
         return work, emissions
+
+    async def _frozen_companies(self, work: Workspace) -> set[str]:
+        """Companies on which nothing is decided, with what this very step changed."""
+        found = await self._store.scan("frozen", limit=_MOST_COMPANIES)
+        frozen = {row.key for row in found}
+        for company in work.changed_keys("frozen"):
+            if work.get("frozen", Frozen, company) is None:
+                frozen.discard(company)
+            else:
+                frozen.add(company)
+        return frozen
 
     async def _wake_deferred(self, into: Folding) -> None:
         """Targets whose attempt has ended and that somebody wanted to decide on meanwhile."""
@@ -234,14 +252,25 @@ class Projector:
         )
 
     async def _next_dirty(self, work: Workspace) -> dict[str, Dirty]:
-        """The next targets to decide on, taken off the work list."""
+        """The next targets to decide on, taken off the work list; frozen companies' stay on it."""
         dirty: dict[str, Dirty] = {}
-        for row in await self._store.scan("dirty", limit=PAGE_TARGETS):
-            name = row.key[2:]
-            mark = decode("dirty", row.value)
-            work.remove("dirty", row.key)
-            if name not in dirty or mark.force:
-                dirty[name] = mark
+        frozen = await self._frozen_companies(work)
+        after, room = "", PAGE_TARGETS
+        while room > 0:
+            page = await self._store.scan("dirty", after=after, limit=room)
+            for row in page:
+                company, group = breaker.group_of(row.key[2:])
+                if company in frozen:
+                    # Over all of the company's targets of this kind at once, however many.
+                    after = breaker.end_of(row.key[:2] + group)
+                    break
+                after, room = row.key, room - 1
+                name, mark = row.key[2:], decode("dirty", row.value)
+                work.remove("dirty", row.key)
+                if name not in dirty or mark.force:
+                    dirty[name] = mark
+            else:
+                break  # the page was taken whole: it is full, or the list is at its end
         return dirty
 
     async def _spread(self) -> int:

@@ -6,11 +6,13 @@ Reads only, except `request_replay`, which appends the request; the projector do
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
+from connector import breaker
+from connector.moments import iso
 from connector.projector import CHECKPOINT, entries_of
 from eventstore import EventStore, Meta, NewEvent, StoredEvent
 from projections import books, events, keys, timeline
@@ -26,6 +28,7 @@ _SOURCES: Final = {
 }
 REPLAY_STREAM: Final = "audit/replay"
 _REPLAY_PAGE: Final = 500
+_BLIND_SPOT: Final = timedelta(days=7)
 
 
 class ParkedItem(msgspec.Struct, frozen=True):
@@ -68,12 +71,6 @@ class ReplayReport(msgspec.Struct, frozen=True):
     requested: bool
 
 
-def iso(time_us: int) -> str:
-    """Microseconds UTC as ISO 8601 with Z, to the millisecond."""
-    moment = datetime.fromtimestamp(time_us / 1_000_000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 async def _scan_all(store: EventStore, table: str, prefix: str = "") -> list[tuple[str, Any]]:
     out: list[tuple[str, Any]] = []
     after = ""
@@ -83,14 +80,15 @@ async def _scan_all(store: EventStore, table: str, prefix: str = "") -> list[tup
     return out
 
 
-async def status(store: EventStore) -> dict[str, Any]:
-    """The books as one document (interface: `status --json`)."""
+async def status(store: EventStore, *, now: datetime | None = None) -> dict[str, Any]:
+    """The books as one document (interface: `status --json`); `now` (aware): the present, UTC."""
     head = await store.head()
     checkpoint = await store.checkpoint(CHECKPOINT)
     passes: list[tuple[str, PassBook]] = await _scan_all(store, "pass_book")
     found: dict[str, ObjectBook] = dict(await _scan_all(store, "object_book"))
     calls: dict[str, Calls] = dict(await _scan_all(store, "calls_book"))
     commits = await store.commits([book.completed or 1 for _, book in passes])
+    week_us = int(((now or datetime.now(UTC)) - _BLIND_SPOT).timestamp() * 1_000_000)
     sage = []
     for (name, book), commit in zip(passes, commits, strict=True):
         instance, company, entity = name.split("/", 2)
@@ -107,6 +105,8 @@ async def status(store: EventStore) -> dict[str, Any]:
                 "observed": book.observed,
                 "vanished": book.vanished,
                 "missed_by_cursor": book.missed_by_cursor,
+                "missed_7_days": await _missed_since(store, book, week_us),
+                "rewound": book.rewound,
                 "error": book.error,
                 "closes": book.closes,
             }
@@ -123,10 +123,21 @@ async def status(store: EventStore) -> dict[str, Any]:
         },
         "books_close": all(book.closes for _, book in passes)
         and all(books.closes(entry) for entry in found.values()),
+        "held": [msgspec.structs.asdict(one) for one in await breaker.held(store)],
         "sage100": sage,
         "hubspot": hubspot,
         "http": msgspec.structs.asdict(calls.get(books.CALLS, Calls())),
     }
+
+
+async def _missed_since(store: EventStore, book: PassBook, time_us: int) -> int:
+    """The blind spot: changes that sweeps since then found and the cursor had not shown."""
+    commits = await store.commits([position for position, _ in book.misses])
+    return sum(
+        count
+        for (_, count), commit in zip(book.misses, commits, strict=True)
+        if commit is not None and commit.recorded_at_us >= time_us
+    )
 
 
 async def parked(store: EventStore, *, reason: str = "") -> list[ParkedItem]:

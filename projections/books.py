@@ -17,6 +17,7 @@ from projections.tables import Calls, ObjectBook, PassBook
 
 replace = msgspec.structs.replace
 CALLS: Final = "all"
+_MOST_MISSES: Final = 256  # of hourly sweeps, more than a week of them
 
 
 def pass_key(stream: str) -> str:
@@ -72,7 +73,12 @@ def fold_pass(entry: Entry, into: Folding) -> None:
                 closes=closes,
             )
         case e.SweepCompleted() as swept:
-            book = replace(book, missed_by_cursor=swept.missed_by_cursor)
+            misses = book.misses
+            if swept.missed_by_cursor:
+                misses = (*misses, (entry.position, swept.missed_by_cursor))[-_MOST_MISSES:]
+            book = replace(book, missed_by_cursor=swept.missed_by_cursor, misses=misses, rewound="")
+        case e.SourceRewound() as rewound:
+            book = replace(book, rewound=_rewound(rewound))
         case e.PollFailed() as failed:
             error = {
                 "category": failed.category,
@@ -86,6 +92,20 @@ def fold_pass(entry: Entry, into: Folding) -> None:
         case _:
             return
     into.work.put("pass_book", key, book)
+
+
+def _rewound(event: e.SourceRewound) -> str:
+    """In what way the source went back, in words."""
+    found = []
+    if event.stamp[0]:
+        found.append(f"the newest stamp went back from {event.stamp[0]} to {event.stamp[1]}")
+    if event.rows[1] < event.rows[0]:
+        found.append(f"{event.rows[0]:,} rows became {event.rows[1]:,}")
+    if event.back:
+        found.append(f"{event.back:,} rows carry an earlier stamp than before")
+    if event.gone:
+        found.append(f"{event.gone:,} of the newest rows are gone")
+    return "; ".join(found)
 
 
 def fold_command(kind: str, payload: e.Event | None, into: Folding) -> None:

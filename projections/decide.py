@@ -47,6 +47,8 @@ def decide(
             work.put("deferred", name, mark)
             continue
         wanted = desire.properties(name, work, mapping, known)
+        if not doc.hubspot_id and doc.state == "idle" and desire.gone(name, work):
+            wanted = Skip("gone from Sage 100 before it was ever sent")
         if wanted is None:
             continue
         if isinstance(wanted, Skip):

@@ -83,6 +83,27 @@ def links(name: str, work: Workspace) -> list[str]:
     return found
 
 
+def gone(name: str, work: Workspace) -> bool:
+    """Whether the source record of a company, vendor, contact or invoice has vanished."""
+    kind, key = keys.split_target(name)
+    if kind == "invoices":
+        bill = work.get("bill", Bill, keys.bill_of(key))
+        return bill is not None and keys.sequence_of(key) in bill.gone
+    found: Account | SourceRow | None
+    match kind:
+        case "companies":
+            found = work.get("account", Account, key)
+        case "vendors":
+            found = work.get("vendor", SourceRow, key)
+        case "contacts":
+            # A company's own contact has no row; it goes with its company.
+            found = work.get("contact", SourceRow, key)
+            found = found or work.get("account", Account, keys.customer_of(key))
+        case _:
+            return False
+    return found is not None and found.vanished
+
+
 def properties(
     name: str, work: Workspace, mapping: CompiledMapping, known: Knowledge
 ) -> dict[str, str] | Skip | None:

@@ -41,11 +41,17 @@ class RecordObserved(Event, frozen=True):
 
 
 class RecordVanished(Event, frozen=True):
-    """Two complete sweeps in a row did not find this row any more."""
+    """Two complete sweeps in a row did not find this row any more.
+
+    `kind`: what became of it, as far as the log shows, and `evidence` why that is thought;
+    `withdrawn` is a row first seen in a pass that was held and gone from the sweep after it.
+    """
 
     key: list[str]
     fingerprint: str
     sweeps: int = 2
+    kind: Literal["", "paid", "purged", "renumbered", "withdrawn", "unknown"] = ""
+    evidence: str = ""
 
 
 class RecordReturned(Event, frozen=True):
@@ -81,6 +87,40 @@ class SweepCompleted(Event, frozen=True):
     missed_by_cursor: int
     absent: int = 0
     vanished: int = 0
+
+
+class MassChangeHeld(Event, frozen=True):
+    """More keys came or went in one pass than a set share: this company's decisions are frozen.
+
+    `known`: keys before the pass; `new`, `absent`: how many it has shown so far; `share`: the
+    greater of the two, in percent of `known`. `suspicion`: what it looks like, for a person.
+    `since`: events after this position may stem from what was wrong.
+    """
+
+    via: Via
+    entity: str
+    known: int
+    new: int
+    absent: int
+    share: int
+    suspicion: str
+    since: int = 0
+
+
+class SourceRewound(Event, frozen=True):
+    """Sage 100 shows an earlier state than before; all of this entity is read again next.
+
+    `stamp`, `rows`, `sequence`: the newest stamp, number of rows and highest HeaderSeqNo, before
+    and now (a sweep only). `back`: rows whose own stamp went back. `gone`: absent rows stamped
+    later than anything that is left.
+    """
+
+    via: Via
+    stamp: tuple[str, str] = ("", "")
+    rows: tuple[int, int] = (0, 0)
+    sequence: tuple[str, str] = ("", "")
+    back: int = 0
+    gone: int = 0
 
 
 class PollFailed(Event, frozen=True):
@@ -254,6 +294,14 @@ class ReplayRequested(Event, frozen=True):
     by: str = ""
 
 
+class MassChangeReleased(Event, frozen=True):
+    """A person lets the decisions of a company go on; `held` is the newest MassChangeHeld seen."""
+
+    company: str
+    held: int
+    by: str = ""
+
+
 class CallsCounted(Event, frozen=True):
     """HTTP calls since the last count, for the books."""
 
@@ -303,6 +351,8 @@ TYPES: Final[dict[str, type[Event]]] = {
         PollStarted,
         PollCompleted,
         SweepCompleted,
+        MassChangeHeld,
+        SourceRewound,
         PollFailed,
         CommandEmitted,
         CommandSent,
@@ -319,6 +369,7 @@ TYPES: Final[dict[str, type[Event]]] = {
         SchemaEnsured,
         AgingDateAdvanced,
         ReplayRequested,
+        MassChangeReleased,
         CallsCounted,
         TrustRefused,
         Erased,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from projections import books, keys, ledger, source
+from projections import books, breaker, keys, ledger, source
 from projections import events as e
 from projections.folding import Entry, Folding
 from projections.tables import ActiveMapping, Dirty, Fanout, Source
@@ -37,6 +37,10 @@ def wants(entries: Sequence[Entry], *, ledger_too: bool = False) -> dict[str, se
                 out["target"].add(name)
         elif stream.startswith("poll/"):
             out["pass_book"].add(books.pass_key(stream))
+            if isinstance(entry.payload, e.MassChangeHeld):
+                out["frozen"].add(breaker.company_of_pass(stream))
+        elif isinstance(entry.payload, e.MassChangeReleased):
+            out["frozen"].add(entry.payload.company)
         elif isinstance(entry.payload, e.SourceDescribed | e.AgingDateAdvanced):
             out["source"].add(entry.payload.company)
         elif isinstance(entry.payload, e.CallsCounted):
@@ -60,6 +64,8 @@ def fold(entries: Iterable[Entry], into: Folding, *, ledger_too: bool = False) -
                 books.count_vanished(entry, into)
         elif stream.startswith("poll/"):
             books.fold_pass(entry, into)
+            if isinstance(entry.payload, e.MassChangeHeld):
+                breaker.fold_held(entry.stream, entry.position, entry.payload, into)
         else:
             _settings(entry, into)
     books.write_observed(into)
@@ -123,6 +129,8 @@ def _settings(entry: Entry, into: Folding) -> None:
         case e.ReplayRequested() as request:
             for name in request.targets:
                 into.forced[name] = Dirty(entry.position, f"replay: {request.selection}")
+        case e.MassChangeReleased() as released:
+            breaker.fold_released(released, into)
         case e.CallsCounted() as counted:
             books.fold_calls(counted, into)
         case _:

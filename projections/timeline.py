@@ -48,10 +48,16 @@ def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) ->
             rows[entry.stream] = seen.row
             how = "by the nightly sweep" if seen.via == "sweep" else "by a poll"
             what = "seen for the first time" if before is None else f"{len(changes)} fields changed"
+            if changes.get("IsOpen") == ("Y", "N"):
+                was = (before or {}).get("Balance", "0")
+                what = f"closed, its balance was {was} when last seen"
             text = f"Sage 100: {what}, {how}"
             facts = {"stamp": seen.stamp, "fingerprint": seen.fingerprint}
         case e.RecordVanished() as gone:
-            text = f"Sage 100: not found in {gone.sweeps} complete sweeps in a row"
+            sweeps = "a complete sweep" if gone.sweeps == 1 else f"{gone.sweeps} complete sweeps"
+            text = f"Sage 100: not found in {sweeps}{' in a row' if gone.sweeps > 1 else ''}"
+            text += f": {gone.kind}" if gone.kind else ""
+            text += f" ({gone.evidence})" if gone.evidence else ""
         case e.RecordReturned():
             text = "Sage 100: found again"
         case e.CommandEmitted() as emitted:
@@ -87,6 +93,9 @@ def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) ->
             text = f"becomes no HubSpot object: {skipped.reason}"
         case e.ReplayRequested() as replay:
             text = f"replay requested: {replay.selection}"
+        case e.MassChangeReleased() as released:
+            by = f" by {released.by}" if released.by else ""
+            text = f"the decisions of {released.company} were released{by}"
         case e.PollStarted() as started:
             what = "sweep of all rows" if started.via == "sweep" else "poll"
             since = f" of changes since {started.since}" if started.since else ""

@@ -14,6 +14,7 @@ from connector.cli import moments as times
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
+from connector.moments import iso
 from connector.reports import History, HistoryMoment
 from projections.timeline import Moment
 
@@ -53,7 +54,7 @@ def history(
         else:
             render(found, everything=everything)
     else:
-        fields = fields_at(found.moments, reports.iso(at_us))
+        fields = fields_at(found.moments, iso(at_us))
         if as_json:
             output.document(
                 {

@@ -18,6 +18,7 @@ from connector.cli import (
     output,
     parked,
     rebuild,
+    release,
     replay,
     sandbox,
     setup,
@@ -45,6 +46,7 @@ app.command("status")(status.status)
 app.command("history")(history.history)
 app.command("parked")(parked.parked)
 app.command("replay")(replay.replay)
+app.command("release")(release.release)
 app.command("rebuild")(rebuild.rebuild)
 app.command("verify")(verify.verify)
 app.command("demo")(demo.demo)

@@ -12,7 +12,7 @@ from connector import reports
 from connector.app import RunReport, open_app
 from connector.cli import output
 from connector.cli.session import AsJson, load, need_store_folder, run_async
-from connector.cli.status import closing_line, hubspot_table
+from connector.cli.status import closing_line, held_lines, hubspot_table
 from connector.cli.stopping import stop_event
 from connector.cli.watch import watching
 from connector.config import Config
@@ -83,7 +83,8 @@ def exit_code(report: RunReport, status: dict[str, Any]) -> int:
     if codes or report.barred:
         return max([*codes, 3 if report.barred else 0])
     parked = any(row["parked"] for row in status["hubspot"])
-    return int(parked or report.pending > 0 or not status["books_close"])
+    person = parked or report.pending > 0 or status["held"] or not status["books_close"]
+    return int(bool(person))
 
 
 async def _service(config: Config) -> int:
@@ -118,6 +119,7 @@ def _document(report: RunReport, status: dict[str, Any]) -> dict[str, Any]:
         "parked": report.parked,
         "pending": report.pending,
         "barred": report.barred,
+        "held": status["held"],
         "books_close": status["books_close"],
         "log": status["log"],
     }
@@ -161,6 +163,8 @@ def render(report: RunReport, status: dict[str, Any]) -> None:
         output.say(f"{report.pending:,} commands are still to be sent; the next run goes on.")
     if report.parked:
         output.say(f"{report.parked:,} commands were parked: see 'ml-connector parked'.")
+    for line in held_lines(status):
+        output.say(line)
     output.say(closing_line(status))
 
 

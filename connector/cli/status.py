@@ -30,9 +30,10 @@ async def _read(config: Config) -> dict[str, Any]:
 
 
 def needs_person(report: dict[str, Any]) -> bool:
-    """Whether a sum does not close, something is parked, or a pass ended in an error."""
+    """Whether a sum does not close, something is parked or held, or a pass ended in an error."""
     return (
         not report["books_close"]
+        or bool(report["held"])
         or any(row["parked"] for row in report["hubspot"])
         or any(row["error"] for row in report["sage100"])
     )
@@ -45,14 +46,42 @@ def render(report: dict[str, Any]) -> None:
         if row["error"]:
             where = f"{row['company']} {row['entity']}"
             output.say(f"  {where}: {_told(row['error'])}")
+        if row["rewound"]:
+            output.say(
+                f"  {row['company']} {row['entity']}: Sage 100 went back to an earlier state "
+                f"({row['rewound']}): a restored backup, or clocks that disagree."
+            )
+    for line in blind_spots(report):
+        output.say(f"  {line}")
     output.show(hubspot_table(report))
     output.say(closing_line(report))
+    for line in held_lines(report):
+        output.say(line)
     log, http = report["log"], report["http"]
     output.say(
         f"log: {log['head']:,} events, digest {log['hash'][:16]}…; calls so far: "
         f"HubSpot {http['hubspot_calls']:,} (429: {http['hubspot_429']:,}), "
         f"Sage 100 agent {http['agent_calls']:,}"
     )
+
+
+def blind_spots(report: dict[str, Any]) -> list[str]:
+    """What the cursor had not shown, over the last seven days, by company and entity."""
+    return [
+        f"{row['company']} {row['entity']}: blind spot: {row['missed_7_days']:,} changes this week "
+        "were found by sweeps alone"
+        for row in report["sage100"]
+        if row["missed_7_days"]
+    ]
+
+
+def held_lines(report: dict[str, Any]) -> list[str]:
+    """Each company whose decisions wait for a person: since when, why, what to do."""
+    return [
+        f"HELD: company {one['company']} since {one['since']}. {one['why']}. Nothing more of it is "
+        f"sent; {one['waiting']:,} records wait. {one['what_to_do']}"
+        for one in report["held"]
+    ]
 
 
 def sage100_table(report: dict[str, Any]) -> Any:
