@@ -65,16 +65,21 @@ class Connector(aiohttp.TCPConnector):
     ) -> Connection:
         """A connection for this request, which now fits it."""
         connection = await super().connect(req, traces, timeout)
-        transport = connection.transport
-        if transport is None:
-            connection.close()
-            raise aiohttp.ServerDisconnectedError
         try:
-            await self._dress(req.headers, transport)
+            await self._prepare(req.headers, connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    async def _prepare(self, sent: CIMultiDict[str], connection: Connection) -> None:
+        transport, protocol = connection.transport, connection.protocol
+        if transport is None or protocol is None:
+            raise aiohttp.ServerDisconnectedError
+        await self._dress(sent, transport)
+        if transport.is_closing():  # meanwhile; then it is soon known why
+            await asyncio.sleep(0)
+            raise protocol.exception() or aiohttp.ServerDisconnectedError()
 
 
 class Logon:

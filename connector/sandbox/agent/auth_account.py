@@ -41,6 +41,10 @@ class Account:
         """What an administrator does."""
         self._wrong = 0
 
+    def change_password(self, password: str) -> None:
+        """Another password from now on; connections that have logged on stay."""
+        self._password = password
+
     def admits(self, scheme: str, *, right: bool) -> bool:
         """Enter an attempt into the books; whether it lets in."""
         if right and not self.locked:

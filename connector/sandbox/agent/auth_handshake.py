@@ -115,7 +115,7 @@ class HandshakeScheme:
         ends = self._ends_at_proof > 0
         self._ends_at_proof -= ends
         hang_up: Literal["", "at once"] = "at once" if ends else ""
-        refused = Verdict(granted=False, reason="Access is denied.", hang_up=hang_up)
+        refused = Verdict(granted=False, reason="Access is denied", hang_up=hang_up)
         try:
             with self._account.lent():
                 answer = context.step(token)
