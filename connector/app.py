@@ -33,7 +33,7 @@ from connector.hubspot.tally import Summary
 from connector.hubspot.writer import Writer
 from connector.progress import Progress, Silent
 from connector.projector import CHECKPOINT, Projector
-from connector.rebuild import RebuildReport, all_tables, rebuild
+from connector.rebuild import RebuildReport, all_tables, is_current, rebuild
 from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials
 from connector.sage100.checks import check_agent
@@ -169,6 +169,10 @@ class App:
 
     async def _prepare(self) -> None:
         """Put the mapping in force and the portal's properties in place, once per mapping."""
+        if not await is_current(self.store):
+            _log.info("the read models are of another version; they are rebuilt from the log")
+            await self.rebuild(verify=False)
+            self.projector.hold = False
         active = await self.store.rows({"mapping": ["active"]})
         row = active.get("mapping", {}).get("active")
         head = (await self.store.head()).last

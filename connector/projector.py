@@ -180,6 +180,17 @@ class Projector:
                 frozen.add(company)
         return frozen
 
+    async def release_arrived(self) -> None:
+        """Let go on whatever waits for targets that exist by now: after a rebuild, which folds
+        arrivals without acting on them."""
+        position = (await self._store.head()).last
+        after = ""
+        while page := await self._store.scan("waiting", after=after, limit=PAGE_TARGETS):
+            after = page[-1].key
+            into = Folding(Workspace())
+            into.arrived = {row.key.partition(">")[0]: position for row in page}
+            await self._append(into.work, await self._release(into), None)
+
     async def _wake_deferred(self, into: Folding) -> None:
         """Targets whose attempt has ended and that somebody wanted to decide on meanwhile."""
         if not into.settled:

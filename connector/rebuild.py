@@ -18,12 +18,13 @@ from connector.projector import CHECKPOINT, Projector, entries_of
 from eventstore import Adopt, Clear, EventStore, Meta, Put, Remove, Row, Table, Write
 from projections import projection
 from projections.folding import Folding
-from projections.tables import ORDINARY, TABLES, WORK_LISTS, Dirty
+from projections.tables import ORDINARY, TABLES, VERSION, WORK_LISTS, Dirty, Number
 from projections.workspace import Workspace, decode, encode
 
 _PAGE_EVENTS: Final = 1000
 _PAGE_ROWS: Final = 1000
 SHADOW: Final = "shadow_"
+_MODEL: Final = "version"
 
 
 def all_tables() -> list[Table]:
@@ -77,15 +78,30 @@ class _Shadowed:
         await self._store.append([], also=renamed)
 
 
+def this_version() -> Put:
+    """The row that says which version of the read models the tables hold."""
+    return Put("model", [Row(_MODEL, encode(Number(VERSION)))])
+
+
+async def is_current(store: EventStore) -> bool:
+    """Whether the tables are of this version; those of an empty log are of any."""
+    if (await store.head()).last == 0:
+        await store.append([], also=[this_version()])
+        return True
+    found = (await store.rows({"model": [_MODEL]})).get("model", {})
+    return _MODEL in found and decode("model", found[_MODEL].value) == Number(VERSION)
+
+
 async def rebuild(
     store: EventStore, projector: Projector, *, verify: bool, progress: Progress | None = None
 ) -> RebuildReport:
     """Refold the whole log; compare (`verify`) or replace the read models.
 
-    The projector is brought to the end of the log first, without new decisions.
+    The projector is brought to the end of the log first, without new decisions; not so when the
+    tables are of another version, which it could not read.
     """
     projector.hold = True
-    while await projector.step():
+    while await is_current(store) and await projector.step():
         pass
     total = (await store.head()).last
     tables = list(TABLES)
@@ -119,9 +135,10 @@ async def rebuild(
     await store.append(
         [],
         checkpoint=msgspec.structs.replace(checkpoint, position=total),
-        also=[Adopt(table, SHADOW + table) for table in tables],
+        also=[*(Adopt(table, SHADOW + table) for table in tables), this_version()],
         meta=Meta(actor="rebuild"),
     )
+    await projector.release_arrived()
     return RebuildReport(total, count, verified=False)
 
 

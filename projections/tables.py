@@ -251,10 +251,12 @@ TABLES: Final[dict[str, tuple[type[Doc], bool]]] = {
     "object_book": (ObjectBook, False),
     "calls_book": (Calls, False),
     "alias": (PlainText, False),
+    # which VERSION the rows above are of
+    "model": (Number, False),
 }
 
 # Work lists are not folds of the log: a rebuild fills them anew, a comparison leaves them out.
-WORK_LISTS: Final = frozenset({"dirty", "deferred", "fanout"})
+WORK_LISTS: Final = frozenset({"dirty", "deferred", "fanout", "model"})
 
 # A target stands in `dirty` under one of these prefixes, or both: to be decided on as usual, and
 # to be sent again in full because somebody asked for it.
