@@ -3,7 +3,8 @@
 SandboxAgentError
 ├── ModelError      the caller asked for a state Sage 100 could not be in: fix the input
 ├── RequestRefused  the SOAP request itself is wrong: answered with a soap:Client fault
-└── AgentFault      a fault code of the contract: answered with an AgentFault detail
+├── AgentFault      a fault code of the contract: answered with an AgentFault detail
+└── ServiceUnavailable  no session in time, from an agent that says so with a bare HTTP 503
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ class RequestRefused(SandboxAgentError):
         super().__init__(message)
         self.message = message
         self.faultcode = faultcode
+
+
+class ServiceUnavailable(SandboxAgentError):
+    """Service is busy, please try again."""
 
 
 class AgentFault(SandboxAgentError):

@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from connector.sandbox.agent.errors import AgentFault
+from connector.sandbox.agent.pages import PAGES, PageName
 
 
 class FaultCode(msgspec.Struct, frozen=True):
@@ -89,9 +90,10 @@ class HttpAnswer(ScriptedFault, frozen=True, tag="http"):
 
 
 class TruncatedBody(ScriptedFault, frozen=True, tag="truncated"):
-    """Announce the whole body, send this share of it, and drop the connection."""
+    """Announce the whole body, send this share of it, and drop the connection (`abruptly`: RST)."""
 
     share: float = 0.5
+    abruptly: bool = False
 
 
 class MalformedXml(ScriptedFault, frozen=True, tag="malformed"):
@@ -110,8 +112,46 @@ class Hold(ScriptedFault, frozen=True, tag="hold"):
     """Keep the request waiting until it is released, then answer as usual."""
 
 
+class StrangerPage(ScriptedFault, frozen=True, tag="page"):
+    """Answer with a page of IIS or of a tunnel (`pages`); `status` where a proxy changes it."""
+
+    page: PageName
+    status: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.page not in PAGES:
+            raise ValueError(f"no page {self.page!r}; there are {', '.join(PAGES)}")
+
+
+class Trickle(ScriptedFault, frozen=True, tag="trickle"):
+    """The right answer, in pieces with a pause after each: alive, but hardly."""
+
+    piece_bytes: int = 256
+    pause_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.piece_bytes < 1 or self.pause_s < 0:
+            raise ValueError("a trickle has pieces of at least 1 byte and pauses of 0 s or more")
+
+
+class Oversized(ScriptedFault, frozen=True, tag="oversized"):
+    """The right answer with padding inside until it is so large; `compressed` it travels small."""
+
+    body_bytes: int = 256 * 1024 * 1024
+    compressed: bool = False
+
+
 AnyFault = (
-    SoapFault | HttpAnswer | TruncatedBody | MalformedXml | DoctypeXml | DropConnection | Hold
+    SoapFault
+    | HttpAnswer
+    | StrangerPage
+    | TruncatedBody
+    | Trickle
+    | Oversized
+    | MalformedXml
+    | DoctypeXml
+    | DropConnection
+    | Hold
 )
 
 

@@ -6,9 +6,17 @@ snapshot is taken; every page is read from the files as they are at that moment.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+
+from connector.sandbox.agent.conduct import Conduct
 from connector.sandbox.agent.cursor import Cursors
+from connector.sandbox.agent.distortion import distorted
 from connector.sandbox.agent.errors import AgentFault, ModelError, RequestRefused
-from connector.sandbox.agent.layouts import ENTITIES, Entity
+from connector.sandbox.agent.faults import SoapFault
+from connector.sandbox.agent.layouts import Entity
 from connector.sandbox.agent.model import Company, Model
 from connector.sandbox.agent.options import AgentOptions
 from connector.sandbox.agent.requests import GetInfo, ReadPage, ReadRow, Request
@@ -16,19 +24,30 @@ from connector.sandbox.agent.responses import info_xml, page_xml, rows_xml
 from connector.sandbox.agent.table import Table
 
 
-class Reader:
-    """Answers requests from one model; every answer is (response element, rows in it)."""
+class Answer(msgspec.Struct, frozen=True):
+    """A response element, the rows in it, and the rows looked at for it."""
 
-    def __init__(self, model: Model, options: AgentOptions, cursors: Cursors) -> None:
+    payload: bytes
+    rows: int = 0
+    scanned: int = 0
+
+
+class Reader:
+    """Answers requests from one model, as `conduct` lets it."""
+
+    def __init__(
+        self, model: Model, options: AgentOptions, cursors: Cursors, conduct: Conduct
+    ) -> None:
         self._model = model
         self._options = options
         self._cursors = cursors
+        self._conduct = conduct
 
-    def answer(self, request: Request) -> tuple[bytes, int]:
+    def answer(self, request: Request) -> Answer:
         """Carry out a request. Raises AgentFault or RequestRefused."""
         match request:
             case GetInfo():
-                return self._info(), 0
+                return Answer(self._info())
             case ReadPage():
                 return self._page(request)
             case ReadRow():
@@ -36,9 +55,9 @@ class Reader:
 
     def _info(self) -> bytes:
         companies = self._model.companies.values()
-        return info_xml(self._options, companies, ENTITIES.values(), self._server_time())
+        return info_xml(self._options, companies, self._model.entities(), self._server_time())
 
-    def _page(self, request: ReadPage) -> tuple[bytes, int]:
+    def _page(self, request: ReadPage) -> Answer:
         company, table = self._table(request.company, request.entity)
         columns = _columns(table.entity, request.columns)
         after = None
@@ -49,21 +68,24 @@ class Reader:
             limit=request.limit,
             since=request.changed_since,
             scan_limit=self._options.scan_limit,
+            end=self._conduct.scan_cap,
         )
+        self._check_locks(table, page.rows)
         following = None
         if page.position is not None:
             following = self._cursors.issue(company.code, table.entity.name, page.position)
         payload = page_xml(
             "ReadPage",
-            rows_xml(table.entity, page.rows, columns),
+            rows_xml(table.entity, distorted(self._conduct, table.entity, page.rows), columns),
             following=following,
             scanned=page.scanned,
             capped=page.capped,
             server_time=self._server_time(),
+            cut=page.cut,
         )
-        return payload, len(page.rows)
+        return Answer(payload, len(page.rows), page.scanned)
 
-    def _row(self, request: ReadRow) -> tuple[bytes, int]:
+    def _row(self, request: ReadRow) -> Answer:
         company, table = self._table(request.company, request.entity)
         entity = table.entity
         if len(request.key) != len(entity.key):
@@ -72,18 +94,22 @@ class Reader:
             row = table.packed(request.key)
         except ModelError:  # a key that no file could hold is a key that is not there
             row = None
+        cap = self._conduct.scan_cap
+        if row is not None and cap is not None and table.rank(request.key) >= cap:
+            row = None  # the agent looks no further, and takes what it did not see for missing
         if row is None:
             shown = "-".join(request.key)
             raise AgentFault("NotFound", f"{company.code} has no {entity.name} {shown:.120}")
+        self._check_locks(table, [row])
         payload = page_xml(
             "ReadRow",
-            rows_xml(entity, [row], None),
+            rows_xml(entity, distorted(self._conduct, entity, [row]), None),
             following=None,
             scanned=1,
             capped=False,
             server_time=self._server_time(),
         )
-        return payload, 1
+        return Answer(payload, 1, 1)
 
     def _table(self, code: str, name: str) -> tuple[Company, Table]:
         company = self._model.companies.get(code)
@@ -95,10 +121,18 @@ class Reader:
         table = company.tables.get(name)
         if table is None:
             raise AgentFault("UnknownEntity", f"there is no entity {name!r:.60}")
+        self._conduct.admit(code, name)
         return company, table
 
+    def _check_locks(self, table: Table, rows: Sequence[bytes]) -> None:
+        """Raises AgentFault RecordLocked when somebody edits one of these rows."""
+        for entity, key in self._conduct.locked:
+            if entity == table.entity.name and table.packed(key) in rows:
+                raise SoapFault(code="RecordLocked").fault()
+
     def _server_time(self) -> str:
-        return self._model.company().clock().isoformat(timespec="seconds")
+        told = self._model.company().clock() + timedelta(seconds=self._conduct.server_skew_s)
+        return told.isoformat(timespec="seconds")
 
 
 def _columns(entity: Entity, wanted: tuple[str, ...] | None) -> list[str] | None:

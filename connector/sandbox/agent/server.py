@@ -31,14 +31,18 @@ from connector.sandbox.agent.auth_account import Account
 from connector.sandbox.agent.auth_handshake import HandshakeScheme
 from connector.sandbox.agent.calls import Calls
 from connector.sandbox.agent.clock import Clock, server_clock
+from connector.sandbox.agent.conduct import Conduct
 from connector.sandbox.agent.control import PATH, Control
 from connector.sandbox.agent.cursor import Cursors
+from connector.sandbox.agent.errors import ModelError
 from connector.sandbox.agent.faults import AnyFault, FaultScript, Injection
 from connector.sandbox.agent.model import Company, Model
 from connector.sandbox.agent.options import AgentOptions, Discreet
+from connector.sandbox.agent.pace import Pace, RealPace
 from connector.sandbox.agent.reading import Reader
 from connector.sandbox.agent.seed import build_model
 from connector.sandbox.agent.service import Service
+from connector.sandbox.agent.sessions import Sessions
 from connector.sandbox.agent.tls import TLS_HOST, TlsListener
 
 HOST = "127.0.0.1"
@@ -63,7 +67,8 @@ class SimulatedAgent:
     """One agent on the loopback; `port` 0 picks a free one.
 
     `clock` gives the server's local time (default: the real one, moved to `options.today`);
-    `model` takes over a model already built, as when an agent restarts on the same files.
+    `model` takes over a model already built, as when an agent restarts on the same files; `pace`
+    is how its waits pass. `conduct` and `sessions` are what may be switched while it runs.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class SimulatedAgent:
         port: int = 0,
         clock: Clock | None = None,
         model: Model | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.options = options or AgentOptions()
         self.clock = clock or server_clock(self.options.time_zone, self.options.today)
@@ -88,6 +94,13 @@ class SimulatedAgent:
         )
         self.api_key = self.options.api_key or secrets.token_urlsafe(24)
         self.control_token = self.options.control_token or secrets.token_urlsafe(24)
+        capacity = self.options.capacity
+        self.conduct = Conduct(
+            request_delay_s=capacity.request_delay_s, row_delay_s=capacity.row_delay_s
+        )
+        self.sessions = Sessions(capacity, self.conduct, pace or RealPace())
+        self._runner: web.AppRunner | None = None
+        self._gap: asyncio.Task[None] | None = None
         self._port = port
         self._model = model
         self._tls: TlsListener | None = None
@@ -147,10 +160,53 @@ class SimulatedAgent:
         """Script a fault; see `faults`."""
         return self.faults.inject(fault)
 
+    async def go_down(self) -> None:
+        """The process ends: connections are refused until `come_back`, the session is gone."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+        self.sessions.restart()
+
+    async def come_back(self) -> None:
+        """Listen again, at the same address and on the same files."""
+        if self._runner is not None:
+            return
+        runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=CLOSING_S)
+        try:
+            await runner.setup()
+            site = web.TCPSite(
+                runner,
+                HOST,
+                self._port,
+                ssl_context=None if self._tls is None else self._tls.context,
+            )
+            await site.start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        self._port = runner.addresses[0][1]
+
+    def restart(self, gap_s: float) -> asyncio.Task[None]:
+        """Go down and come back after `gap_s`, in the background."""
+        if self._gap is not None and not self._gap.done():
+            raise ModelError("the agent is restarting already")
+        self._gap = asyncio.create_task(self._restart(gap_s))
+        return self._gap
+
+    async def _restart(self, gap_s: float) -> None:
+        await self.go_down()
+        await self.sessions.pace.sleep(gap_s)
+        await self.come_back()
+
+    async def _forget_gap(self) -> None:
+        if self._gap is not None:
+            self._gap.cancel()
+            await asyncio.gather(self._gap, return_exceptions=True)
+
     async def __aenter__(self) -> Self:
         if self._model is None:
             self._model = await asyncio.to_thread(build_model, self.options, self.clock)
-        runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=CLOSING_S)
         async with AsyncExitStack() as stack:
             if self.options.tls is not None:
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-agent-"))
@@ -160,17 +216,10 @@ class SimulatedAgent:
                     self.options.tls,
                     client_certificates=self.options.client_certificates,
                 )
-            await runner.setup()
-            stack.push_async_callback(runner.cleanup)
+            stack.push_async_callback(self.go_down)
             stack.callback(self.faults.clear)
-            site = web.TCPSite(
-                runner,
-                HOST,
-                self._port,
-                ssl_context=None if self._tls is None else self._tls.context,
-            )
-            await site.start()
-            self._port = runner.addresses[0][1]
+            stack.push_async_callback(self._forget_gap)
+            await self.come_back()
             self._stack = stack.pop_all()
         return self
 
@@ -191,8 +240,8 @@ class SimulatedAgent:
             WindowsDoor(self._schemes()),
             ApiKeyDoor(self.api_key) if with_key else CertificateDoor(),
         ]
-        reader = Reader(self.model, options, cursors)
-        service = Service(options, reader, doors, self.faults, self.calls)
+        reader = Reader(self.model, options, cursors, self.conduct)
+        service = Service(options, reader, doors, self.faults, self.calls, self.sessions)
         control = Control(self.model, self.faults, self.calls, self.control_token)
         app = web.Application(client_max_size=options.max_request_bytes)
         app.router.add_route("*", options.path, service.handle)

@@ -18,24 +18,15 @@ from aiohttp import web
 from connector.sandbox.agent import requests
 from connector.sandbox.agent.auth import CLIENT_CERTIFICATE, ConnectionState, Door
 from connector.sandbox.agent.calls import Call, Calls
-from connector.sandbox.agent.errors import AgentFault, RequestRefused
-from connector.sandbox.agent.faults import (
-    AnyFault,
-    DoctypeXml,
-    DropConnection,
-    FaultScript,
-    Hold,
-    HttpAnswer,
-    MalformedXml,
-    SoapFault,
-    TruncatedBody,
-)
+from connector.sandbox.agent.errors import AgentFault, RequestRefused, ServiceUnavailable
+from connector.sandbox.agent.faults import AnyFault, FaultScript, Hold, SoapFault
+from connector.sandbox.agent.misbehaviour import close, spoil
 from connector.sandbox.agent.options import AgentOptions
-from connector.sandbox.agent.reading import Reader
+from connector.sandbox.agent.reading import Answer, Reader
 from connector.sandbox.agent.responses import CONTENT_TYPE, envelope, fault_xml, refusal_xml
+from connector.sandbox.agent.sessions import Sessions
 
 WORTH_COMPRESSING = 1_024  # bytes; below, gzip costs more than it saves
-_DOCTYPE = b'<!DOCTYPE a [<!ENTITY sage "one hundred">]>'
 
 
 class Service:
@@ -48,12 +39,14 @@ class Service:
         doors: Sequence[Door],
         faults: FaultScript,
         calls: Calls,
+        sessions: Sessions,
     ) -> None:
         self._options = options
         self._reader = reader
         self._doors = doors
         self._faults = faults
         self._calls = calls
+        self._sessions = sessions
         self._connections: WeakKeyDictionary[asyncio.BaseTransport, ConnectionState] = (
             WeakKeyDictionary()
         )
@@ -65,6 +58,7 @@ class Service:
         calls.in_flight += 1
         calls.most_in_flight = max(calls.most_in_flight, calls.in_flight)
         try:
+            await self._sessions.wake()
             said: list[str] = []
             response = self._admit(request, said)
             if response is None:
@@ -92,7 +86,7 @@ class Service:
             verdict = door.check(request.headers, state)
             said += verdict.challenges
             if verdict.hang_up == "at once":
-                _close(request, abruptly=True)
+                close(request, abruptly=True)
             if not verdict.granted:
                 if not verdict.pending:
                     self._calls.refused[door.name] += 1
@@ -148,8 +142,10 @@ class Service:
         try:
             if isinstance(fault, SoapFault):
                 raise fault.fault()
-            payload, rows = self._reader.answer(asked)
-            document = envelope(payload)
+            found = await self._read(asked)
+            rows, document = found.rows, envelope(found.payload)
+        except ServiceUnavailable as busy:
+            status, answer, document = 503, "ServiceUnavailable", str(busy).encode()
         except AgentFault as error:
             status, answer, document = 500, error.code, fault_xml(error)
         except RequestRefused as refused:
@@ -168,38 +164,26 @@ class Service:
                 rows=rows,
             )
         )
+        if status == 503:
+            return web.Response(status=status, body=document, content_type="text/plain")
         if fault is None:
             return self._respond(request, status, document)
         return await self._misbehave(request, fault, status, document)
 
+    async def _read(self, asked: requests.Request) -> Answer:
+        """Read Sage 100, which takes a session and its time; GetInfo is the agent's own."""
+        if isinstance(asked, requests.GetInfo):
+            return self._reader.answer(asked)
+        async with self._sessions.turn():
+            found = self._reader.answer(asked)
+            await self._sessions.spend(found.scanned)
+            return found
+
     async def _misbehave(
         self, request: web.Request, fault: AnyFault, status: int, body: bytes
     ) -> web.StreamResponse:
-        match fault:
-            case HttpAnswer():
-                return web.Response(
-                    status=fault.status,
-                    body=fault.body.encode(),
-                    headers={"Content-Type": fault.content_type, **fault.headers},
-                )
-            case MalformedXml():
-                return self._respond(request, status, body[: len(body) * 2 // 3])
-            case DoctypeXml():
-                head, close, rest = body.partition(b"?>")
-                return self._respond(request, status, head + close + _DOCTYPE + rest)
-            case TruncatedBody():
-                response = web.StreamResponse(status=status)
-                response.content_length = len(body)
-                response.headers["Content-Type"] = CONTENT_TYPE
-                await response.prepare(request)
-                await response.write(body[: int(len(body) * fault.share)])
-                _close(request, abruptly=False)
-                return response
-            case DropConnection():
-                _close(request, abruptly=True)
-                return web.Response(status=500)
-            case _:
-                return self._respond(request, status, body)
+        sent = await spoil(request, fault, status, body, self._sessions.pace)
+        return self._respond(request, status, sent) if isinstance(sent, bytes) else sent
 
     def _respond(self, request: web.Request, status: int, body: bytes) -> web.Response:
         headers = {"Content-Type": CONTENT_TYPE}
@@ -231,12 +215,3 @@ def _told(fault: AnyFault) -> str:
 
 def _attribute(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-
-
-def _close(request: web.Request, *, abruptly: bool) -> None:
-    if request.transport is None:
-        return
-    if abruptly and isinstance(request.transport, asyncio.Transport):
-        request.transport.abort()
-    else:
-        request.transport.close()

@@ -1,0 +1,68 @@
+"""How the agent and its site behave at the moment: states, where scripted faults are single events.
+
+A test, or the control endpoint, sets them and takes them back: exclusive use, locked records, the
+cap of an agent that gives up, mistakes of its programmer, a wrong clock, slowness, other users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from connector.sandbox.agent.errors import AgentFault
+from connector.sandbox.agent.faults import FAULT_CODES
+
+
+class Exclusive(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody has the files alone: period end, a utility, the nightly backup (reference 6).
+
+    `company` None: every company; `module` None: every file, else those of that module only.
+    """
+
+    company: str | None = None
+    module: Literal["AR", "AP"] | None = None
+    message: str = FAULT_CODES["ExclusiveUse"].message
+    retry_after_s: int | None = FAULT_CODES["ExclusiveUse"].retry_after_s
+
+    def covers(self, company: str, entity: str) -> bool:
+        """Whether a file of that company is meant."""
+        return self.company in (None, company) and (
+            self.module is None or entity.startswith(f"{self.module}_")
+        )
+
+
+class Conduct(msgspec.Struct, kw_only=True):
+    """What may be switched while the agent runs; everything is off or as `Capacity` has it.
+
+    `scan_cap`: rows behind so many are never served, neither by a page (no Next, not Complete,
+    ScanLimitReached) nor by key (NotFound), as an agent that caps its scans does (reference 7.1).
+    `separator_collision`: a Š in a cell shifts the cells behind it, being the byte by which the
+    object interface parts its results (1.2). `blank_columns` ("AR_Customer.EmailAddress"): the
+    agent asks for a column by a wrong name and gets blanks (1.2).
+    """
+
+    exclusive: Exclusive | None = None
+    locked: set[tuple[str, tuple[str, ...]]] = set()
+    scan_cap: int | None = None
+    separator_collision: bool = False
+    blank_columns: set[str] = set()
+    server_skew_s: float = 0.0  # by how much the ServerTime told is ahead of the clock
+    seats_taken: int = 0  # by the office
+    request_delay_s: float = 0.0
+    row_delay_s: float = 0.0
+
+    def lock(self, entity: str, key: Sequence[str]) -> None:
+        """Somebody edits this record: whatever would read it is RecordLocked."""
+        self.locked.add((entity, tuple(key)))
+
+    def unlock(self, entity: str, key: Sequence[str]) -> None:
+        """The record is free again."""
+        self.locked.discard((entity, tuple(key)))
+
+    def admit(self, company: str, entity: str) -> None:
+        """Raises AgentFault ExclusiveUse while somebody has these files alone."""
+        held = self.exclusive
+        if held is not None and held.covers(company, entity):
+            raise AgentFault("ExclusiveUse", held.message, retry_after_s=held.retry_after_s)
