@@ -14,6 +14,7 @@ MISSING_SCOPE: Final = "missing_scope"
 OBJECT_UNAVAILABLE: Final = "object_unavailable"
 KEY_PROPERTY: Final = "key_property"
 REJECTED: Final = "rejected"
+SAME_BUT_FOR_CASE: Final = "same_but_for_case"
 TOO_LARGE: Final = "too_large"
 
 _REPLAY: Final = "Then: ml-connector replay --parked --reason {reason}"
@@ -81,6 +82,11 @@ _ADVICE: Final[dict[str, str]] = {
     KEY_PROPERTY: (
         "The key property is missing in the portal or does not hold unique values. Run "
         "'ml-connector setup' and do what it says. " + _REPLAY
+    ),
+    SAME_BUT_FOR_CASE: (
+        "Another record of Sage 100, HubSpot record {owner}, has this key in other capitals. "
+        "Nothing is written, so that neither overwrites the other. Rename one of them in Sage 100 "
+        "(Delete and Change Customers); it is sent under its new key by itself."
     ),
     TOO_LARGE: "The record is larger than HubSpot takes. Shorten its values. " + _REPLAY,
     RETRIES_EXHAUSTED: (

@@ -38,8 +38,9 @@ from connector.hubspot.refusal import Why, why_whole
 from connector.hubspot.settle import Settlement, general_verdict, settle, settle_unanswered
 from connector.tracing import origin, tracer
 from eventstore import WrongVersion
-from projections import events, keys
+from projections import events, keys, ledger
 from projections.mapping.rules import ObjectMapping
+from projections.tables import Target
 from projections.workspace import Workspace
 
 _CLAIM_TRIES: Final = 5
@@ -77,6 +78,7 @@ class ObjectDelivery(Delivery):
             )
             if look.trouble is not None:
                 return look.trouble
+            await self._refuse_namesakes(lane, look)
             await self._park_unreadable(names, look)
             batch = self.around.new_id()
             sends, attempts = await self._claim(mapping, names, look, batch)
@@ -115,6 +117,25 @@ class ObjectDelivery(Delivery):
                 middle = len(asked) // 2
                 requests.extend([asked[:middle], asked[middle:]])
         return look
+
+    async def _refuse_namesakes(self, lane: str, look: Look) -> None:
+        """Refuse keys that are another record's of ours to HubSpot, which compares without case."""
+        folded = {key.casefold(): key for key in look.found}
+        others = {
+            key: folded[key.casefold()]
+            for key in look.asked - look.found.keys()
+            if key.casefold() in folded
+        }
+        work = Workspace()
+        targets = {key: f"{lane}/{other}" for key, other in others.items()}
+        await rows.load(self.around.store, work, {"target": targets.values()})
+        for key, other in others.items():
+            if ledger.exists_in_hubspot(work.get("target", Target, targets[key])):
+                look.refused[key] = Why(
+                    advices.SAME_BUT_FOR_CASE,
+                    f"HubSpot takes the keys {key} and {other} for one: it compares without case.",
+                    advices.advice(advices.SAME_BUT_FOR_CASE, owner=look.found[other].hubspot_id),
+                )
 
     async def _park_unreadable(self, names: Sequence[str], look: Look) -> None:
         for name in names:
