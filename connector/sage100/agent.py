@@ -85,7 +85,7 @@ class Agent:
         self._logon = Logon(self._url, credentials, clock=waiting.clock)
         self._scheme = credentials.scheme
         self._hidden = auth.hidden(credentials)
-        self._trust = (trust or Trust(self._url)) if self._url.scheme == "https" else None
+        self.trust = (trust or Trust(self._url)) if self._url.scheme == "https" else None
         self._limits = limits
         self._retry = retry
         self._waiting = waiting
@@ -94,10 +94,10 @@ class Agent:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Agent:
-        if self._trust is not None:
-            await self._trust.open()
+        if self.trust is not None:
+            await self.trust.open()
         self._session = aiohttp.ClientSession(
-            connector=self._logon.connector(None if self._trust is None else self._trust.context),
+            connector=self._logon.connector(None if self.trust is None else self.trust.context),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=self._limits.connect_s, sock_read=self._limits.idle_s
@@ -214,8 +214,8 @@ class Agent:
             "User-Agent": "ml-connector",
         }
         try:
-            if self._trust is not None:
-                await self._trust.prepare(call)
+            if self.trust is not None:
+                await self.trust.prepare(call)
             async with (
                 asyncio.timeout(self._limits.total_s),
                 self._logon.send(self._session, call, request, headers) as response,
@@ -227,7 +227,7 @@ class Agent:
                     raise reader.fault()
                 return read(reader)
         except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError) as problem:
-            refused = None if self._trust is None else await self._trust.explain(call, problem)
+            refused = None if self.trust is None else await self.trust.explain(call, problem)
             raise refused or self._broken(call, problem) from problem
 
     async def _read(

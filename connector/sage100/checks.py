@@ -1,26 +1,31 @@
 """Asking an agent whether it would do, one line per thing that could be wrong; changes nothing.
 
-The lines follow the way in: reached and let in, clock and zone, every company code, every
+The lines follow the way in: TLS, reached and let in, clock and zone, every company code, every
 entity's columns. What cannot be looked at because an earlier step failed is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from connector.check import CheckLine
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, Unreachable
 from connector.sage100.agent import Agent
 from connector.sage100.contract import ENTITIES, AgentInfo
+from connector.sage100.errors import NotTrusted
 from connector.sage100.instance import Instance
 from connector.sage100.passes import system_time
 from connector.sage100.retry import ONCE
 from connector.sage100.selection import select
+from connector.sage100.trust_words import remedy as remedy_for
 
 # A clock further off than this makes cursors and aging days doubtful.
 _SKEW_S: Final = 120
+# A certificate that renews itself has done so by then.
+_RENEWED_BY: Final = timedelta(days=14)
+_SHOWN_NAMES: Final = 5
 
 
 async def check_agent(
@@ -31,9 +36,12 @@ async def check_agent(
     try:
         info = await agent.get_info(retry=ONCE)
     except ConnectorError as problem:
-        return [CheckLine(f"{subject} {agent.endpoint}", False, problem.what, problem.remedy)]
+        refused = CheckLine(f"{subject} {agent.endpoint}", False, problem.what, problem.remedy)
+        answered = not isinstance(problem, NotTrusted | Unreachable)
+        return [*(await _tls(subject, agent, now()) if answered else []), refused]
     version = f"agent {info.agent_version}, Sage 100 {info.sage100_version} {info.edition}"
-    lines = [CheckLine(f"{subject} {agent.endpoint}", True, f"let in: {version}")]
+    lines = await _tls(subject, agent, now())
+    lines.append(CheckLine(f"{subject} {agent.endpoint}", True, f"let in: {version}"))
     lines.append(_zone(subject, info, instance))
     lines.append(_clock(subject, info, instance, now()))
     lines += [
@@ -42,6 +50,25 @@ async def check_agent(
     ]
     lines += [_entity(f"{subject} {entity}", agent, info, entity) for entity in ENTITIES]
     return lines
+
+
+async def _tls(subject: str, agent: Agent, now: datetime) -> list[CheckLine]:
+    """The certificate of an agent that was trusted, and whether it will be for long."""
+    if agent.trust is None:
+        return []
+    try:
+        shown = await agent.trust.look()
+    except OSError:
+        return []  # it is gone again: the next line says so
+    if shown is None or shown.not_after is None:
+        return []
+    names = ", ".join(shown.names[:_SHOWN_NAMES])
+    detail = f"certificate for {names}, until {shown.not_after:%Y-%m-%d}, {shown.fingerprint}"
+    left = shown.not_after - now
+    if left > _RENEWED_BY:
+        return [CheckLine(f"{subject} TLS", True, f"{detail}, issued by {shown.issuer}")]
+    remedy = remedy_for("expired", agent.trust.asked, shown)
+    return [CheckLine(f"{subject} TLS", False, f"{detail}: {left.days} days left", remedy)]
 
 
 def _zone(subject: str, info: AgentInfo, instance: Instance) -> CheckLine:

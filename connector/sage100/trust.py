@@ -61,7 +61,8 @@ class Trust:
         now: Callable[[], datetime] = system_time,
     ) -> None:
         url = URL(endpoint)
-        self._asked = Asked(
+        self.endpoint = str(endpoint)
+        self.asked = Asked(
             host=url.raw_host or "",
             port=url.port or 443,
             path=url.raw_path,
@@ -86,7 +87,7 @@ class Trust:
         """Read the certificates to trust, and our own. Raises Misconfigured."""
 
         def build() -> ssl.SSLContext:
-            context = tls_context(self._ca_bundle, self._asked.pin or None)
+            context = tls_context(self._ca_bundle, self.asked.pin or None)
             if self._identity is not None:
                 self._identity(context)
             return context
@@ -102,7 +103,9 @@ class Trust:
         if self._anchored:
             return
         seen = await self._probe()
-        if seen.leaf is None or fingerprint(seen.leaf) != self._asked.pin:
+        if seen.leaf is None and seen.silent:
+            raise ConnectionError(f"nothing came in {trust_probe.LIMIT_S:g} s of a TLS handshake")
+        if seen.leaf is None or fingerprint(seen.leaf) != self.asked.pin:
             raise await self._refused(call, Failure(reset=seen.ended, text="no certificate"), seen)
         context = self.context
         # The anchor may be a certificate that is no CA: trust starts, and ends, at itself.
@@ -130,23 +133,23 @@ class Trust:
         return None if seen.leaf is None else read(seen.leaf)
 
     async def _probe(self, *, name: str | None = None) -> Hello:
-        return await trust_probe.probe(self._asked.host, self._asked.port, name=name)
+        return await trust_probe.probe(self.asked.host, self.asked.port, name=name)
 
     async def _refused(self, call: Call, failure: Failure, seen: Hello) -> TlsRefused:
         unnamed = None
-        if seen.leaf is not None and not read(seen.leaf).covers(self._asked.host):
+        if seen.leaf is not None and not read(seen.leaf).covers(self.asked.host):
             try:
                 unnamed = await self._probe(name="")
             except OSError as lost:
                 log.debug("%s: no second look: %s", call.endpoint, lost)
         anchors = await asyncio.to_thread(self._anchors)
         now = self._now()
-        found = judge(self._asked, failure, seen, unnamed, anchors, now)
+        found = judge(self.asked, failure, seen, unnamed, anchors, now)
         return TlsRefused(
             f"{found.what} WSDL: {call.endpoint}?wsdl.",
             call,
             problem=found.problem,
-            host=self._asked.host,
+            host=self.asked.host,
             seen_at=now,
             certificate=found.certificate,
             remedy=found.remedy,

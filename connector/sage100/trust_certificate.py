@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-import warnings
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
@@ -65,9 +64,7 @@ def read(der: bytes) -> Certificate:
     """What the certificate says. Never raises."""
     mark = fingerprint(der)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd certificates are what this is for
-            return _read(x509.load_der_x509_certificate(der), mark)
+        return _read(x509.load_der_x509_certificate(der), mark)
     except Exception:  # noqa: BLE001 - the parser's errors are many, and all mean the same
         return Certificate(fingerprint=mark)
 

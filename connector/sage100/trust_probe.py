@@ -15,12 +15,14 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from itertools import islice
 from typing import Final
 
 import msgspec
 
 LIMIT_S: Final = 10.0  # for connecting, and again for the whole answer
 _MOST_BYTES: Final = 128 * 1024
+_MOST_CERTIFICATES: Final = 10
 _ALERT, _HANDSHAKE = 21, 22  # record types, RFC 5246 6.2.1
 _SERVER_HELLO, _CERTIFICATE, _CERTIFICATE_REQUEST, _DONE = 2, 11, 13, 14  # 7.4
 _VERSIONS: Final = {
@@ -62,7 +64,7 @@ async def probe(host: str, port: int, *, name: str | None = None) -> Hello:
     """
     name = host if name is None else name
     seen = await hello(host, port, name)
-    if seen.leaf is None and not seen.plain and not seen.version:
+    if seen.leaf is None and not (seen.plain or seen.version or seen.silent):
         leaf = await _look_unverified(host, port, name)
         if leaf is not None:
             return Hello(certificates=(leaf,), version=_VERSIONS[0x0304])
@@ -195,7 +197,7 @@ def _understand(heard: bytes, *, ended: bool, silent: bool) -> Hello:
             number = int.from_bytes(body[:2], "big")
             version = _VERSIONS.get(number, f"version {number:#06x}")
         elif kind == _CERTIFICATE:
-            certificates = tuple(_listed(body[3:]))
+            certificates = tuple(islice(_listed(body[3:]), _MOST_CERTIFICATES))
         elif kind == _CERTIFICATE_REQUEST:
             asks = True
     alerts = [content[1] for kind, content in _records(heard) if kind == _ALERT and content[1:]]

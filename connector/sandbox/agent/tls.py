@@ -79,14 +79,18 @@ class TlsListener:
 
     def use(self, profile: TlsProfile) -> Issued:
         """Show this profile's certificates from the next connection on; the TLS version stays."""
-        made = self._certificates(profile)
-        self._sites = {
-            name: self._holding(issued, chain=profile != "missing-intermediate")
-            for name, issued in made.items()
-        }
-        self.served = made.get(TLS_HOST, made[None])
+        return self._show(self._certificates(profile), chain=profile != "missing-intermediate")
+
+    def show(self, issued: Issued) -> Issued:
+        """Show this very certificate from the next connection on."""
+        return self._show({None: issued}, chain=True)
+
+    def _show(self, made: dict[str | None, Issued], *, chain: bool) -> Issued:
+        sites = {name: self._holding(issued, chain=chain) for name, issued in made.items()}
         # An OpenSSL server without a certificate of its own chooses no cipher.
         self.context.load_cert_chain(self._write(made[None]))
+        self._sites = sites
+        self.served = made.get(TLS_HOST, made[None])
         return self.served
 
     def client(self, common_name: str = "ml-connector") -> Path:
