@@ -15,6 +15,8 @@ from connector.errors import Misconfigured
 from connector.sandbox import agent as sage100
 from connector.sandbox import hubspot as crm
 from connector.sandbox.agent.options import MOST_INVOICES
+from connector.sandbox.agent.profiles import PROFILES as SAGE100_PROFILES
+from connector.sandbox.agent.profiles import Profile
 from connector.sandbox.agent.tls import PROFILES, TlsProfile
 from connector.sandbox.hubspot.options import Tier
 
@@ -34,6 +36,19 @@ def agent(
     tls: Annotated[
         str | None, typer.Option("--tls", help=f"Listen with TLS: {', '.join(PROFILES)}.")
     ] = None,
+    profile: Annotated[
+        str, typer.Option("--profile", help=f"The Sage 100: {', '.join(SAGE100_PROFILES)}.")
+    ] = "current",
+    session_capacity: Annotated[
+        int, typer.Option("--session-capacity", min=1, help="Requests served at once.")
+    ] = 1,
+    cold_start: Annotated[
+        float, typer.Option("--cold-start", min=0, help="Seconds that the first request waits.")
+    ] = 0.0,
+    latency: Annotated[
+        float,
+        typer.Option("--latency", min=0, help="Milliseconds per row; in life 3 to 20."),
+    ] = 0.0,
     as_json: AsJson = False,
 ) -> None:
     """A Sage 100 agent with made-up customers, until Ctrl-C."""
@@ -46,6 +61,10 @@ def agent(
             invoices=invoices,
             companies=(sage100.CompanyOptions(code=company),),
             tls=cast("TlsProfile | None", tls),
+            profile=cast("Profile", profile),
+            capacity=sage100.Capacity(
+                sessions=session_capacity, cold_start_s=cold_start, row_delay_s=latency / 1000
+            ),
         )
     except ValueError as wrong:
         raise typer.BadParameter(str(wrong)) from None

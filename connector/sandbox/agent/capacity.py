@@ -1,4 +1,4 @@
-"""What the simulated server can take: sessions, licence seats, how slow it is and how it wakes up.
+"""What the simulated server can take: how many sessions, how slow it is and how it wakes up.
 
 The figures to choose from are in the reference, sections 1.2, 6 and 7.1: an agent has one BOI
 session, keeps a second request waiting for 30 s, and recycles the session after four hours; an IIS
@@ -21,8 +21,7 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
     """Limits and delays; every time in seconds of the agent's `Pace`.
 
     `sessions` None: any number at once. A request that finds none free waits `wait_s` and is then
-    answered SessionBusy, or with the bare HTTP 503 of some agents (`busy`). `seats` None: Sage 100
-    never runs out of licences.
+    answered SessionBusy, or with the bare HTTP 503 of some agents (`busy`).
     """
 
     sessions: int | None = None
@@ -31,15 +30,12 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
     cold_start_s: float = 0.0
     idle_s: float = POOL_IDLE_S
     recycle_s: float = RECYCLE_S
-    seats: int | None = None
     request_delay_s: float = 0.0
     row_delay_s: float = 0.0  # per row looked at
 
     def __post_init__(self) -> None:
         if self.sessions is not None and self.sessions < 1:
             raise ValueError("sessions must be at least 1")
-        if self.seats is not None and self.seats < 0:
-            raise ValueError("seats must be 0 or more")
         for name in ("wait_s", "cold_start_s", "idle_s", "recycle_s"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more")

@@ -11,8 +11,9 @@ from typing import Literal
 
 import msgspec
 
-from connector.sandbox.agent.errors import AgentFault
+from connector.sandbox.agent.errors import AgentFault, ModelError
 from connector.sandbox.agent.faults import FAULT_CODES
+from connector.sandbox.agent.layouts import ENTITIES
 
 
 class Exclusive(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,12 +50,18 @@ class Conduct(msgspec.Struct, kw_only=True):
     separator_collision: bool = False
     blank_columns: set[str] = set()
     server_skew_s: float = 0.0  # by how much the ServerTime told is ahead of the clock
-    seats_taken: int = 0  # by the office
+    seats_left: int = 99  # licence seats that the office leaves; the agent's session takes one
     request_delay_s: float = 0.0
     row_delay_s: float = 0.0
 
     def lock(self, entity: str, key: Sequence[str]) -> None:
-        """Somebody edits this record: whatever would read it is RecordLocked."""
+        """Somebody edits this record: whatever would read it is RecordLocked.
+
+        Raises ModelError for an entity there is not, or a key of another length.
+        """
+        layout = ENTITIES.get(entity)
+        if layout is None or len(key) != len(layout.key):
+            raise ModelError(f"{entity} {'-'.join(key)} is no key of an entity")
         self.locked.add((entity, tuple(key)))
 
     def unlock(self, entity: str, key: Sequence[str]) -> None:

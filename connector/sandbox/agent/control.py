@@ -21,8 +21,9 @@ out everywhere and means the first one.
     snapshot  entity                                        {"rows": [{…}, …]}
 
 Amounts are decimal text, dates ISO 8601, keys lists of strings. Scripted faults are those of
-`faults` by their tags: `{"fault": "soap", "code": "ExclusiveUse", "times": 2}`, or `http`,
-`truncated`, `malformed`, `doctype`, `drop`, `hold`.
+`faults` by their tags: `{"fault": "soap", "code": "ExclusiveUse", "times": 2}`, or `http`, `page`,
+`truncated`, `trickle`, `oversized`, `malformed`, `doctype`, `drop`, `hold`. There are further
+orders: jobs and utilities in `control_jobs`, the agent's manners in `control_manners`.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ from aiohttp import web
 
 from connector.sandbox.agent import maintenance, posting
 from connector.sandbox.agent.calls import Calls
+from connector.sandbox.agent.control_jobs import Jobs, LifeOrder
+from connector.sandbox.agent.control_manners import MannersOrder, Premises, behave
+from connector.sandbox.agent.control_order import ControlOrder
 from connector.sandbox.agent.errors import ModelError
 from connector.sandbox.agent.faults import AnyFault, FaultScript
 from connector.sandbox.agent.model import Model
@@ -46,11 +50,7 @@ PATH = "/control"
 InvoiceKey = tuple[str, str, str, str, str]
 
 
-class _Order(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", forbid_unknown_fields=True):
-    company: str | None = None
-
-
-class Change(_Order, frozen=True, tag="change"):
+class Change(ControlOrder, frozen=True, tag="change"):
     """Change cells of a record, as the maintenance screen does."""
 
     entity: str
@@ -59,7 +59,7 @@ class Change(_Order, frozen=True, tag="change"):
     stamp: bool = True
 
 
-class Add(_Order, frozen=True, tag="add"):
+class Add(ControlOrder, frozen=True, tag="add"):
     """Enter a record."""
 
     entity: str
@@ -67,14 +67,14 @@ class Add(_Order, frozen=True, tag="add"):
     stamp: bool = True
 
 
-class Remove(_Order, frozen=True, tag="remove"):
+class Remove(ControlOrder, frozen=True, tag="remove"):
     """Delete one record."""
 
     entity: str
     key: tuple[str, ...]
 
 
-class Raw(_Order, frozen=True, tag="raw"):
+class Raw(ControlOrder, frozen=True, tag="raw"):
     """Put any text into one cell."""
 
     entity: str
@@ -83,7 +83,7 @@ class Raw(_Order, frozen=True, tag="raw"):
     text: str
 
 
-class Invoice(_Order, frozen=True, tag="invoice"):
+class Invoice(ControlOrder, frozen=True, tag="invoice"):
     """Post a document."""
 
     customer: tuple[str, str]
@@ -91,12 +91,12 @@ class Invoice(_Order, frozen=True, tag="invoice"):
     type: str = "IN"
     invoice_no: str | None = None
     invoice_date: date | None = None
-    fields: dict[str, str] = {}
+    fields: dict[str, str] | None = None
     history: bool = True
     stamp: bool = True
 
 
-class Pay(_Order, frozen=True, tag="pay"):
+class Pay(ControlOrder, frozen=True, tag="pay"):
     """Receive a payment."""
 
     invoice: InvoiceKey
@@ -106,7 +106,7 @@ class Pay(_Order, frozen=True, tag="pay"):
     stamp: bool = True
 
 
-class Credit(_Order, frozen=True, tag="credit"):
+class Credit(ControlOrder, frozen=True, tag="credit"):
     """Post a credit memo, and apply it."""
 
     customer: tuple[str, str]
@@ -116,7 +116,7 @@ class Credit(_Order, frozen=True, tag="credit"):
     stamp: bool = True
 
 
-class Adjust(_Order, frozen=True, tag="adjust"):
+class Adjust(ControlOrder, frozen=True, tag="adjust"):
     """Write an adjustment onto an open item."""
 
     invoice: InvoiceKey
@@ -125,23 +125,23 @@ class Adjust(_Order, frozen=True, tag="adjust"):
     stamp: bool = True
 
 
-class Fault(_Order, frozen=True, tag="fault"):
+class Fault(ControlOrder, frozen=True, tag="fault"):
     """Script a fault."""
 
     fault: AnyFault
 
 
-class Release(_Order, frozen=True, tag="release"):
+class Release(ControlOrder, frozen=True, tag="release"):
     """End one scripted fault, or all."""
 
     number: int | None = None
 
 
-class Stats(_Order, frozen=True, tag="stats"):
+class Stats(ControlOrder, frozen=True, tag="stats"):
     """Ask for the counters."""
 
 
-class Snapshot(_Order, frozen=True, tag="snapshot"):
+class Snapshot(ControlOrder, frozen=True, tag="snapshot"):
     """Ask for every row of an entity."""
 
     entity: str
@@ -149,15 +149,19 @@ class Snapshot(_Order, frozen=True, tag="snapshot"):
 
 Upkeep = Change | Add | Remove | Raw
 Posting = Invoice | Pay | Credit | Adjust
-Order = Upkeep | Posting | Fault | Release | Stats | Snapshot
+Order = Upkeep | Posting | Fault | Release | Stats | Snapshot | LifeOrder | MannersOrder
 _decoder = msgspec.json.Decoder(Order)
 
 
 class Control:
     """Handles `/control`."""
 
-    def __init__(self, model: Model, faults: FaultScript, calls: Calls, token: str) -> None:
+    def __init__(
+        self, model: Model, faults: FaultScript, calls: Calls, token: str, premises: Premises
+    ) -> None:
         self._model = model
+        self._jobs = Jobs(model)
+        self._premises = premises
         self._faults = faults
         self._calls = calls
         self._token = token
@@ -194,6 +198,9 @@ class Control:
                 return {}
             case Invoice() | Pay() | Credit() | Adjust():
                 return {"key": self._post(order)}
+        if isinstance(order, MannersOrder):
+            return behave(self._premises, order)
+        return self._jobs.carry_out(order)
 
     def _maintain(self, order: Upkeep) -> None:
         company = self._model.company(order.company)

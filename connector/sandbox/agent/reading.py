@@ -127,12 +127,19 @@ class Reader:
     def _check_locks(self, table: Table, rows: Sequence[bytes]) -> None:
         """Raises AgentFault RecordLocked when somebody edits one of these rows."""
         for entity, key in self._conduct.locked:
-            if entity == table.entity.name and table.packed(key) in rows:
+            if entity == table.entity.name and _holds(table, key, rows):
                 raise SoapFault(code="RecordLocked").fault()
 
     def _server_time(self) -> str:
         told = self._model.company().clock() + timedelta(seconds=self._conduct.server_skew_s)
         return told.isoformat(timespec="seconds")
+
+
+def _holds(table: Table, key: Sequence[str], rows: Sequence[bytes]) -> bool:
+    try:
+        return table.packed(key) in rows
+    except ModelError:  # no file could hold such a key, so nobody edits it
+        return False
 
 
 def _columns(entity: Entity, wanted: tuple[str, ...] | None) -> list[str] | None:

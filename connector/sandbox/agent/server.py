@@ -242,7 +242,7 @@ class SimulatedAgent:
         ]
         reader = Reader(self.model, options, cursors, self.conduct)
         service = Service(options, reader, doors, self.faults, self.calls, self.sessions)
-        control = Control(self.model, self.faults, self.calls, self.control_token)
+        control = Control(self.model, self.faults, self.calls, self.control_token, self)
         app = web.Application(client_max_size=options.max_request_bytes)
         app.router.add_route("*", options.path, service.handle)
         app.router.add_post(PATH, control.handle)

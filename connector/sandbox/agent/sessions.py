@@ -106,8 +106,7 @@ class Sessions:
         if self._opened_at is not None and now - self._opened_at >= self._capacity.recycle_s:
             self.recycle()
         if self._opened_at is None:
-            seats = self._capacity.seats
-            if seats is not None and self.conduct.seats_taken >= seats:
+            if self.conduct.seats_left < 1:
                 raise SoapFault(code="LicenseExhausted").fault()
             self._opened_at = now
             self.opened += 1
