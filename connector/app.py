@@ -17,8 +17,6 @@ from collections.abc import AsyncIterator, Awaitable
 from importlib import resources
 from typing import Final, Literal
 
-import msgspec
-
 from connector import breaker, orders
 from connector.check import CheckLine
 from connector.config import Config, Sage100Settings
@@ -34,11 +32,12 @@ from connector.hubspot.writer import Writer
 from connector.progress import Progress, Silent
 from connector.projector import CHECKPOINT, Projector
 from connector.rebuild import RebuildReport, all_tables, is_current, rebuild
+from connector.reports import RunReport
 from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials
 from connector.sage100.checks import check_agent
 from connector.sage100.instance import Instance
-from connector.sage100.passes import SEEN, Outcome
+from connector.sage100.passes import WORK_TABLES, Outcome
 from connector.sage100.rounds import Rounds
 from connector.sage100.trust import Trust
 from eventstore import EventStore, Meta, NewEvent, open_store
@@ -52,23 +51,6 @@ _COUNT_EVERY_S: Final = 600.0
 _LOOK_S: Final = 1.0
 _MAX_TURNS: Final = 1000
 _log: Final = logging.getLogger(__name__)
-
-
-class RunReport(msgspec.Struct, frozen=True):
-    """What `run_once` did: the passes, what was written, and what is left and why."""
-
-    passes: list[Outcome]
-    written: dict[str, int]
-    parked: int
-    pending: int
-    barred: dict[str, str]
-    held: tuple[str, ...] = ()  # companies whose decisions wait for a person
-
-    @property
-    def complete(self) -> bool:
-        """Whether every pass was made, and nothing was parked, barred, held or left over."""
-        unread = any(not one.completed and not one.skipped for one in self.passes)
-        return not (unread or self.parked or self.pending or self.barred or self.held)
 
 
 class App:
@@ -313,6 +295,7 @@ def instance_of(settings: Sage100Settings) -> Instance:
         sweep=schedule.sweep,
         columns=settings.columns,
     )
+        mass_change=settings.mass_change,
 
 
 def load_mapping(config: Config) -> compiled.CompiledMapping:
@@ -346,14 +329,16 @@ def _agent_of(settings: Sage100Settings) -> Agent:
 @contextlib.asynccontextmanager
 async def open_reader(config: Config) -> AsyncIterator[EventStore]:
     """The store alone, for reports: may be read while the service runs."""
-    async with open_store(config.store.url, tables=[*all_tables(), SEEN], read_only=True) as store:
+    async with open_store(
+        config.store.url, tables=[*all_tables(), *WORK_TABLES], read_only=True
+    ) as store:
         yield store
 
 
 @contextlib.asynccontextmanager
 async def open_writer(config: Config) -> AsyncIterator[EventStore]:
     """The store alone, for what adds to the log; refused while the service runs."""
-    async with open_store(config.store.url, tables=[*all_tables(), SEEN]) as store:
+    async with open_store(config.store.url, tables=[*all_tables(), *WORK_TABLES]) as store:
         yield store
 
 

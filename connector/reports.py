@@ -1,4 +1,4 @@
-"""What the log and its read models say, for status, history, parked and replay.
+"""What the log and its read models say, for run, status, history, parked and replay.
 
 Reads only, except `request_replay`, which appends the request; the projector does the rest.
 """
@@ -14,6 +14,7 @@ import msgspec
 from connector import breaker
 from connector.moments import iso
 from connector.projector import CHECKPOINT, entries_of
+from connector.sage100.passes import Outcome
 from eventstore import EventStore, Meta, NewEvent, StoredEvent
 from projections import books, events, keys, timeline
 from projections.tables import LANES, Calls, ObjectBook, PassBook, Source, Target
@@ -29,6 +30,23 @@ _SOURCES: Final = {
 REPLAY_STREAM: Final = "audit/replay"
 _REPLAY_PAGE: Final = 500
 _BLIND_SPOT: Final = timedelta(days=7)
+
+
+class RunReport(msgspec.Struct, frozen=True):
+    """What `run_once` did: the passes, what was written, and what is left and why."""
+
+    passes: list[Outcome]
+    written: dict[str, int]
+    parked: int
+    pending: int
+    barred: dict[str, str]
+    held: tuple[str, ...] = ()  # companies whose decisions wait for a person
+
+    @property
+    def complete(self) -> bool:
+        """Whether every pass was made, and nothing was parked, barred, held or left over."""
+        unread = any(not one.completed and not one.skipped for one in self.passes)
+        return not (unread or self.parked or self.pending or self.barred or self.held)
 
 
 class ParkedItem(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from connector import reports
-from connector.app import RunReport, open_app
+from connector.app import open_app
 from connector.cli import output
 from connector.cli.session import AsJson, load, need_store_folder, run_async
 from connector.cli.status import closing_line, held_lines, hubspot_table
@@ -17,6 +17,7 @@ from connector.cli.stopping import stop_event
 from connector.cli.watch import watching
 from connector.config import Config
 from connector.config.unsupported import refuse_unsupported
+from connector.reports import RunReport
 from connector.sage100.passes import Outcome
 from connector.telemetry import setup_telemetry
 

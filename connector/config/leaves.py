@@ -91,6 +91,13 @@ def _periods(raw: Any, _: Surroundings) -> int:
     return raw
 
 
+def _share(raw: Any, _: Surroundings) -> float:
+    found = re.fullmatch(r"(\d{1,3}(?:\.\d)?) ?%", raw) if isinstance(raw, str) else None
+    if found is None or not 1 <= float(found[1]) <= 100:
+        raise Refused
+    return float(found[1]) / 100
+
+
 def _zone(raw: Any, _: Surroundings) -> str:
     known = zoneinfo.available_timezones()
     if not isinstance(raw, str):
@@ -231,6 +238,7 @@ NAMES = Leaf("a table of column names", _names)
 PERIODS = Leaf("a whole number of fiscal periods, 1 to 36", _periods)
 PIN = Leaf('"sha256:" and 64 hexadecimal digits', _matching(r"sha256:[0-9A-Fa-f]{64}"))
 SECRET = Leaf('{ env = "NAME" } or { file = "PATH" }', _secret, private=True)
+SHARE = Leaf('a share from "1%" to "100%"', _share)
 STORE_URL = Leaf(
     '"sqlite:///events.db" (beside this file), "sqlite:////absolute/path.db" or "postgresql://…"',
     _store_url,

@@ -61,7 +61,9 @@ class Sage100Settings(msgspec.Struct, frozen=True, kw_only=True):
     """One `[[sage100]]`: an agent, and the companies to read through it.
 
     `currency`: one ISO code, or company code to ISO code (see `currency_of`). `overlap`: how far
-    a cursor pass reaches back. `columns`: Sage 100's name of a column to the agent's own.
+    a cursor pass reaches back. `mass_change`: the share of an entity's records that may come or
+    go in one pass; more waits for a person. `columns`: Sage 100's name of a column to the agent's
+    own.
     """
 
     name: Annotated[str, leaves.INSTANCE]
@@ -75,6 +77,7 @@ class Sage100Settings(msgspec.Struct, frozen=True, kw_only=True):
     overlap: Annotated[timedelta, leaves.DURATION] = timedelta(days=1)
     quiet_hours: Annotated[tuple[str, ...], leaves.QUIET_HOURS] = ()
     revenue_periods: Annotated[int, leaves.PERIODS] = 12
+    mass_change: Annotated[float, leaves.SHARE] = 0.2
     columns: Annotated[dict[str, str], leaves.NAMES] = {}
 
     def currency_of(self, company: str) -> str:

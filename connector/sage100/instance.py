@@ -20,7 +20,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """An agent and the companies to read through it; checked when built.
 
     `currency`: company code to ISO code. `customers`, `invoices`, `vendors`, `sweep`: when each is
-    read, an interval or a cron line. `page_limit`: rows per request. `columns`: canonical column
+    read, an interval or a cron line. `mass_change`: share of an entity's keys that may come or go
+    in one pass. `page_limit`: rows per request. `columns`: canonical column
     name to the agent's own. Raises Misconfigured.
     """
 
@@ -38,6 +39,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     sweep: str = "0 2 * * *"
     columns: Mapping[str, str] = {}
     page_limit: int = MAX_LIMIT
+    mass_change: float = 0.2
 
     def __post_init__(self) -> None:
         missing = [code for code in self.companies if code not in self.currency]

@@ -6,6 +6,7 @@ Pure: rows and known fingerprints in, events and fingerprint rows out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from operator import itemgetter
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from connector.sage100.contract import Page
 from connector.sage100.fingerprint import fingerprint, row_of, stamp_of, stamped_before
 from connector.sage100.selection import Selection
+from connector.sage100.stamps import went_back
 from eventstore.types import NewEvent, Row
 from projections.events import (
     SCHEMA,
@@ -45,6 +47,7 @@ class Observation(msgspec.Struct):
     """What one page comes to: read = unchanged + observed.
 
     `missed`: changed or new rows whose stamps all lie before the cursor that was asked about.
+    `newcomers`: records that were not there before; `back`: how many rows' own stamps went back.
     """
 
     keys: list[str]
@@ -53,6 +56,8 @@ class Observation(msgspec.Struct):
     unchanged: int = 0
     observed: int = 0
     missed: int = 0
+    newcomers: list[Record] = []
+    back: int = 0
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -86,11 +91,16 @@ def records(origin: Origin, selection: Selection, page: Page) -> list[Record]:
 
 
 def observe(
-    origin: Origin, found: list[Record], known: Mapping[str, Fingerprint], cursor: str = ""
+    origin: Origin,
+    found: list[Record],
+    known: Mapping[str, Fingerprint],
+    server_time: datetime,
+    cursor: str = "",
 ) -> Observation:
     """What is new in these records. A record that comes twice is compared with its first coming.
 
-    `cursor` (YYYYMMDD): changed or new rows stamped before it count as `missed`.
+    `cursor` (YYYYMMDD): changed or new rows stamped before it count as `missed`. `server_time`:
+    the server's local clock when it showed them.
     """
     out = Observation([], [], [])
     latest = dict(known)
@@ -106,6 +116,10 @@ def observe(
         else:
             out.observed += 1
             out.missed += stamped_before(record.row, cursor)
+            if before is None or before.vanished:
+                out.newcomers.append(record)
+            elif went_back(before.stamp, stamp_of(record.row), server_time):
+                out.back += 1
             if before is not None and before.vanished:
                 out.events.append(_event(origin, record, RecordReturned(record.parts)))
             out.events.append(_event(origin, record, _observed(origin, record, digest)))

@@ -11,26 +11,31 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from connector.progress import Progress, Silent
+from connector.sage100 import breaker
 from connector.sage100.agent import Agent
 from connector.sage100.contract import MAX_LIMIT, Page
 from connector.sage100.errors import AgentError, BadAnswer, CursorInvalid, PassIncomplete
-from connector.sage100.observe import Origin, observe, records
+from connector.sage100.likeness import NEWCOMERS, likenesses, newcomer
+from connector.sage100.observe import Observation, Origin, observe, records
 from connector.sage100.place import Journal, Pass, Place
 from connector.sage100.retry import Retry
 from connector.sage100.selection import Selection
+from connector.sage100.stamps import newest
 from connector.tracing import tracer
 from eventstore.types import EventStore, Put, Row, Table, Write
-from projections.events import Event, PollFailed, PollStarted, Via
+from projections.events import Event, PollFailed, PollStarted, SourceRewound, Via
 from projections.tables import Fingerprint
 from projections.workspace import decode
 
 # Which rows the sweep under way has seen: `fingerprint` key to the sweep's generation. A work
 # table of this package, neither a fold of the log nor needed once the sweep is over.
 SEEN: Final = Table("sweep_seen")
+WORK_TABLES: Final = (SEEN, NEWCOMERS)
 
 _MAX_PAGES: Final = 1_000_000  # an agent whose pages never end is broken
 
@@ -41,7 +46,11 @@ def system_time() -> datetime:
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """One entity of one company to be read. `may_go_on` is asked between pages."""
+    """One entity of one company to be read. `may_go_on` is asked between pages.
+
+    `mass_change`: the share of keys that may come or go in one pass. `origin`: the log's position
+    when the round began, None for that of the pass. `zone`: the site's.
+    """
 
     agent: Agent
     store: EventStore
@@ -53,6 +62,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     may_go_on: Callable[[], bool] = lambda: True
     now: Callable[[], datetime] = system_time
     retry: Retry | None = None
+    mass_change: float = 0.2
+    origin: int | None = None
+    zone: ZoneInfo | None = None
 
     @property
     def entity(self) -> str:
@@ -143,7 +155,7 @@ def failed(via: Via, error: AgentError) -> PollFailed:
     )
 
 
-async def begin(journal: Journal, via: Via, since: str) -> Pass:
+async def begin(reading: Reading, journal: Journal, via: Via, since: str) -> Pass:
     """The pass of this kind: the one under way, or a new one, which then is in the log.
 
     A pass of the other kind that was begun in between leaves its PollStarted last in the stream;
@@ -154,7 +166,17 @@ async def begin(journal: Journal, via: Via, since: str) -> Pass:
     if run is not None and place.open == via:
         return run
     if run is None:
-        run = Pass(since=since, generation=journal.next_move)
+        store, prefix = reading.store, f"{reading.company}/{reading.entity}/"
+        origin = (await store.head()).last if reading.origin is None else reading.origin
+        known = place.known or await store.count("fingerprint", prefix=prefix)
+        place = msgspec.structs.replace(place, known=known)
+        run = Pass(
+            since=since,
+            generation=journal.next_move,
+            first=not (place.polled_at_s or place.swept_at_s),
+            known=known,
+            origin=origin,
+        )
     else:
         run = msgspec.structs.replace(run, read=0, unchanged=0, observed=0, pages=0)
     place = msgspec.structs.replace(place.with_pass(via, run), open=via)
@@ -177,7 +199,7 @@ async def read_through(
     `close` says. The agent's failures are in the log and in the outcome.
     """
     for again in (True, False):
-        run = await begin(journal, via, since(journal.place.cursor))
+        run = await begin(reading, journal, via, since(journal.place.cursor))
         if run.all_read:
             return run, outcome_of(reading, via, run, completed=True)
         try:
@@ -232,7 +254,7 @@ async def _append_page(
             key: decode("fingerprint", row.value) for key, row in rows.items()
         }
         cursor = journal.place.cursor if via == "sweep" else ""
-        seen = observe(origin, found, known, cursor)
+        seen = observe(origin, found, known, page.server_time, cursor)
         span.set_attributes({"rows": len(found), "observed": seen.observed})
         run = msgspec.structs.replace(
             run,
@@ -243,23 +265,68 @@ async def _append_page(
             observed=run.observed + seen.observed,
             missed=run.missed + seen.missed,
             pages=run.pages + 1,
+            seen=run.seen + len(found),
+            back=run.back + seen.back,
+            top=newest((one.row for one in found), run.top, page.server_time),
+            sequence=max([run.sequence, *(one.row.get("HeaderSeqNo", "") for one in found)]),
         )
+        counted = 0 if reading.entity in breaker.GROWS_BY_CALENDAR else len(seen.newcomers)
+        run = msgspec.structs.replace(run, new=run.new + counted)
+        stands = msgspec.structs.replace(
+            journal.place, known=journal.place.known + len(seen.newcomers)
+        )
+        run, passes = hold(reading, via, run, ends=page.next is None and via == "cursor")
         error: AgentError | None = None
-        passes: list[Event] = []
         if page.next is not None:
-            place = journal.place.with_pass(via, run)
+            place = stands.with_pass(via, run)
         elif page.complete:
-            place, passes = close(journal.place, run, page)
+            place, closing = close(stands, run, page)
+            passes += closing
         else:
             error = _incomplete(reading, page)
-            place, passes = journal.place.with_pass(via, None), [failed(via, error)]
+            place = stands.with_pass(via, None)
+            passes.append(failed(via, error))
         also: list[Write] = [Put("fingerprint", seen.rows)] if seen.rows else []
+        also += _newcomers(reading, stands, run, seen)
         sweep = journal.place.sweep_pass
         if sweep is not None and not sweep.all_read and seen.keys:
             mark = str(sweep.generation).encode()
             also.append(Put(SEEN.name, [Row(key, mark) for key in dict.fromkeys(seen.keys)]))
         await journal.write(place, passes, records=seen.events, also=also, cause=run.started)
     return run, error
+
+
+def hold(
+    reading: Reading,
+    via: Via,
+    run: Pass,
+    *,
+    ends: bool,
+    rewound: SourceRewound | None = None,
+) -> tuple[Pass, list[Event]]:
+    """The event that freezes the company: as soon as too much has moved, and with the final
+    figures when the pass ends.
+    """
+    count = breaker.moved(run)
+    if not breaker.trips(run, reading.mass_change) or (run.held and not ends):
+        return run, []
+    if run.held == count and rewound is None:
+        return run, []
+    run = msgspec.structs.replace(run, held=count)
+    return run, [breaker.held(run, via, reading.entity, rewound)]
+
+
+def _newcomers(reading: Reading, place: Place, run: Pass, seen: Observation) -> list[Write]:
+    """Who has newly appeared, to be recognised should another one vanish meanwhile."""
+    if run.first:
+        return []
+    prefix = f"{reading.company}/{reading.entity}/"
+    rows = {
+        likeness: newcomer(record.key.removeprefix(prefix), place.sweeps, likeness)
+        for record in seen.newcomers
+        for likeness in likenesses(prefix, reading.entity, record.row)
+    }
+    return [Put(NEWCOMERS.name, list(rows.values()))] if rows else []
 
 
 def _check_progress(reading: Reading, run: Pass, page: Page) -> None:

@@ -24,6 +24,13 @@ class Pass(msgspec.Struct, frozen=True, omit_defaults=True):
     PollStarted; `read`, `unchanged`, `observed`, `pages` count since then. For a sweep:
     `generation` marks the rows it saw, `missed` counts what the cursor did not show, and once
     `all_read`, `known_after` is the known key up to which absent rows have been looked for.
+
+    For the breaker: `first` when no pass was ever completed before, `known` keys at its beginning,
+    `new` ones (or returned), `fresh` ones absent for the first time, `twins` of the `looked` at
+    absent ones that came back under another key, `held` as many as the log says were moved,
+    `origin` the log's position before the round. For the watermark: the newest stamp `top` and
+    highest HeaderSeqNo `sequence` of the rows read, rows whose stamp went `back`, absent ones
+    stamped later than `top` (`newest_gone`), and `seen` rows in all.
     """
 
     since: str = ""
@@ -40,13 +47,28 @@ class Pass(msgspec.Struct, frozen=True, omit_defaults=True):
     known_after: str = ""
     absent: int = 0
     vanished: int = 0
+    first: bool = False
+    known: int = 0
+    new: int = 0
+    fresh: int = 0
+    twins: int = 0
+    looked: int = 0
+    held: int = 0
+    origin: int = 0
+    top: str = ""
+    sequence: str = ""
+    back: int = 0
+    newest_gone: int = 0
+    seen: int = 0
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     """`cursor`: server-local date (YYYYMMDD) from which the next cursor pass reads, "" for all.
 
     `open`: the pass whose PollStarted is the stream's last. `polled_at_s`, `swept_at_s`: when a
-    pass last completed, seconds UTC by our own clock.
+    pass last completed, seconds UTC by our own clock. `known`: keys that are there; `sweeps`: how
+    many were completed; `top`, `rows`, `sequence`: newest stamp, rows and highest HeaderSeqNo that
+    the last complete reading of everything showed. `reread`: the next pass reads everything.
     """
 
     cursor: str = ""
@@ -55,6 +77,12 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     open: Via | None = None
     polled_at_s: int = 0
     swept_at_s: int = 0
+    known: int = 0
+    sweeps: int = 0
+    top: str = ""
+    rows: int = 0
+    sequence: str = ""
+    reread: bool = False
 
     def running(self, via: Via) -> Pass | None:
         """The pass of this kind that is under way."""

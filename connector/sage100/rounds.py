@@ -20,7 +20,7 @@ from connector.sage100.contract import ENTITIES, SCHEDULE_OF, AgentInfo
 from connector.sage100.errors import AgentError, AgentMisfit, TlsRefused
 from connector.sage100.instance import Instance
 from connector.sage100.passes import Outcome, Reading, failed, system_time
-from connector.sage100.place import Journal, meta_of
+from connector.sage100.place import Journal, meta_of, place_of
 from connector.sage100.poller import poll
 from connector.sage100.retry import ONCE
 from connector.sage100.schedule import quiet_until
@@ -79,6 +79,7 @@ class Rounds:
         self._latest = Latest(store)
         self._trust_log = TrustLog(store, instance.name)
         self._not_served: set[str] = set()
+        self._origin = 0  # the log's position when the round began
         self.refusal: AgentError | None = None  # why nothing more is asked
 
     async def run_once(self, *, sweep: bool = False) -> list[Outcome]:
@@ -128,6 +129,7 @@ class Rounds:
         self, entities: Sequence[str], via: Via, may_go_on: Callable[[], bool]
     ) -> list[Outcome]:
         companies = self._instance.companies
+        self._origin = (await self._store.head()).last
         try:
             info = await self._agent.get_info()
             self._check_zone(info)
@@ -203,14 +205,21 @@ class Rounds:
             now=self._now,
             # Once all patience was spent in this round, the others get one try each.
             retry=ONCE if tired else None,
+            mass_change=self._instance.mass_change,
+            origin=self._origin,
+            zone=self._zone,
         )
-        if via == "sweep":
+        if via == "sweep" or await self._must_reread(company, selection.entity):
             outcome = await sweep_entity(reading)
         else:
             overlap, server_time = self._instance.overlap, info.server_time
             outcome = await poll(reading, overlap=overlap, server_time=server_time)
         self._note(outcome)
         return outcome
+
+    async def _must_reread(self, company: str, entity: str) -> bool:
+        """Whether Sage 100 went back to an earlier state: then only a sweep tells the truth."""
+        return (await place_of(self._store, self._instance.name, company, entity)).reread
 
     def _select(self, info: AgentInfo, name: str) -> Selection | AgentError | None:
         """What to ask of an entity; the error why it cannot be; None when it is not served."""

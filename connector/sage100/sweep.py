@@ -11,6 +11,7 @@ Absent rows. Each page marks the rows it saw, in its own append, with this sweep
 the end the known keys are gone through page by page, and those without the mark are absent; this
 needs no order of keys on the wire and no memory that grows. A row absent from two complete sweeps
 in a row, and seen by no pass in between, has vanished. An incomplete sweep says nothing at all.
+While the breaker holds the company, what was first seen since needs only one: it never was.
 """
 
 from __future__ import annotations
@@ -19,36 +20,40 @@ from typing import Final
 
 import msgspec
 
+from connector.sage100 import breaker
 from connector.sage100.contract import Page
+from connector.sage100.likeness import NEWCOMERS, forget
 from connector.sage100.passes import (
     SEEN,
     Outcome,
     Reading,
+    hold,
     next_cursor,
     outcome_of,
     read_through,
 )
 from connector.sage100.place import Journal, Pass, Place
+from connector.sage100.stamps import later
+from connector.sage100.vanished import LastSeen, Where, last_seen, told, twins_of, withdrawn
 from connector.tracing import tracer
 from eventstore.types import NewEvent, Put, Remove, Row, Write
 from projections.events import (
     SCHEMA,
     Event,
     PollCompleted,
-    RecordObserved,
     RecordVanished,
     SweepCompleted,
-    decode,
     encode,
     type_of,
 )
 from projections.keys import sage_stream
-from projections.tables import Fingerprint
+from projections.tables import Fingerprint, Frozen
 from projections.workspace import decode as decode_row
 from projections.workspace import encode as encode_row
 
 _SWEEPS_TO_VANISH: Final = 2
 _PAGE: Final = 500  # known keys per append
+_LOOKED_AT: Final = 500  # newly absent rows of a sweep whose likes are looked for
 
 
 async def sweep(reading: Reading) -> Outcome:
@@ -63,9 +68,11 @@ async def sweep(reading: Reading) -> Outcome:
         if not outcome.completed:
             return outcome
         run = journal.place.sweep_pass or run
+        where = Where(reading.store, reading.instance, reading.company, reading.entity)
         ended = False
         while not ended:
-            run, ended = await _look_for_absent(reading, journal, run)
+            run, ended = await _look_for_absent(reading, journal, run, where)
+        await forget(reading.store, where.place, journal.place.sweeps)
         return outcome_of(reading, "sweep", run, completed=True)
 
 
@@ -82,71 +89,140 @@ def _all_read(place: Place, run: Pass, page: Page) -> tuple[Place, list[Event]]:
     return place, []
 
 
-async def _look_for_absent(reading: Reading, journal: Journal, run: Pass) -> tuple[Pass, bool]:
+class _Absent(msgspec.Struct):
+    """One page of known keys: those without this sweep's mark, and what is to be done about it."""
+
+    puts: list[Row] = []
+    events: list[NewEvent] = []
+    taken: list[str] = []
+    count: int = 0
+    fresh: int = 0
+    newest_gone: int = 0
+    looked: int = 0
+    twins: int = 0
+
+
+async def _look_for_absent(
+    reading: Reading, journal: Journal, run: Pass, where: Where
+) -> tuple[Pass, bool]:
     """One page of known keys: append what is absent; with the last one, that the sweep is over."""
-    store, prefix = reading.store, f"{reading.company}/{reading.entity}/"
+    store = reading.store
     with tracer.start_as_current_span("sage100.absent"):
-        known = await store.scan("fingerprint", prefix=prefix, after=run.known_after, limit=_PAGE)
+        known = await store.scan(
+            "fingerprint", prefix=where.place, after=run.known_after, limit=_PAGE
+        )
         marks = {}
         if known:
             marks = (await store.rows({SEEN.name: [row.key for row in known]})).get(SEEN.name, {})
         mark = str(run.generation).encode()
-        events: list[NewEvent] = []
-        puts: list[Row] = []
-        absent = 0
-        for row in known:
-            if row.key in marks and marks[row.key].value == mark:
-                continue
-            print_: Fingerprint = decode_row("fingerprint", row.value)
-            if print_.vanished:
-                continue
-            absent += 1
-            misses = print_.misses + 1
-            gone = misses >= _SWEEPS_TO_VANISH
-            if gone:
-                key = row.key.removeprefix(prefix)
-                events.append(await _vanished(reading, key, print_.fingerprint, misses, run))
-            after = msgspec.structs.replace(print_, misses=misses, vanished=gone)
-            puts.append(Row(row.key, encode_row(after)))
+        missing = [row for row in known if row.key not in marks or marks[row.key].value != mark]
+        found = await _absent(where, run, missing, journal.place.sweeps)
         ended = len(known) < _PAGE
         run = msgspec.structs.replace(
             run,
             known_after=known[-1].key if known else run.known_after,
-            absent=run.absent + absent,
-            vanished=run.vanished + len(events),
+            absent=run.absent + found.count,
+            vanished=run.vanished + len(found.events),
+            fresh=run.fresh + found.fresh,
+            newest_gone=run.newest_gone + found.newest_gone,
+            looked=run.looked + found.looked,
+            twins=run.twins + found.twins,
         )
-        place, passes = journal.place.with_pass("sweep", run), list[Event]()
+        stands = msgspec.structs.replace(
+            journal.place, known=max(journal.place.known - len(found.events), 0)
+        )
         if ended:
-            place, passes = _completed(reading, journal.place, run)
+            place, passes = _completed(reading, stands, run)
+        else:
+            run, passes = hold(reading, "sweep", run, ends=False)
+            place = stands.with_pass("sweep", run)
         also: list[Write] = []
-        if puts:
-            also.append(Put("fingerprint", puts))
+        if found.puts:
+            also.append(Put("fingerprint", found.puts))
+        if found.taken:
+            also.append(Remove(NEWCOMERS.name, found.taken))
         if marks:
             also.append(Remove(SEEN.name, list(marks)))
-        await journal.write(place, passes, records=events, also=also, cause=run.started)
+        await journal.write(place, passes, records=found.events, also=also, cause=run.started)
     return run, ended
 
 
+async def _absent(where: Where, run: Pass, missing: list[Row], sweeps: int) -> _Absent:
+    """What is to be done about the records of one page that the sweep did not see."""
+    out = _Absent()
+    frozen = await _frozen(where)
+    going: list[tuple[LastSeen, Row, Fingerprint]] = []
+    looked: list[LastSeen] = []
+    for row in missing:
+        print_: Fingerprint = decode_row("fingerprint", row.value)
+        if print_.vanished:
+            continue
+        out.count += 1
+        out.newest_gone += later(print_.stamp, run.top)
+        misses = print_.misses + 1
+        known: LastSeen | None = None
+        if misses >= _SWEEPS_TO_VANISH or frozen is not None:
+            known = await last_seen(where, row.key.removeprefix(where.place))
+        if misses >= _SWEEPS_TO_VANISH and known is not None:
+            going.append((known, row, print_))
+            continue
+        if frozen is not None and known is not None and known.first > frozen.since:
+            _vanish(where, run, out, row, print_, withdrawn(known, print_.fingerprint))
+            continue
+        out.fresh += 1
+        if run.looked + len(looked) < _LOOKED_AT:
+            looked.append(known or await last_seen(where, row.key.removeprefix(where.place)))
+        after = msgspec.structs.replace(print_, misses=misses)
+        out.puts.append(Row(row.key, encode_row(after)))
+    out.looked = len(looked)
+    out.twins = sum(one is not None for one in await twins_of(where, looked, sweeps))
+    found = await twins_of(where, [one for one, _, _ in going], sweeps)
+    for (known, row, print_), twin in zip(going, found, strict=True):
+        misses = print_.misses + 1
+        event = await told(where, known, twin, fingerprint=print_.fingerprint, sweeps=misses)
+        if twin is not None:
+            out.taken.append(twin[0])
+        _vanish(where, run, out, row, print_, event)
+    return out
+
+
+def _vanish(
+    where: Where, run: Pass, out: _Absent, row: Row, print_: Fingerprint, event: RecordVanished
+) -> None:
+    stream = sage_stream(
+        where.instance, where.company, where.entity, row.key.removeprefix(where.place)
+    )
+    out.events.append(NewEvent(stream, type_of(event), encode(event), SCHEMA, run.started or None))
+    after = msgspec.structs.replace(print_, misses=event.sweeps, vanished=True)
+    out.puts.append(Row(row.key, encode_row(after)))
+
+
+async def _frozen(where: Where) -> Frozen | None:
+    """The hold under which the company stands, as far as it is folded."""
+    rows = (await where.store.rows({"frozen": [where.company]})).get("frozen", {})
+    return decode_row("frozen", rows[where.company].value) if rows else None
+
+
 def _completed(reading: Reading, place: Place, run: Pass) -> tuple[Place, list[Event]]:
+    """The sweep is over: what it saw is what the next one is compared with."""
     cursor = place.cursor
+    rewound = breaker.rewind(run, (place.top, place.rows, place.sequence), run.seen)
+    run, held = hold(reading, "sweep", run, ends=True, rewound=rewound)
     place = msgspec.structs.replace(
-        place, sweep_pass=None, open=None, swept_at_s=int(reading.now().timestamp())
+        place,
+        sweep_pass=None,
+        open=None,
+        swept_at_s=int(reading.now().timestamp()),
+        sweeps=place.sweeps + 1,
+        top=run.top,
+        rows=run.seen,
+        sequence=run.sequence,
+        reread=rewound is not None,
     )
     counts = (run.read, run.unchanged, run.observed)
     return place, [
         PollCompleted("sweep", *counts, cursor, run.pages),
         SweepCompleted(run.missed, run.absent, run.vanished),
+        *([rewound] if rewound is not None else []),
+        *held,
     ]
-
-
-async def _vanished(reading: Reading, key: str, digest: str, misses: int, run: Pass) -> NewEvent:
-    """The event, with the key's parts as the record was last observed with them."""
-    stream = sage_stream(reading.instance, reading.company, reading.entity, key)
-    parts = [key]  # all that is left of a record whose events were erased
-    for stored in reversed(await reading.store.history(stream)):
-        event = decode(stored.type, stored.data)
-        if isinstance(event, RecordObserved):
-            parts = event.key
-            break
-    vanished = RecordVanished(parts, digest, misses)
-    return NewEvent(stream, type_of(vanished), encode(vanished), SCHEMA, run.started or None)

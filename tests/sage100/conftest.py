@@ -10,7 +10,7 @@ import pytest
 
 from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials
-from connector.sage100.passes import SEEN
+from connector.sage100.passes import WORK_TABLES
 from connector.sage100.retry import Retry
 from connector.sandbox.agent import AgentOptions, ManualClock, SimulatedAgent
 from connector.secret import Secret
@@ -19,7 +19,7 @@ from projections.tables import TABLES
 from tests.sage100.wire import NOW, Waits
 from tests.sage100.world import World
 
-TABLES_OF_THE_STORE = [*(Table(name, ranked) for name, (_, ranked) in TABLES.items()), SEEN]
+TABLES_OF_THE_STORE = [*(Table(name, ranked) for name, (_, ranked) in TABLES.items()), *WORK_TABLES]
 
 
 @pytest.fixture
