@@ -114,7 +114,7 @@ def _first_message(name: str) -> bytes:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
     # Old suites are offered so that an old server names its version instead of hanging up.
-    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.set_ciphers("ALL:!aNULL:!PSK:!SRP:@SECLEVEL=0")
     context.check_hostname = bool(name)  # a name is needed where it is checked; nothing is here
     outgoing = ssl.MemoryBIO()
     conversation = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name or None)
