@@ -294,8 +294,8 @@ def instance_of(settings: Sage100Settings) -> Instance:
         vendors=schedule.vendors,
         sweep=schedule.sweep,
         columns=settings.columns,
-    )
         mass_change=settings.mass_change,
+    )
 
 
 def load_mapping(config: Config) -> compiled.CompiledMapping:
