@@ -44,7 +44,7 @@ def is_loopback(host: str) -> bool:
 
 
 def tls_context(ca_bundle: Path | None = None, pin: str | None = None) -> ssl.SSLContext:
-    """Who is trusted: the issuers in the bundle (PEM), or without one those of this machine.
+    """Who is trusted: the certificates in the bundle (PEM), or without one this machine's.
 
     With a `pin` ("sha256:HEX") the handshake also fails for any other certificate; with a pin alone
     nobody is trusted yet, see `trust`. Host names are always checked, against the certificate's
@@ -54,6 +54,8 @@ def tls_context(ca_bundle: Path | None = None, pin: str | None = None) -> ssl.SS
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies chain, dates and host name
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False
+    # What is listed is trusted, be it a root or not: an issuing CA, or the certificate itself.
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
     if pin is not None:
         context.sslobject_class = _pinned(pin.lower())
     if ca_bundle is not None:

@@ -107,10 +107,7 @@ class Trust:
             raise ConnectionError(f"nothing came in {trust_probe.LIMIT_S:g} s of a TLS handshake")
         if seen.leaf is None or fingerprint(seen.leaf) != self.asked.pin:
             raise await self._refused(call, Failure(reset=seen.ended, text="no certificate"), seen)
-        context = self.context
-        # The anchor may be a certificate that is no CA: trust starts, and ends, at itself.
-        context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-        context.load_verify_locations(cadata=seen.leaf)
+        self.context.load_verify_locations(cadata=seen.leaf)
         self._anchored = True
 
     async def explain(self, call: Call, problem: Exception) -> TlsRefused | None:

@@ -21,6 +21,7 @@ from typing import Final
 import msgspec
 
 LIMIT_S: Final = 10.0  # for connecting, and again for the whole answer
+_EYEBALLS_S: Final = 0.25  # before another of the host's addresses is tried as well, RFC 8305
 _MOST_BYTES: Final = 128 * 1024
 _MOST_CERTIFICATES: Final = 10
 _ALERT, _HANDSHAKE = 21, 22  # record types, RFC 5246 6.2.1
@@ -98,7 +99,9 @@ async def _connection(
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     try:
         async with asyncio.timeout(LIMIT_S):
-            reader, writer = await asyncio.open_connection(host, port)
+            reader, writer = await asyncio.open_connection(
+                host, port, happy_eyeballs_delay=_EYEBALLS_S
+            )
     except TimeoutError:
         raise ConnectionError(f"no connection within {LIMIT_S:g} s") from None
     try:
@@ -135,7 +138,9 @@ async def _look_unverified(host: str, port: int, name: str) -> bytes | None:
     context.verify_mode = ssl.CERT_NONE
     try:
         async with asyncio.timeout(LIMIT_S):
-            _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=name)
+            _, writer = await asyncio.open_connection(
+                host, port, ssl=context, server_hostname=name, happy_eyeballs_delay=_EYEBALLS_S
+            )
     except (TimeoutError, OSError):
         return None
     tls = writer.get_extra_info("ssl_object")

@@ -112,6 +112,33 @@ async def test_a_bundle_is_trusted(profile: TlsProfile, host: str) -> None:
         assert sim.tls.handshakes == 1  # one connection, verified once, is kept
 
 
+@pytest.mark.parametrize(
+    ("profile", "listed"),
+    [
+        ("self-signed", ["served"]),
+        ("good", ["served"]),
+        ("good", ["intermediate"]),
+        ("missing-intermediate", ["root", "intermediate"]),
+        ("missing-intermediate", ["intermediate"]),
+    ],
+)
+async def test_whatever_a_bundle_lists_is_trusted(
+    profile: TlsProfile, listed: list[str], tmp_path: Path
+) -> None:
+    """A root, the issuing CA or the certificate itself, as the remedies say, none needs another."""
+    async with listening(profile) as sim:
+        ca = sim.tls.authority
+        known = {"served": sim.tls.served, "root": ca.root, "intermediate": ca.intermediate}
+        bundle = tmp_path / "bundle.pem"
+        bundle.write_bytes(b"".join(known[one].pem for one in listed))
+        async with client(sim, ca_bundle=bundle) as agent:
+            assert (await agent.get_info()).edition == "Premium"
+        came = sim.tls.application_bytes
+        sim.tls.show(await asyncio.to_thread(issue, "localhost", ("localhost",)))
+        assert (await refusal(sim, ca_bundle=bundle)).problem == "self_signed"
+        assert sim.tls.application_bytes == came
+
+
 @pytest.mark.parametrize("profile", ["good", "self-signed", "missing-intermediate", "tls1.3"])
 @pytest.mark.parametrize("spelling", [str, str.upper])
 async def test_a_pin_is_trusted(profile: TlsProfile, spelling: Callable[[str], str]) -> None:
