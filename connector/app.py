@@ -35,6 +35,7 @@ from connector.rebuild import RebuildReport, all_tables, is_current, rebuild
 from connector.reports import RunReport
 from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials
+from connector.sage100.auth_certificate import client_certificate
 from connector.sage100.checks import check_agent
 from connector.sage100.instance import Instance
 from connector.sage100.passes import WORK_TABLES, Outcome
@@ -119,7 +120,7 @@ class App:
         return RunReport(
             passes=outcomes,
             written=written,
-            parked=sum(turn.parked for turn in turns),
+            parked=await self.store.count("parked"),
             pending=turns[-1].pending,
             barred=barred,
             held=tuple(one.company for one in await breaker.held(self.store)),
@@ -316,13 +317,14 @@ def load_mapping(config: Config) -> compiled.CompiledMapping:
 
 def _agent_of(settings: Sage100Settings) -> Agent:
     auth, tls = settings.auth, settings.tls
+    identity = client_certificate(auth.client_certificate, auth.client_key)
     return Agent(
         settings.endpoint,
         credentials=Credentials(
-            username=auth.username, password=auth.password, api_key=auth.api_key
+            scheme=auth.scheme, username=auth.username, password=auth.password, api_key=auth.api_key
         ),
         columns=settings.columns,
-        trust=Trust(settings.endpoint, ca_bundle=tls.ca_bundle, pin=tls.pin),
+        trust=Trust(settings.endpoint, ca_bundle=tls.ca_bundle, pin=tls.pin, identity=identity),
     )
 
 

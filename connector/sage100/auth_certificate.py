@@ -15,35 +15,50 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from connector.errors import Misconfigured
 from connector.secret import Secret
 
 _WHERE: Final = "[sage100.auth] client_certificate, client_key"
 
 
-def show_certificate(context: ssl.SSLContext, certificate: Path, key: Secret) -> None:
-    """Let `context` show this certificate (PEM, its issuers after it) to servers that ask.
+class ClientCertificate(msgspec.Struct, frozen=True):
+    """A certificate (PEM, its issuers after it) and its private key (PEM, without a pass phrase).
 
-    Reads files, so it belongs into a thread. Raises Misconfigured for what cannot be used.
+    Called with a TLS context, it lets that show the certificate to servers that ask for one. That
+    reads files, so it belongs into a thread. Raises Misconfigured for what cannot be used.
     """
-    try:
-        with _as_file(key) as path:
-            # Without a password OpenSSL would ask the terminal for one.
-            context.load_cert_chain(certificate, path, password=_no_password)
-    except _Encrypted:
-        raise _unusable("the key is encrypted", "Give the key without a pass phrase.") from None
-    except ssl.SSLError as problem:
-        if problem.reason == "KEY_VALUES_MISMATCH":
+
+    certificate: Path
+    key: Secret
+
+    def __call__(self, context: ssl.SSLContext) -> None:
+        try:
+            with _as_file(self.key) as path:
+                # Without a password OpenSSL would ask the terminal for one.
+                context.load_cert_chain(self.certificate, path, password=_no_password)
+        except _Encrypted:
+            raise _unusable("the key is encrypted", "Give it without a pass phrase.") from None
+        except ssl.SSLError as problem:
+            if problem.reason == "KEY_VALUES_MISMATCH":
+                raise _unusable(
+                    "the key is not that of the certificate", "Give the pair that belongs together."
+                ) from None
             raise _unusable(
-                "the key is not that of the certificate", "Give the pair that belongs together."
+                "one of them is no PEM",
+                "Give a PEM file with the certificate, and the PEM text of its private key.",
             ) from None
-        raise _unusable(
-            "one of them is no PEM",
-            "Give a PEM file with the certificate, and the PEM text of its private key.",
-        ) from None
-    except OSError as problem:
-        raise _unusable(problem.strerror or "unreadable", "See that the file is there.") from None
-    context.post_handshake_auth = True  # IIS may ask only once it knows the path
+        except OSError as problem:
+            raise _unusable(problem.strerror or "unreadable", "See that both are there.") from None
+        context.post_handshake_auth = True  # IIS may ask only once it knows the path
+
+
+def client_certificate(certificate: Path | None, key: Secret | None) -> ClientCertificate | None:
+    """What [sage100.auth] gives, None when it gives neither."""
+    if certificate is None or key is None:
+        return None
+    return ClientCertificate(certificate, key)
 
 
 class _Encrypted(Exception):

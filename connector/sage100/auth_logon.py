@@ -1,9 +1,9 @@
 """How requests get past the web server's log-on, one connection at a time.
 
 NTLM and Negotiate let in a TCP connection, not a request. So what a request says of us is decided
-when it is known on which connection it travels (`Connector`): nothing on one that is logged on, the
-answer to the challenge on the one that was challenged, and the first leg on any other. A later leg
-can thus never cross to another connection, and a replaced connection logs on anew by itself.
+when it is known on which connection it travels (`auth_connection`): nothing on one that is logged
+on, the answer to the challenge on the one that was challenged, and the first leg on any other. A
+later leg can thus never cross to another connection, and a replaced one logs on anew by itself.
 
 Every leg carries the whole request: requests are small, and any leg may turn out to be the last,
 since Kerberos is content with the first one. A proof of the password is sent once; what the server
@@ -18,24 +18,21 @@ import contextlib
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final, Literal
 
 import aiohttp
 import msgspec
-from aiohttp.connector import Connection
-from aiohttp.tracing import Trace
 from multidict import CIMultiDict
 from yarl import URL
 
 from connector.sage100.auth import ON_THE_WIRE, Credentials, Scheme, headers
+from connector.sage100.auth_connection import Connector
 from connector.sage100.auth_handshake import Handshake, HandshakeBroken, bindings_of
 from connector.sage100.errors import AgentUnreachable, BadAnswer, Call, NotTrusted
 
-Dress = Callable[[CIMultiDict[str], asyncio.Transport], Awaitable[None]]
 Said = Literal["nothing", "leg", "proof"]
 
-_KEPT_S: Final = 90.0  # an idle connection; IIS ends it after 120 s
 _MOST_REQUESTS: Final = 8  # for one answer: two legs, and connections that are replaced meanwhile
 _MOST_LOST: Final = 2  # proofs without an answer in a row; the strictest usual lock is at three
 _PAUSE_S: Final = 1_800.0  # after them; by default Windows forgets wrong passwords sooner
@@ -48,38 +45,6 @@ _IN_IIS: Final[dict[Scheme, str]] = {
     "basic": "Basic Authentication",
 }
 _REFUSAL_BYTES: Final = 64 * 1024  # of a 401, read so that the connection can be used on
-
-
-class Connector(aiohttp.TCPConnector):
-    """One connection at a time; `dress` sees each request's headers together with its connection.
-
-    It runs when the connection is there and nothing has been sent; when it raises, nothing will be.
-    """
-
-    def __init__(self, dress: Dress, tls: ssl.SSLContext | None) -> None:
-        super().__init__(limit=1, ssl=tls or True, keepalive_timeout=_KEPT_S)
-        self._dress = dress
-
-    async def connect(
-        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
-    ) -> Connection:
-        """A connection for this request, which now fits it."""
-        connection = await super().connect(req, traces, timeout)
-        try:
-            await self._prepare(req.headers, connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    async def _prepare(self, sent: CIMultiDict[str], connection: Connection) -> None:
-        transport, protocol = connection.transport, connection.protocol
-        if transport is None or protocol is None:
-            raise aiohttp.ServerDisconnectedError
-        await self._dress(sent, transport)
-        if transport.is_closing():  # meanwhile; then it is soon known why
-            await asyncio.sleep(0)
-            raise protocol.exception() or aiohttp.ServerDisconnectedError()
 
 
 class Logon:
@@ -95,6 +60,7 @@ class Logon:
         self._name = ON_THE_WIRE[credentials.scheme]
         self._clock = clock
         self._call = Call(str(url), "")
+        self._connector: Connector | None = None
         self._transport: asyncio.Transport | None = None  # whose state the following is
         self._logged_on = False
         self._handshake: Handshake | None = None
@@ -105,7 +71,8 @@ class Logon:
 
     def connector(self, tls: ssl.SSLContext | None) -> Connector:
         """What the session has to use."""
-        return Connector(self._dress, tls)
+        self._connector = Connector(self._dress, tls)
+        return self._connector
 
     @contextlib.asynccontextmanager
     async def send(
@@ -146,9 +113,13 @@ class Logon:
             response = await opening
         except TimeoutError:
             raise  # a refusal would have come at once
-        except (aiohttp.ClientError, OSError):
+        except (aiohttp.ClientError, OSError) as problem:
             if self._said == "proof":
                 self._lost_at.append(self._clock())
+            if self._connector is not None:
+                refusal = await self._connector.late_refusal()
+                if refusal is not None:
+                    raise refusal from problem
             raise
         async with response:
             yield response

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -108,7 +109,7 @@ async def test_the_service_finishes_what_is_under_way() -> None:
 
 
 def test_exit_codes_of_a_shell(tmp_path: Path) -> None:
-    """No file, a bad file, no secret, an unsupported scheme: each ends with 2, no traceback."""
+    """No file, a bad file, no secret, no certificate: each ends with 2, no traceback."""
     path = tmp_path / "ml-connector.toml"
     missing = shell(tmp_path, "status")
     assert (missing.code, missing.out) == (2, "")
@@ -121,11 +122,12 @@ def test_exit_codes_of_a_shell(tmp_path: Path) -> None:
     no_secret = shell(tmp_path, "check", env={})
     assert no_secret.code == 2
     assert "HUBSPOT_TOKEN is not set" in no_secret.err
-    path.write_text(TEXT.replace('"basic"', '"ntlm"'))
-    scheme = shell(tmp_path, "run", "--once")
-    assert scheme.code == 2
-    assert "[sage100.auth] scheme" in scheme.err
-    for each in (missing, wrong, no_secret, scheme):
+    shown = 'client_certificate = "ml-connector.toml"\nclient_key = {'
+    path.write_text(re.sub(r"api_key\s*= {", shown, TEXT))
+    certificate = shell(tmp_path, "run", "--once")
+    assert certificate.code == 2
+    assert "[sage100.auth] client_certificate, client_key" in certificate.err
+    for each in (missing, wrong, no_secret, certificate):
         assert "Traceback" not in each.err
         assert "remedy:" in each.err
 

@@ -11,32 +11,43 @@ from connector.errors import Misconfigured
 from tests.config.sample import changed, load
 
 PIN = f'pin = "sha256:{"ab" * 32}"'
+BUNDLE = 'ca_bundle = "ml-connector.toml"'
+CERTIFICATE = 'client_certificate = "ml-connector.toml"\nclient_key'
 
 
 @pytest.mark.parametrize(
     ("right", "wrong", "key"),
     [
-        ('"basic"', '"ntlm"', "scheme"),
-        ('"basic"', '"negotiate"', "scheme"),
-        ("[sage100.tls]", f"[sage100.tls]\n{PIN}", "pin"),
-        (
-            "api_key   = {",
-            'client_certificate = "ml-connector.toml"\nclient_key = {',
-            "client_certificate",
-        ),
+        ("[sage100.tls]", f"[sage100.tls]\n{PIN}", "[sage100.tls]"),
+        ("[sage100.tls]", f"[sage100.tls]\n{BUNDLE}", "[sage100.tls]"),
+        ("api_key   = {", f"{CERTIFICATE} = {{", "client_certificate"),
     ],
 )
 def test_refused_at_start(tmp_path: Path, right: str, wrong: str, key: str) -> None:
-    """What the parser takes and the client cannot do is refused, with what to do instead."""
-    config = load(tmp_path, changed(right, wrong))
+    """What would protect nothing on a plain address is refused, with what to do instead."""
+    here = changed("https://sage.acme.local/", "http://127.0.0.1:8080/")
+    assert right in here
+    config = load(tmp_path, here.replace(right, wrong))
     with pytest.raises(Misconfigured) as raised:
         refuse_unsupported(config)
     assert raised.value.where.endswith(key)
     assert raised.value.remedy
 
 
-def test_what_is_supported_passes(tmp_path: Path) -> None:
-    """Basic authentication with an API key is what this version does: nothing is raised."""
-    config = load(tmp_path)
+@pytest.mark.parametrize(
+    ("right", "instead"),
+    [
+        ('"basic"', '"basic"'),
+        ('"basic"', '"ntlm"'),
+        ('"basic"', '"negotiate"'),
+        ("api_key   = {", f"{CERTIFICATE} = {{"),
+        ("[sage100.tls]", f"[sage100.tls]\n{PIN}"),
+        ("[sage100.tls]", f"[sage100.tls]\n{BUNDLE}"),
+    ],
+)
+def test_what_is_supported_passes(tmp_path: Path, right: str, instead: str) -> None:
+    """Every scheme, a client certificate in place of the key, a pin, a bundle: nothing raised."""
+    config = load(tmp_path, changed(right, instead))
     refuse_unsupported(config)
-    assert config.sage100[0].auth.api_key is not None
+    auth = config.sage100[0].auth
+    assert (auth.api_key is None) == (auth.client_certificate is not None)
