@@ -153,6 +153,7 @@ class Projector:
         into = Folding(work)
         projection.fold(entries, into)
         await self._wake_deferred(into)
+        await self._unblock(into)
         emissions = await self._release(into)
         if any(isinstance(entry.payload, events.MappingActivated) for entry in entries):
             self._mapping = None
@@ -205,6 +206,16 @@ class Projector:
                 into.forced[name] = mark
             else:
                 into.dirty.setdefault(name, mark.cause)
+
+    async def _unblock(self, into: Folding) -> None:
+        """Parked targets whose way was barred by one of our own records, which has now changed."""
+        prefixes = {f"{record}>": position for record, position in into.moved.items()}
+        if not prefixes:
+            return
+        for prefix, found in (await self._store.scan_many("blocked", prefixes)).items():
+            for row in found:
+                name = decode("blocked", row.value).text
+                into.forced[name] = Dirty(prefixes[prefix], "the record in its way has changed")
 
     async def _release(self, into: Folding) -> list[decide.Emission]:
         """Held commands whose parents have all arrived."""

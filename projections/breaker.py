@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from projections import events as e
 from projections.folding import Folding
 from projections.tables import FORCED, LANES, ORDINARY, Frozen
+
+replace = msgspec.structs.replace
 
 # What an association's own key begins with: the kind of its child.
 _CHILDREN: Final = ("contacts", "invoices")
@@ -51,9 +55,15 @@ def work_list_groups(company: str) -> list[str]:
 
 
 def fold_held(stream: str, position: int, held: e.MassChangeHeld, into: Folding) -> None:
-    """Freeze the company; one frozen already keeps its beginning."""
+    """Freeze the company. One frozen already keeps its beginning, and the figures of the entity
+    that was first: the ones that others refer to are read first and say the most.
+    """
     company = company_of_pass(stream)
     before = into.work.get("frozen", Frozen, company)
+    if before is not None and before.entity != held.entity:
+        since = min(before.since, held.since)
+        into.work.put("frozen", company, replace(before, latest=position, since=since))
+        return
     into.work.put(
         "frozen",
         company,

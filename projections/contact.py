@@ -9,9 +9,12 @@ nothing, the customer's name, e-mail and telephone stand in for its own contact.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from projections import keys, values
 from projections.tables import Account
+
+_GIVEN_UP: Final = {"contact.email": "", "contact.phone": ""}
 
 
 def primary_key(customer: str, account: Account | None) -> str | None:
@@ -25,17 +28,19 @@ def primary_key(customer: str, account: Account | None) -> str | None:
 
 
 def facts(
-    key: str, row: Mapping[str, str] | None, account: Account | None
+    key: str, row: Mapping[str, str] | None, account: Account | None, *, is_known: bool
 ) -> dict[str, str] | None:
     """Derived facts of contact `key` (ABC:01-ABF:JOE); None while there is nothing to show.
 
-    `row` is None when only the customer names this contact so far.
+    `row` is None when only the customer names this contact so far. `is_known`: HubSpot was told
+    of this contact before.
     """
     customer = keys.customer_of(key)
     customer_row = (account.row if account is not None else None) or {}
     own = primary_key(customer, account) == key
     if row is None and not own:
-        return None
+        # Stood in for the customer once, for nobody now: what it stood in with is given up.
+        return dict(_GIVEN_UP) if is_known and customer_row else None
     person = row or {}
     stand_in = customer_row if own else {}
     first, last = values.person(

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from projections import contact, customer, invoice, keys, vendor
 from projections.mapping.compiled import CompiledMapping
-from projections.tables import Account, Bill, OpenItem, Source, SourceRow
+from projections.tables import Account, Bill, OpenItem, Source, SourceRow, Target
 from projections.workspace import Workspace
 
 LINKED: Final = {"linked": "true"}
@@ -132,7 +132,13 @@ def properties(
             person = work.get("contact", SourceRow, key)
             row = person.row if person is not None else {}
             account = work.get("account", Account, keys.customer_of(key))
-            derived = contact.facts(key, person.row if person is not None else None, account)
+            ledger = work.get("target", Target, name)
+            derived = contact.facts(
+                key,
+                person.row if person is not None else None,
+                account,
+                is_known=ledger is not None and ledger.version > 0,
+            )
             served = source.columns.get("AR_CustomerContact", ())
         case "invoices":
             bill = work.get("bill", Bill, keys.bill_of(key))

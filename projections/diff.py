@@ -30,7 +30,12 @@ def compare(
     """What to write. `force`: everything that is ours, changed or not (a replay)."""
     new = ledger.hubspot_id == ""
     if new and not ledger.held and not ledger.doubt:
-        return Difference({name: (None, value) for name, value in desired.items() if value}, [])
+        created: dict[str, tuple[str | None, str]] = {
+            name: (None, value)
+            for name, value in desired.items()
+            if value or mapping.by_property[name].explicit
+        }
+        return Difference(created, [])
     changes: dict[str, tuple[str | None, str]] = {}
     fill: list[str] = []
     rules = mapping.by_property

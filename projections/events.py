@@ -197,7 +197,11 @@ class CommandFailed(Event, frozen=True):
 
 
 class CommandParked(Event, frozen=True):
-    """Nobody will try this again until the record changes or a person replays it."""
+    """Nobody will try this again until the record changes or a person replays it.
+
+    `owner`: the HubSpot id of the record in the way, when one is; if it is one of ours, a change
+    of it lets this one try again.
+    """
 
     command: int
     reason: str
@@ -206,6 +210,7 @@ class CommandParked(Event, frozen=True):
     status: int = 0
     batch: str = ""
     correlation_id: str = ""
+    owner: str = ""
 
 
 class CommandSuperseded(Event, frozen=True):

@@ -24,7 +24,8 @@ class Folding:
     `dirty`: target to the newest position that touches it. `forced`: target to why it is sent in
     full. `arrived`: targets that have just come to exist in HubSpot, to the position that says so.
     `settled`: targets whose open attempt ended, to the position of its outcome. `observed`: rows
-    observed per pass, not yet in its book.
+    observed per pass, not yet in its book. `moved`: "object:HubSpot id" of records that changed,
+    to the position that says so: one of them may have been in another's way.
     """
 
     def __init__(self, work: Workspace) -> None:
@@ -34,6 +35,7 @@ class Folding:
         self.arrived: dict[str, int] = {}
         self.settled: dict[str, int] = {}
         self.observed: dict[str, int] = {}
+        self.moved: dict[str, int] = {}
 
     def fan_out(self, fanout: Fanout) -> None:
         """Touch many targets later, in pages; one of the same kind and prefix starts over."""

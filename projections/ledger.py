@@ -50,6 +50,7 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
                 retry_at_us=0,
                 waiting_for=(),
                 reason="",
+                owner="",
                 skipped="",
             )
         case e.CommandSent():
@@ -82,7 +83,9 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
                 retry_at_us=event.retry_at_us,
             )
         case e.CommandParked():
-            return replace(before, version=version, state="parked", reason=event.reason)
+            return replace(
+                before, version=version, state="parked", reason=event.reason, owner=event.owner
+            )
         case e.CommandSuperseded():
             return replace(
                 before,
@@ -92,6 +95,7 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
                 fill=(),
                 waiting_for=(),
                 reason="",
+                owner="",
                 unknown=False,
             )
         case e.CommandHeld():
@@ -145,6 +149,8 @@ def relist(work: Workspace, name: str, before: Target, after: Target) -> None:
         work.remove("inflight", name)
     elif was == "parked" and now != "parked":
         work.remove("parked", name)
+        if before.owner:
+            work.remove("blocked", blocked_key(lane, before.owner, name))
     if was == "held" and now != "held":
         for parent in before.waiting_for:
             work.remove("waiting", f"{parent}>{name}")
@@ -154,9 +160,16 @@ def relist(work: Workspace, name: str, before: Target, after: Target) -> None:
         work.put("inflight", name, _MARK)
     elif now == "parked" and was != "parked":
         work.put("parked", name, PlainText(after.reason))
+        if after.owner:
+            work.put("blocked", blocked_key(lane, after.owner, name), PlainText(name))
     elif now == "held":
         for parent in after.waiting_for:
             work.put("waiting", f"{parent}>{name}", PlainText(name))
+
+
+def blocked_key(lane: str, owner: str, name: str) -> str:
+    """The key of a parked target behind the record that is in its way (of the same object)."""
+    return f"{lane}:{owner}>{name}"
 
 
 def exists_in_hubspot(doc: Target | None) -> bool:

@@ -85,6 +85,7 @@ def _command(entry: Entry, name: str, into: Folding, *, ledger_too: bool) -> Non
             if kind != "associations":
                 # Whatever the outcome is called, it may be the first to tell the HubSpot id.
                 into.arrived[name] = entry.position
+                into.moved[f"{kind}:{payload.hubspot_id}"] = entry.position
                 source.put_alias(into, payload.hubspot_id, name)
         case e.CommandFailed() | e.CommandParked():
             into.settled[name] = entry.position

@@ -78,11 +78,13 @@ def _customer(record: Record, row: dict[str, str], position: int, into: Folding)
     after = replace(before, row=row, vanished=False)
     into.work.put("account", record.key, after)
     into.dirty[f"companies/{record.key}"] = position
-    own = contact.primary_key(record.key, after)
+    own, former = contact.primary_key(record.key, after), contact.primary_key(record.key, before)
     into.dirty[f"contacts/{own}"] = position
+    if former is not None:
+        into.dirty[f"contacts/{former}"] = position
     if before.row is None:
         put_alias(into, _as_read(record), f"companies/{record.key}")
-    if after.invoices and own != contact.primary_key(record.key, before):
+    if after.invoices and own != former:
         # Its invoices are to be linked to another person.
         into.fan_out(Fanout("bills", f"{record.key}:", position))
     if after.contacts and _name(before.row) != _name(row):

@@ -86,7 +86,7 @@ class Target(Doc, frozen=True):
 
     `version`: of its stream. `held`: property to acknowledged value. `changes`: property to the
     value the open command sets. `doubt`: values an attempt of unknown outcome may have set.
-    `unknown`: read by key before sending again. `refused`: what the parked command wanted.
+    `unknown`: read by key before sending again. `owner`: the record in a parked command's way.
     """
 
     version: int = 0
@@ -103,6 +103,7 @@ class Target(Doc, frozen=True):
     waiting_for: tuple[str, ...] = ()
     reason: str = ""
     skipped: str = ""
+    owner: str = ""
 
 
 class Dirty(Doc, frozen=True):
@@ -242,6 +243,7 @@ TABLES: Final[dict[str, tuple[type[Doc], bool]]] = {
     "inflight": (PlainText, False),
     "waiting": (PlainText, False),
     "parked": (PlainText, False),
+    "blocked": (PlainText, False),
     # the projector's own work list
     "dirty": (Dirty, False),
     "deferred": (Dirty, False),

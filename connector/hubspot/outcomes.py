@@ -57,6 +57,7 @@ def event_of(
                 why.status,
                 batch,
                 correlation_id,
+                why.owner,
             )
         case Undone() if outcome.blamed and attempt.attempt >= MAX_ATTEMPTS:
             return events.CommandParked(

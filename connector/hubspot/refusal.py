@@ -46,7 +46,9 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class Why(msgspec.Struct, frozen=True):
-    """Why HubSpot refused. `transient`: the same may succeed later. `properties`: those named."""
+    """Why HubSpot refused. `transient`: the same may succeed later. `properties`: those named.
+    `owner`: HubSpot id of the record that holds what we want.
+    """
 
     reason: str
     message: str
@@ -54,6 +56,7 @@ class Why(msgspec.Struct, frozen=True):
     status: int = 0
     transient: bool = False
     properties: tuple[str, ...] = ()
+    owner: str = ""
 
 
 def taken(error: dict[str, Any]) -> Taken | None:
@@ -111,6 +114,7 @@ def why(error: dict[str, Any], status: int) -> Why:
         status=status,
         transient=reason in _TRANSIENT,
         properties=tuple(dict.fromkeys(named)),
+        owner=owner,
     )
 
 

@@ -38,6 +38,7 @@ class CompiledRule(NamedTuple):
     owner: rules.Owner
     values: dict[str, str] | None
     rank: dict[str, int] | None
+    explicit: bool
 
 
 # A rule as the hot path wants it: property, source, derived, value of an empty cell, transform
@@ -151,6 +152,7 @@ def _compile(section: rules.ObjectMapping, place: str) -> CompiledObject:
             owner=rule.owner,
             values=rule.values or None,
             rank={value: index for index, value in enumerate(rule.forward)} or None,
+            explicit=rule.explicit,
         )
     steps = tuple(_step(rule) for rule in compiled.values())
     every = tuple(compiled.values())

@@ -51,7 +51,8 @@ class Rule(
     `owner`: `sage` writes on every change; `create` only when the record is created; `fill` only
     where HubSpot's value is empty. `values`: an explicit map, for enumerations; what is not in it
     is left alone. `forward`: values in the only order in which they may change (HubSpot ignores a
-    lifecycle stage that moves back, so it is not sent).
+    lifecycle stage that moves back, so it is not sent). `explicit`: sent at creation even when it
+    is empty, where HubSpot would put a default of its own.
     """
 
     property: str
@@ -60,6 +61,7 @@ class Rule(
     owner: Owner = "sage"
     values: dict[str, str] = {}
     forward: tuple[str, ...] = ()
+    explicit: bool = False
     define: Definition | None = None
 
 

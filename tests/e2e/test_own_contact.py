@@ -31,7 +31,6 @@ async def test_a_contact_named_later_is_linked_too(tmp_path: Path) -> None:
         assert found == []
 
 
-@pytest.mark.xfail(strict=True, reason="the contact of before keeps what it stood in with")
 @pytest.mark.parametrize("code", ["BEE", ""], ids=["from another contact", "from nobody"])
 async def test_the_customers_e_mail_goes_over_to_its_new_contact(tmp_path: Path, code: str) -> None:
     """HubSpot allows an e-mail once: with the customer's own contact it changes hands."""
@@ -51,7 +50,6 @@ async def test_the_customers_e_mail_goes_over_to_its_new_contact(tmp_path: Path,
         assert found == []
 
 
-@pytest.mark.xfail(strict=True, reason="an address is refused that its owner is about to give up")
 async def test_an_address_changes_hands(tmp_path: Path) -> None:
     """A conflict that our own next write resolves is no dead letter."""
     async with open_site(tmp_path) as site, site.app() as app:
