@@ -80,6 +80,7 @@ class Rounds:
         self._trust_log = TrustLog(store, instance.name)
         self._not_served: set[str] = set()
         self._origin = 0  # the log's position when the round began
+        self._noted: AgentError | None = None  # said in full already, for another entity
         self.refusal: AgentError | None = None  # why nothing more is asked
 
     async def run_once(self, *, sweep: bool = False) -> list[Outcome]:
@@ -265,6 +266,10 @@ class Rounds:
         if outcome.stopped:
             self.refusal = outcome.error
         where = f"{self._instance.name} {outcome.company} {outcome.entity}"
+        if outcome.error is self._noted:
+            log.warning("%s: failed for the same reason", where)
+            return
+        self._noted = outcome.error
         log.warning("%s: %s", where, outcome.error)
 
     async def _log_day(self, *companies: str) -> None:

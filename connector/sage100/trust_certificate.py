@@ -9,17 +9,25 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
+import warnings
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 import msgspec
 from cryptography import x509
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 _MOST_NAMES: Final = 100
 _LONGEST: Final = 200  # characters of a name
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffc]+")
+
+
+# Odd certificates, as some old CAs' are, are what this is for; nobody needs to be warned.
+warnings.filterwarnings(
+    "ignore", category=CryptographyDeprecationWarning, module=re.escape(__name__)
+)
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):

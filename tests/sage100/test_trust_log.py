@@ -96,3 +96,18 @@ async def test_a_renewed_certificate_heals_at_the_next_round(
         assert all(one.completed for one in second)
         assert sim.tls.application_bytes > 0
     assert [one.problem for one in await refusals(store)] == ["expired"]
+
+
+async def test_a_round_says_it_once(
+    store: EventStore, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The whole story stands in the service's own log once a round, not once an entity."""
+    async with listening("expired") as sim, client(sim) as agent:
+        reading = rounds(agent, store, world)
+        for _ in range(2):
+            await reading.run_once()
+            fingerprint = sim.tls.served.fingerprint
+            told = [one for one in caplog.messages if fingerprint in one]
+            assert len(told) == 1
+            assert [one for one in caplog.messages if "same reason" in one]
+            caplog.clear()
