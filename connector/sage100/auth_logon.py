@@ -18,7 +18,7 @@ import contextlib
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 import aiohttp
@@ -36,6 +36,7 @@ Said = Literal["nothing", "leg", "proof"]
 _MOST_REQUESTS: Final = 8  # for one answer: two legs, and connections that are replaced meanwhile
 _MOST_LOST: Final = 2  # proofs without an answer in a row; the strictest usual lock is at three
 _PAUSE_S: Final = 1_800.0  # after them; by default Windows forgets wrong passwords sooner
+_QUOTED: Final = re.compile(r'"[^"]*"')  # a realm may hold anything
 _OFFER: Final = re.compile(
     r"(?:^|,)\s*(?P<name>[A-Za-z][A-Za-z0-9-]*)(?=[\s,]|$)(?:\s+(?P<token>[A-Za-z0-9+/]+=*)\s*(?=,|$))?"
 )
@@ -233,16 +234,20 @@ class Logon:
 
 def names_in(offers: Sequence[str]) -> list[str]:
     """The schemes in the WWW-Authenticate values of one answer, each in a value or in a list."""
-    return [found["name"] for offer in offers for found in _OFFER.finditer(offer)]
+    return [found["name"] for offer in offers for found in _offered(offer)]
 
 
 def token_for(scheme: str, offers: Sequence[str]) -> str | None:
     """What follows the scheme's name, None when it stands alone or is not there."""
     for offer in offers:
-        for found in _OFFER.finditer(offer):
+        for found in _offered(offer):
             if found["name"].lower() == scheme.lower() and found["token"]:
                 return found["token"]
     return None
+
+
+def _offered(value: str) -> Iterator[re.Match[str]]:
+    return _OFFER.finditer(_QUOTED.sub('""', value))
 
 
 def about_offers(configured: Scheme, offers: Sequence[str]) -> tuple[str, str]:
