@@ -29,7 +29,7 @@ from connector.sage100 import trust_probe
 from connector.sage100.endpoint import tls_context
 from connector.sage100.errors import Call, TlsRefused
 from connector.sage100.trust_certificate import Certificate, fingerprint, read
-from connector.sage100.trust_diagnosis import failure_of, judge
+from connector.sage100.trust_diagnosis import about_our_certificate, failure_of, judge
 from connector.sage100.trust_probe import Hello
 from connector.sage100.trust_sentences import Failure
 from connector.sage100.trust_words import Asked
@@ -116,7 +116,7 @@ class Trust:
         if failure is None:
             return None
         begun = isinstance(problem, aiohttp.ClientConnectorError | ssl.SSLCertVerificationError)
-        if not begun and "CERTIFICATE" not in failure.reason:
+        if not begun and not about_our_certificate(failure):
             return None  # an exchange that broke later on
         try:
             seen = await self._probe()

@@ -21,10 +21,9 @@ from connector.sage100.trust_sentences import OLD, Failure, besides, facts, sent
 from connector.sage100.trust_words import Asked, Problem, remedy
 
 _PROTOCOL_VERSION: Final = 70  # the alert, RFC 5246 7.2
-_WANTS_CERTIFICATE: Final = re.compile(
-    r"CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|"
-    r"CERTIFICATE_EXPIRED|UNSUPPORTED_CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|DECRYPT_ERROR"
-)
+# Alerts of a server: about a certificate of ours for sure, or perhaps, when it asked for one.
+_OUR_CERTIFICATE: Final = re.compile(r"ALERT_\w*(CERTIFICATE|UNKNOWN_CA)")
+_PERHAPS_OURS: Final = re.compile(r"ALERT_(HANDSHAKE_FAILURE|ACCESS_DENIED|DECRYPT_ERROR)")
 _OLD_REASONS: Final = re.compile(r"UNSUPPORTED_PROTOCOL|ALERT_PROTOCOL_VERSION|VERSION_TOO_LOW")
 
 # OpenSSL's X509_V_ERR_ numbers (x509_vfy.h).
@@ -59,6 +58,14 @@ def failure_of(problem: BaseException) -> Failure | None:
     if any(isinstance(one, ConnectionResetError | ConnectionAbortedError) for one in causes):
         return Failure(reset=True, text="connection reset")
     return None
+
+
+def about_our_certificate(failure: Failure) -> bool:
+    """Whether the server ended it with an alert about a certificate of ours.
+
+    In TLS 1.3 it says so after our side of the handshake is done, in place of an answer.
+    """
+    return _OUR_CERTIFICATE.search(failure.reason) is not None
 
 
 def judge(
@@ -115,8 +122,8 @@ def _problem(
         return "unsuitable"
     if seen.version in OLD or seen.alert == _PROTOCOL_VERSION:
         return "old_tls"
-    wanted = _WANTS_CERTIFICATE.search(failure.reason) is not None
-    if "CERTIFICATE_REQUIRED" in failure.reason or (seen.asks and (wanted or failure.reset)):
+    perhaps = failure.reset or _PERHAPS_OURS.search(failure.reason) is not None
+    if about_our_certificate(failure) or (seen.asks and perhaps):
         return "client_certificate"
     if _OLD_REASONS.search(failure.reason):
         return "old_tls"

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from connector.app import _agent_of
 from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials
-from connector.sage100.errors import AgentUnreachable, TlsRefused
+from connector.sage100.errors import AgentError, AgentUnreachable, TlsRefused
 from connector.sage100.retry import Retry
 from connector.sage100.trust import Trust
 from connector.sage100.trust_words import Problem
@@ -21,6 +22,7 @@ from connector.sandbox.agent import AgentOptions, SimulatedAgent
 from connector.sandbox.agent.tls import TlsProfile
 from connector.sandbox.agent.tls_certificates import Authority, issue
 from connector.secret import Secret
+from tests.config.sample import changed, load
 from tests.sage100.wire import NOW, Waits
 
 SMALL = AgentOptions(customers=3, invoices=0, vendors=0, details=False, today=NOW.date())
@@ -273,6 +275,45 @@ async def test_our_own_certificate_travels_with_either_kind_of_trust() -> None:
         for kind in kinds:
             async with client(sim, identity=present, **kind) as agent:
                 assert (await agent.get_info()).edition == "Premium"
+
+
+@pytest.mark.parametrize("profile", ["good", "tls1.3"])
+async def test_a_client_certificate_of_another_ca_is_refused_as_ours(
+    profile: TlsProfile, tmp_path: Path
+) -> None:
+    """Ours was shown and not accepted: the server's trust in its issuer is what to look at."""
+    other = (await asyncio.to_thread(Authority, "OTHER")).client("ml-connector")
+    ours = other.write(tmp_path / "ours.pem")
+    async with listening(profile, client_certificates="required") as sim:
+        trust = {"ca_bundle": sim.tls.ca_bundle, "identity": lambda c: c.load_cert_chain(ours)}
+        error = await refusal(sim, **trust)
+        assert error.problem == "client_certificate"
+        assert "another client certificate than ours" in error.what
+        assert "Trusted Root Certification Authorities" in error.remedy
+        assert sim.calls.requests == 0
+
+
+async def test_the_configuration_s_trust_reaches_the_connection(tmp_path: Path) -> None:
+    """`pin` and `ca_bundle` of the file are what the service's own client goes by."""
+    async with listening() as sim:
+        (tmp_path / "root.pem").write_bytes(sim.tls.authority.root.pem)
+        right, wrong = sim.tls.served.fingerprint, f"sha256:{'ab' * 32}"
+        lines = {
+            f'pin = "{right}"': None,
+            'ca_bundle = "root.pem"': None,
+            f'pin = "{wrong}"': "pin_mismatch",
+            "": "unknown_ca",
+        }
+        for line, problem in lines.items():
+            text = changed("[sage100.tls]", f"[sage100.tls]\n{line}")
+            text = changed(
+                "https://sage.acme.local/Sage100Agent/AgentService.svc", sim.endpoint, text
+            )
+            (settings,) = load(tmp_path, text).sage100
+            async with _agent_of(settings) as agent:
+                with pytest.raises(AgentError) as caught:
+                    await agent.get_info()
+            assert caught.value.code == (problem or "401")  # the sample's password is wrong
 
 
 async def test_plain_http_on_the_port_is_named() -> None:

@@ -168,6 +168,7 @@ def test_the_default_site_answers_for_a_name_without_a_binding() -> None:
     [
         (Failure(reason="SSLV3_ALERT_HANDSHAKE_FAILURE"), {"asks": True}, "client_certificate"),
         (Failure(reset=True), {"asks": True}, "client_certificate"),
+        (Failure(reason="TLSV1_ALERT_UNKNOWN_CA"), {"asks": True}, "client_certificate"),
         (Failure(reason="TLSV13_ALERT_CERTIFICATE_REQUIRED"), {}, "client_certificate"),
         (Failure(reason="SSLV3_ALERT_HANDSHAKE_FAILURE"), {}, "no_cipher"),
         (Failure(reason="UNSUPPORTED_PROTOCOL"), {}, "old_tls"),
