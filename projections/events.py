@@ -347,39 +347,8 @@ class Erased(Event, frozen=True):
     reason: str
 
 
-TYPES: Final[dict[str, type[Event]]] = {
-    cls.__name__: cls
-    for cls in (
-        RecordObserved,
-        RecordVanished,
-        RecordReturned,
-        PollStarted,
-        PollCompleted,
-        SweepCompleted,
-        MassChangeHeld,
-        SourceRewound,
-        PollFailed,
-        CommandEmitted,
-        CommandSent,
-        CommandSucceeded,
-        CommandFailed,
-        CommandParked,
-        CommandSuperseded,
-        CommandHeld,
-        CommandReleased,
-        RecordAdopted,
-        RecordSkipped,
-        MappingActivated,
-        SourceDescribed,
-        SchemaEnsured,
-        AgingDateAdvanced,
-        ReplayRequested,
-        MassChangeReleased,
-        CallsCounted,
-        TrustRefused,
-        Erased,
-    )
-}
+# Everything above; a class that is defined is a type that is known.
+TYPES: Final[dict[str, type[Event]]] = {cls.__name__: cls for cls in Event.__subclasses__()}
 SCHEMA: Final = 1  # of every type so far
 
 _encoder = msgspec.json.Encoder()

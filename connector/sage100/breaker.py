@@ -52,19 +52,19 @@ def held(run: Pass, via: Via, entity: str, rewound: SourceRewound | None = None)
 
 def suspicion(run: Pass, via: Via, rewound: SourceRewound | None) -> str:
     """What it looks like, in words for a person; a guess, and said as one."""
-    if rewound is not None:
-        return (
-            "it looks like a restored backup: the newest stamp went back from "
-            f"{rewound.stamp[0]} to {rewound.stamp[1]}"
-        )
-    if run.looked and run.twins >= _MANY * run.looked and run.new >= _MANY * run.fresh:
+    if _exchanged(run) and run.looked and run.twins >= _MANY * run.looked:
         return (
             "it looks like a renumbering utility or a longer invoice number: as many records came "
             f"as went, and {run.twins:,} of {run.looked:,} looked at came back under another key "
             "with the same content"
         )
-    if run.new >= LEAST_MOVED and run.fresh >= LEAST_MOVED:
+    if _exchanged(run):
         return "it looks as if another company answered under this company code"
+    if rewound is not None:
+        return (
+            "it looks like a restored backup: the newest stamp went back from "
+            f"{rewound.stamp[0]} to {rewound.stamp[1]}"
+        )
     if run.fresh > run.new:
         return "it looks like a purge, or an agent that does not show everything"
     if via == "cursor":
@@ -75,6 +75,11 @@ def suspicion(run: Pass, via: Via, rewound: SourceRewound | None) -> str:
     return "they were never seen before: a bulk import, or another company under this company code"
 
 
+def _exchanged(run: Pass) -> bool:
+    """Whether many came and many went: not an earlier state, but another one."""
+    return run.fresh >= LEAST_MOVED and run.new >= max(LEAST_MOVED, _MANY * run.fresh)
+
+
 def rewind(run: Pass, before: tuple[str, int, str], rows: int) -> SourceRewound | None:
     """Whether a complete sweep shows an earlier state of Sage 100 than the one before it.
 
@@ -82,7 +87,7 @@ def rewind(run: Pass, before: tuple[str, int, str], rows: int) -> SourceRewound 
     newest stamp alone may go back when one record is deleted; it takes a second sign.
     """
     top, count, sequence = before
-    if not earlier(run.top, top):
+    if _exchanged(run) or not earlier(run.top, top):
         return None
     if run.back == 0 and run.newest_gone < 2 and not run.sequence < sequence:
         return None

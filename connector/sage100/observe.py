@@ -118,7 +118,7 @@ def observe(
             out.missed += stamped_before(record.row, cursor)
             if before is None or before.vanished:
                 out.newcomers.append(record)
-            elif went_back(before.stamp, stamp_of(record.row), server_time):
+            elif went_back(before.stamp, record.row, server_time):
                 out.back += 1
             if before is not None and before.vanished:
                 out.events.append(_event(origin, record, RecordReturned(record.parts)))

@@ -307,7 +307,7 @@ def hold(
     """The event that freezes the company: as soon as too much has moved, and with the final
     figures when the pass ends.
     """
-    count = breaker.moved(run)
+    count = run.new + run.fresh
     if not breaker.trips(run, reading.mass_change) or (run.held and not ends):
         return run, []
     if run.held == count and rewound is None:

@@ -27,19 +27,30 @@ def moment(stamp: str) -> datetime | None:
     return values.moment(date, time)
 
 
-def went_back(before: str, after: str, now: datetime) -> bool:
-    """Whether a row's stamp is earlier than the one it had, which was no stamp of the future."""
-    was, is_ = moment(before), moment(after)
-    return was is not None and is_ is not None and is_ + TOLERANCE < was <= now
+def went_back(before: str, row: Mapping[str, str], now: datetime) -> bool:
+    """Whether a row's stamp is earlier than the one it had, which was no stamp of the future.
+
+    Not so for an invoice that is closed: when it leaves the open file it keeps the stamp of its
+    history alone, which is the earlier one.
+    """
+    was, is_ = moment(before), moment(stamp_of(row))
+    if was is None or is_ is None or row.get("IsOpen") == "N":
+        return False
+    return is_ + TOLERANCE < was <= now
 
 
 def newest(rows: Iterable[Mapping[str, str]], top: str, now: datetime) -> str:
-    """The newest stamp ("2026-11-22 08:29:32") of these rows or `top`; future ones left out."""
+    """The newest stamp ("2026-11-22 08:29:32") of these rows or `top`; future ones left out.
+
+    Of an invoice, that of its entry (see `went_back`).
+    """
     top_day, today = top[:10].replace("-", ""), f"{now:%Y%m%d}"
     for row in rows:
-        day = row.get("DateUpdated") or row.get("DateCreated", "")
+        entered = "IsOpen" in row
+        day = "" if entered else row.get("DateUpdated", "")
+        day = day or row.get("DateCreated", "")
         if top_day <= day <= today:
-            at = moment(stamp_of(row))
+            at = moment(f"{day} {row.get('TimeCreated', '')}" if entered else stamp_of(row))
             if at is not None and at <= now:
                 top = max(top, at.strftime(_TEXT))
                 top_day = top[:10].replace("-", "")
