@@ -65,24 +65,30 @@ def post_batch(
 ) -> list[InvoiceKey]:
     """Post a batch: its invoices appear in the files, all at once; the batch is gone.
 
-    `renumber` gives them new numbers at that moment. ModelError when there is no such batch.
+    `renumber` gives them new numbers at that moment. ModelError when there is no such batch, or
+    when one of them cannot be posted: that one and those behind it stay in the batch.
     """
     if batch not in company.batches:
         raise ModelError(f"{company.code} has no batch {batch!r}")
-    drafts = company.batches.pop(batch)
-    return [
-        posting.post_invoice(
-            company,
-            draft.customer,
-            draft.total,
-            invoice_type=draft.invoice_type,
-            invoice_no=None if renumber else draft.invoice_no,
-            invoice_date=parse_day(draft.invoice_date),
-            fields=draft.fields,
-            stamp=stamp,
+    drafts = company.batches[batch]
+    posted: list[InvoiceKey] = []
+    while drafts:
+        draft = drafts[0]
+        posted.append(
+            posting.post_invoice(
+                company,
+                draft.customer,
+                draft.total,
+                invoice_type=draft.invoice_type,
+                invoice_no=None if renumber else draft.invoice_no,
+                invoice_date=parse_day(draft.invoice_date),
+                fields=draft.fields,
+                stamp=stamp,
+            )
         )
-        for draft in drafts
-    ]
+        del drafts[0]
+    del company.batches[batch]
+    return posted
 
 
 def _find(company: Company, batch: str, invoice_no: str) -> tuple[list[Draft], int]:

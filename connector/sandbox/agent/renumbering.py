@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from connector.sandbox.agent.errors import ModelError
 from connector.sandbox.agent.layouts import revised
 from connector.sandbox.agent.model import Company, Row
@@ -73,6 +75,11 @@ def expand_invoice_numbers(company: Company, width: int = EXPANDED) -> None:
             if row["InvoiceNo"].isdigit():
                 row["InvoiceNo"] = row["InvoiceNo"].zfill(width)
         table.load([pack(table.entity.cells(row)) for row in rows])
+    for drafts in company.batches.values():
+        for at, draft in enumerate(drafts):
+            if draft.invoice_no.isdigit():
+                number = draft.invoice_no.zfill(width)
+                drafts[at] = msgspec.structs.replace(draft, invoice_no=number)
 
 
 def retype_invoice(company: Company, invoice: InvoiceKey, invoice_type: str) -> InvoiceKey:
@@ -85,10 +92,16 @@ def retype_invoice(company: Company, invoice: InvoiceKey, invoice_type: str) -> 
     if company.find("AR_Invoice", new) is not None:
         raise ModelError(f"{company.code} already has AR_Invoice {'-'.join(new)}")
     lines = list(company.rows("AR_Payment", *invoice[:3], invoice[4]))
+    # Once its history is purged, an item is 000000 and its lines are not: all but others' are its.
+    others = {
+        other["HeaderSeqNo"]
+        for other in company.rows("AR_Invoice", *invoice[:3])
+        if other["InvoiceType"] == invoice[4] and other["HeaderSeqNo"] != invoice[3]
+    }
     company.put("AR_Invoice", {**row, "InvoiceType": invoice_type})
     company.table("AR_Invoice").remove(invoice)
     for line in lines:
-        if line["InvoiceHistoryHeaderSeqNo"] == invoice[3]:
+        if line["InvoiceHistoryHeaderSeqNo"] not in others:
             _drop(company, "AR_Payment", line)
             company.put("AR_Payment", _free(company, {**line, "InvoiceType": invoice_type}))
     return new
@@ -121,6 +134,11 @@ def _move(company: Company, old: CustomerKey, new: CustomerKey) -> None:
         _drop(company, "AR_Payment", row)
         moved = {**row, "ARDivisionNo": new[0], "CustomerNo": new[1]}
         company.put("AR_Payment", _free(company, moved))
+    for drafts in company.batches.values():
+        drafts[:] = [
+            msgspec.structs.replace(draft, customer=new) if draft.customer == old else draft
+            for draft in drafts
+        ]
     if "SoldToCustomerNo" not in company.table("AR_Invoice").entity.index:
         return
     for row in list(company.rows("AR_Invoice")):
