@@ -135,6 +135,16 @@ def test_secret_file_open_to_others_is_noticed(tmp_path: Path) -> None:
     assert "from-file" not in notice
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"), [("1%", 0.01), ("20%", 0.2), ("12.5 %", 0.125), ("100%", 1.0)]
+)
+def test_the_share_of_a_mass_change(tmp_path: Path, written: str, meant: float) -> None:
+    """A share is written in percent; 20 % when it is left out."""
+    text = changed('overlap   = "1d"', f'overlap   = "1d"\nmass_change = "{written}"')
+    assert load(tmp_path, text).sage100[0].mass_change == pytest.approx(meant)
+    assert load(tmp_path).sage100[0].mass_change == 0.2
+
+
 @pytest.mark.parametrize("overlap", ["90s", "30m", "12h", "1d", "1d12h"])
 def test_spans_of_time(tmp_path: Path, overlap: str) -> None:
     """A span is a number and a unit, or several in a row."""
