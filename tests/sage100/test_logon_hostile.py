@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spnego._spnego import unpack_token
 
 from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials, Scheme
@@ -243,3 +244,28 @@ def test_no_challenge_breaks_the_client(scheme: Scheme, data: st.DataObject) -> 
     with contextlib.suppress(HandshakeBroken):
         said = handshake.answer(base64.b64encode(bytes(given_bytes)).decode())
     assert said.startswith(NAMES[scheme])
+
+
+def test_a_server_that_answers_negotiate_with_bare_ntlm() -> None:
+    """Some servers take SPNEGO and go on without it; then there is no proof to wait for."""
+    ours = Handshake(credentials("negotiate"), "localhost", None)
+    first = unpack_token(base64.b64decode(ours.begin().partition(" ")[2])).mech_token
+    theirs = door_of("ntlm")
+    state: dict[object, object] = {}
+    challenge = theirs.authenticate(base64.b64encode(first).decode(), state).challenges[0]
+    tried = [ours.tried]
+    proof = ours.answer(challenge.partition(" ")[2])
+    assert [*tried, ours.tried] == [False, True]
+    assert theirs.authenticate(proof.partition(" ")[2], state).granted
+    assert ours.finish(None)
+
+
+@both
+async def test_tickets_that_are_none_do_no_harm(
+    scheme: Scheme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ticket cache without tickets leaves NTLM, with one proof of the password."""
+    monkeypatch.setenv("KRB5CCNAME", "FILE:/nowhere/tickets")
+    async with wire.serve(iis(scheme)) as served, client(served.endpoint, scheme) as agent:
+        await agent.get_info()
+        assert len(served.requests) == 2
