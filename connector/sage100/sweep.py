@@ -193,7 +193,7 @@ def _vanish(
         where.instance, where.company, where.entity, row.key.removeprefix(where.place)
     )
     out.events.append(NewEvent(stream, type_of(event), encode(event), SCHEMA, run.started or None))
-    after = msgspec.structs.replace(print_, misses=event.sweeps, vanished=True)
+    after = Fingerprint(print_.fingerprint, misses=event.sweeps, vanished=True)
     out.puts.append(Row(row.key, encode_row(after)))
 
 

@@ -1,0 +1,81 @@
+"""`release`, and what run and status say of a company that is held."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.sandbox.agent import maintenance
+from tests.cli.conftest import Bench
+
+
+def flood(bench: Bench, first: int, count: int) -> None:
+    """Enter so many customers at once."""
+
+    def enter() -> None:
+        for number in range(first, first + count):
+            fields = {"CustomerName": f"Imported {number}"}
+            maintenance.add_customer(bench.site.sage100.company, ("03", f"N{number:05}"), fields)
+
+    bench.at_the_site(enter)
+
+
+def test_a_held_company_is_told_and_released(bench: Bench) -> None:
+    """run --once ends with 1 and says why; status too; after the release all is sent."""
+    flood(bench, 0, 50)
+    assert bench.command("run", "--once").code == 0
+    nothing = bench.command("release", "ABC")
+    assert nothing.code == 0
+    assert "ABC is not held" in nothing.out
+    flood(bench, 50, 30)
+    ended = bench.command("run", "--once")
+    assert ended.code == 1
+    assert "HELD: company ABC since" in ended.out
+    assert "30 appeared in one pass" in ended.out
+    again = bench.command("run", "--once", "--json")
+    assert again.code == 1
+    assert [one["company"] for one in again.json()["held"]] == ["ABC"]
+    shown = bench.command("status")
+    assert shown.code == 1
+    assert "'ml-connector release ABC'" in shown.out
+    [held] = bench.command("status", "--json").json()["held"]
+    assert held["waiting"] >= 30
+    dry = bench.command("release", "ABC", "--dry-run", "--json").json()
+    assert (dry["requested"], dry["held"]["position"]) == (False, held["position"])
+    assert bench.command("status").code == 1
+    released = bench.command("release", "abc")
+    assert released.code == 0
+    assert "It is released" in released.out
+    assert bench.command("run", "--once").code == 0
+    assert bench.command("status").code == 0
+    records = bench.at_the_site(bench.site.hubspot_records)
+    assert records["companies"] >= 88
+
+
+@pytest.mark.parametrize("code", ["XYZ", "A", ""])
+def test_a_company_that_is_not_configured_is_named(bench: Bench, code: str) -> None:
+    """A typing error is refused with the codes there are."""
+    assert bench.command("run", "--once").code == 0
+    ended = bench.command("release", code)
+    assert ended.code == 2
+    assert "Give one of: ABC" in ended.err
+
+
+def test_the_blind_spot_is_told(bench: Bench) -> None:
+    """What only a sweep found counts for seven days, by entity."""
+    assert bench.command("run", "--once").code == 0
+    row = next(iter(bench.site.sage100.company.rows("AR_Customer")))
+    key = (row["ARDivisionNo"], row["CustomerNo"])
+
+    def edit() -> None:
+        company = bench.site.sage100.company
+        company.update("AR_Customer", key, {"DateCreated": "20190101", "DateUpdated": "20190101"})
+        maintenance.change_customer(company, key, {"City": "Imported"}, stamp=False)
+
+    bench.at_the_site(edit)
+    assert bench.command("run", "--once", "--sweep").code == 0
+    shown = bench.command("status")
+    assert "ABC AR_Customer: blind spot: 1 changes this week" in shown.out
+    assert bench.command("run", "--once", "--sweep").code == 0
+    rows = bench.command("status", "--json").json()["sage100"]
+    [found] = [one for one in rows if one["entity"] == "AR_Customer"]
+    assert (found["missed_by_cursor"], found["missed_7_days"]) == (0, 1)
