@@ -38,6 +38,7 @@ class Connector(aiohttp.TCPConnector):
         self._protocol: ResponseHandler | None = None  # of the latest connection
         self._key: ConnectionKey | None = None
         self._ended_by: BaseException | None = None
+        self._answered = False
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
@@ -58,12 +59,18 @@ class Connector(aiohttp.TCPConnector):
             raise
         return connection
 
+    def answered(self) -> None:
+        """An answer came over the latest connection."""
+        self._answered = True
+
     async def late_refusal(self) -> aiohttp.ClientConnectorSSLError | None:
         """The TLS alert that ended the latest connection, as an error of its handshake.
 
         With TLS 1.3 a client's side of the handshake is done before the server has looked at the
         client's certificate; its refusal comes afterwards, and is lost where a write fails first.
         """
+        if self._answered:
+            return None  # then it let us in
         for _ in range(_TICKS):
             if self._ended_by is not None:
                 break
@@ -74,7 +81,7 @@ class Connector(aiohttp.TCPConnector):
         return aiohttp.ClientConnectorSSLError(self._key, alert)
 
     def _watch(self, protocol: ResponseHandler | None) -> None:
-        self._protocol, self._ended_by = protocol, None
+        self._protocol, self._ended_by, self._answered = protocol, None, False
         ended = None if protocol is None else protocol.closed
         if ended is not None:
             ended.add_done_callback(self._note)

@@ -122,6 +122,8 @@ class Logon:
                 if refusal is not None:
                     raise refusal from problem
             raise
+        if self._connector is not None:
+            self._connector.answered()
         async with response:
             yield response
 
