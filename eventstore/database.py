@@ -30,7 +30,10 @@ _PAGE_BYTES = 8_192
 # to the main file again and again: that halves the append rate.
 _WAL_AUTOCHECKPOINT_BYTES = 200 << 20
 _WAL_SIZE_LIMIT_BYTES = 256 << 20
-_CACHE_KIB = 64 << 10
+# The writer dirties a page of the stream index per event of a large log, and should not spill;
+# readers go through the log in order. Neither may grow with the data.
+_WRITER_CACHE_KIB = 20 << 10
+_READER_CACHE_KIB = 6 << 10
 
 
 def identify(path: Path) -> bool:
@@ -99,7 +102,7 @@ def create(path: Path) -> None:
 
 def connect_writer(path: Path) -> sqlite3.Connection:
     """The one connection that writes: every commit is on disk before it returns."""
-    conn = _connect(path, "rw")
+    conn = _connect(path, "rw", _WRITER_CACHE_KIB)
     try:
         _use_wal(conn, path)
         conn.execute("PRAGMA synchronous = FULL")
@@ -118,7 +121,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
 
 def connect_reader(path: Path, *, writable_beside: bool) -> sqlite3.Connection:
     """A connection that can only read; `writable_beside` when this process writes the store too."""
-    conn = _connect(path, "rw" if writable_beside else "ro")
+    conn = _connect(path, "rw" if writable_beside else "ro", _READER_CACHE_KIB)
     try:
         conn.execute("PRAGMA query_only = ON")
     except BaseException:
@@ -127,7 +130,7 @@ def connect_reader(path: Path, *, writable_beside: bool) -> sqlite3.Connection:
     return conn
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def _connect(path: Path, mode: str, cache_kib: int) -> sqlite3.Connection:
     if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
         raise Unavailable(f"SQLite {sqlite3.sqlite_version} is too old: this needs 3.37 or newer")
     conn = sqlite3.connect(
@@ -140,7 +143,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     )
     try:
         _check_version(path, conn.execute("PRAGMA user_version").fetchone()[0])
-        conn.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        conn.execute(f"PRAGMA cache_size = -{cache_kib}")
     except BaseException:
         conn.close()
         raise

@@ -28,7 +28,7 @@ from .tables import Tables
 from .types import Commit
 
 # Bounds memory, at some 300 bytes each; a stream seen again is read again, in microseconds.
-_HEADS_KEPT = 100_000
+_HEADS_KEPT = 50_000
 
 # What an append's own values can raise on the way into the database; anything else is no fault
 # of the caller.
