@@ -69,10 +69,10 @@ async def _once(config: Config, *, sweep: bool, as_json: bool) -> int:
         output.document(_document(report, status))
     else:
         render(report, status)
-    for outcome in report.passes:
-        if outcome.error is not None:
-            error = outcome.error
-            output.failure(error.what, where=error.where, remedy=error.remedy)
+    # One refusal may have ended the passes of several entities: it is said once.
+    errors = [outcome.error for outcome in report.passes if outcome.error is not None]
+    for error in {id(error): error for error in errors}.values():
+        output.failure(error.what, where=error.where, remedy=error.remedy)
     for name, why in report.barred.items():
         output.failure(why, where=f"HubSpot {name}", remedy="'ml-connector check' says more.")
     return exit_code(report, status)
