@@ -124,7 +124,7 @@ class StrangerPage(ScriptedFault, frozen=True, tag="page"):
 
 
 class Trickle(ScriptedFault, frozen=True, tag="trickle"):
-    """The right answer, in pieces with a pause after each: alive, but hardly."""
+    """The right answer, in pieces with a pause between: alive, but hardly."""
 
     piece_bytes: int = 256
     pause_s: float = 1.0

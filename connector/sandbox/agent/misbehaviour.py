@@ -94,8 +94,9 @@ async def _trickled(
     response = await _begun(request, status, len(body))
     try:
         for at in range(0, len(body), fault.piece_bytes):
+            if at:
+                await pace.sleep(fault.pause_s)
             await response.write(body[at : at + fault.piece_bytes])
-            await pace.sleep(fault.pause_s)
     except ConnectionError:  # the client has had enough
         return response
     return response

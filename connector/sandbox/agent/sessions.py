@@ -53,7 +53,8 @@ class Sessions:
         async with self._waking:
             last = self._last_request
             if last is None or self.pace.now() - last >= self._capacity.idle_s:
-                self.recycle()
+                if last is not None:
+                    self.recycle()
                 await self.pace.sleep(self._capacity.cold_start_s)
             self._last_request = self.pace.now()
 
