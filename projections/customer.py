@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
 
 from projections import aging, fiscal, keys, values
 from projections.tables import Account, OpenItem, Source
+
+_CACHED: Final = ("CurrentBalance", *(f"AgingCategory{number}" for number in range(1, 5)))
 
 Terms = Mapping[str, Mapping[str, str]]
 
@@ -42,6 +45,7 @@ def facts(
     if revenue is not None:
         out["account.revenue"] = str(revenue)
     _add_payments(out, account, row)
+    _add_cached(out, row)
     as_of = values.day(source.as_of)
     if as_of is not None:
         _add_aging(out, items, as_of, terms_rows, source)
@@ -78,6 +82,17 @@ def _add_payments(out: dict[str, str], account: Account, row: Mapping[str, str])
         out["account.average_days_to_pay"] = str(mean.quantize(Decimal(1), ROUND_HALF_UP))
     else:
         out["account.average_days_to_pay"] = ""
+
+
+def _add_cached(out: dict[str, str], row: Mapping[str, str]) -> None:
+    """What Sage 100's own aging report last wrote on the customer: shown beside ours, never used.
+
+    It is as old as DateLastAging says (sage100 section 5.4).
+    """
+    if "CurrentBalance" in row:
+        total = sum((values.amount(row.get(column, "")) for column in _CACHED), Decimal(0))
+        out["sage.aged_balance"] = str(total)
+        out["sage.aged_on"] = row.get("DateLastAging", "")
 
 
 def _add_aging(

@@ -71,6 +71,8 @@ def fold(entry: Entry, into: Folding) -> None:
             observed(record, payload.row, entry.position, into)
     elif isinstance(payload, e.RecordVanished):
         _vanished(record, entry.position, into)
+        if payload.kind == "withdrawn" and record.entity == "AR_CustomerSalesHistory":
+            _unsold(record, entry.position, into)
 
 
 def _customer(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
@@ -133,6 +135,17 @@ def _sales(record: Record, row: dict[str, str], position: int, into: Folding) ->
         # The window of the last periods moves for every customer of the company.
         into.work.put("source", record.company, moved)
         into.fan_out(Fanout("accounts", f"{record.company}:", position))
+
+
+def _unsold(record: Record, position: int, into: Folding) -> None:
+    """Sales that never were, seen in a pass that was held. (Purged ones stay: they were made.)"""
+    customer = keys.customer_of(record.key)
+    period = record.key.rpartition(":")[2]
+    account = into.work.get("account", Account, customer)
+    if account is not None and period in account.sales:
+        sales = {name: sold for name, sold in account.sales.items() if name != period}
+        into.work.put("account", customer, replace(account, sales=sales))
+        into.dirty[f"companies/{customer}"] = position
 
 
 def _invoice(record: Record, row: dict[str, str], position: int, into: Folding) -> None:

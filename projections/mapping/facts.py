@@ -30,6 +30,8 @@ DERIVED: Final[dict[str, str]] = {
     "aging.bucket_4": "later than that (over 90 days)",
     "aging.oldest_due": "due date of the oldest open debit",
     "aging.as_of": "the day the aging was computed for",
+    "sage.aged_balance": "the balance that Sage 100's own aging last wrote on the customer",
+    "sage.aged_on": "the day of that aging",
     "contact.first_name": "first name",
     "contact.last_name": "last name",
     "contact.email": "first valid e-mail address",

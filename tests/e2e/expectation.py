@@ -170,6 +170,7 @@ def _company(
         "sage100_salesperson": row["SalespersonNo"],
         "sage100_email": row["EmailAddress"],
         "sage100_currency": setting.currency,
+        **_as_sage_aged(row),
         **_aging(invoices, setting, terms),
         "sage100_last_payment_date": cells.shown_day(paid_on),
         "sage100_last_payment_amount": paid,
@@ -315,6 +316,15 @@ def _aging(invoices: list[Row], setting: Setting, terms: Mapping[str, Row]) -> d
         **{f"sage100_aging_{name}": one for name, one in zip(BUCKETS, sums, strict=True)},
         "sage100_oldest_due_date": cells.shown_day(min(oldest, default=None)),
         "sage100_aging_as_of": cells.shown_day(setting.as_of) if still_open else "",
+    }
+
+
+def _as_sage_aged(row: Row) -> dict[str, Value]:
+    """What Sage 100's aging report last wrote on the customer, and when."""
+    buckets = ("CurrentBalance", *(f"AgingCategory{number}" for number in range(1, 5)))
+    return {
+        "sage100_aged_balance": sum((cells.money(row[name]) for name in buckets), Decimal(0)),
+        "sage100_aged_on": cells.shown_day(cells.day(row["DateLastAging"])),
     }
 
 
