@@ -305,5 +305,7 @@ def _numbered(company: Company, invoice_no: str | None, *, recorded: bool) -> tu
     """InvoiceNo and HeaderSeqNo: the next number, or the next sequence of a number given."""
     if invoice_no is None:
         invoice_no = company.free_invoice_no()
+    if not recorded:
+        return invoice_no, "000000"
     used = [int(row["HeaderSeqNo"]) for row in company.history_headers(invoice_no)]
-    return invoice_no, f"{max(used, default=-1) + 1:06d}" if recorded else "000000"
+    return invoice_no, f"{max(used, default=-1) + 1:06d}"
