@@ -101,7 +101,7 @@ async def test_payloads_stay_out_of_the_debug_log(
     opener: Opener, caplog: pytest.LogCaptureFixture
 ) -> None:
     """aiosqlite logs what it runs at DEBUG: names of functions, never an event's content."""
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="aiosqlite")  # whatever other tests set it to
     async with opener() as store:
         await store.append([NewEvent("stream-of-ada", "T", b'{"iban":"secret"}')])
         await store.history("stream-of-ada")
