@@ -25,9 +25,11 @@ class RealPace:
     """The time of this machine."""
 
     def now(self) -> float:
+        """Seconds of the monotonic clock."""
         return time.monotonic()
 
     async def sleep(self, delay_s: float) -> None:
+        """Wait for real."""
         if delay_s > 0:
             await asyncio.sleep(delay_s)
 
@@ -44,9 +46,11 @@ class ManualPace:
         self._changed = asyncio.Event()
 
     def now(self) -> float:
+        """Seconds advanced so far."""
         return self._now
 
     async def sleep(self, delay_s: float) -> None:
+        """Wait until enough has been advanced."""
         if delay_s <= 0:
             return
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
