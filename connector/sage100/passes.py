@@ -8,6 +8,7 @@ or an end that was not reached makes it start again.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -36,6 +37,8 @@ from projections.workspace import decode
 # table of this package, neither a fold of the log nor needed once the sweep is over.
 SEEN: Final = Table("sweep_seen")
 WORK_TABLES: Final = (SEEN, NEWCOMERS)
+
+log: Final = logging.getLogger(__name__)
 
 _MAX_PAGES: Final = 1_000_000  # an agent whose pages never end is broken
 
@@ -313,7 +316,15 @@ def hold(
     if run.held == count and rewound is None:
         return run, []
     run = msgspec.structs.replace(run, held=count)
-    return run, [breaker.held(run, via, reading.entity, rewound)]
+    event = breaker.held(run, via, reading.entity, rewound)
+    log.warning(
+        "%s: company %s is held: %s, %s; 'ml-connector status' says what to do",
+        reading.instance,
+        reading.company,
+        reading.entity,
+        event.suspicion,
+    )
+    return run, [event]
 
 
 def _newcomers(reading: Reading, place: Place, run: Pass, seen: Observation) -> list[Write]:

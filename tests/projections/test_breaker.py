@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -212,6 +213,26 @@ async def test_what_vanished_before_it_was_ever_sent_is_not_created(desk: Rig) -
     await desk.see(customer("ACME"))
     await desk.idle()
     assert (await desk.target(ACME)).state == "pending"
+
+
+@pytest.mark.parametrize(("kind", "revenue"), [("withdrawn", "100.00"), ("unknown", "1000.00")])
+async def test_sales_that_never_were_are_taken_back(
+    desk: Rig, kind: Literal["withdrawn", "unknown"], revenue: str
+) -> None:
+    """What was seen in a held pass alone counts no more; what a purge took still was sold."""
+    periods = [["01", "ACME", "2026", month] for month in ("05", "06")]
+    sold = ({"DollarsSold": "100"}, {"DollarsSold": "900"})
+    entity = "AR_CustomerSalesHistory"
+    await hold(desk)
+    await desk.see(
+        customer("ACME"),
+        *((entity, parts, row) for parts, row in zip(periods, sold, strict=True)),
+    )
+    stream = keys.sage_stream("acme", "ABC", entity, keys.record_key(entity, periods[1]))
+    await desk.store.append([new(stream, e.RecordVanished(periods[1], "", 1, kind))])
+    await desk.idle()
+    assert await release(desk)
+    assert (await desk.target(ACME)).changes["annualrevenue"] == revenue
 
 
 async def test_a_rebuild_keeps_what_is_held(desk: Rig) -> None:

@@ -21,6 +21,7 @@ from connector.sage100.contract import AgentInfo, Page
 from connector.sage100.errors import AgentBusy, AgentError, Call, CursorInvalid
 from connector.sage100.passes import WORK_TABLES, Outcome
 from connector.sage100.rounds import Rounds
+from connector.sage100.selection import denied
 from connector.sandbox.agent import AgentOptions, Company, ManualClock, build_model
 from eventstore import EventStore, open_store
 from projections import events as e
@@ -114,9 +115,12 @@ class Desk:
         self.clock = clock
         self.agent = ModelAgent(company)
         self.projector = Projector(store)
-        self.rounds = Rounds(
-            cast(Agent, self.agent), store, instance(ENDPOINT, **more), now=self._now
-        )
+        self._instance = instance(ENDPOINT, **more)
+        self.rounds = self.rounds_into(store)
+
+    def rounds_into(self, store: EventStore) -> Rounds:
+        """The rounds of a connector that was started just now."""
+        return Rounds(cast(Agent, self.agent), store, self._instance, now=self._now)
 
     def _now(self) -> datetime:
         return self.clock.now.replace(tzinfo=ZoneInfo(ZONE)).astimezone(UTC)
@@ -174,11 +178,13 @@ class Desk:
         return held
 
     def model(self, entity: str) -> dict[str, dict[str, str]]:
-        """What Sage 100 holds: key to row, without empty cells."""
+        """What may be read of Sage 100: key to row, without empty cells."""
         names = KEY_COLUMNS[entity]
         return {
             record_key(entity, [row[name] for name in names]): {
-                name: cell.rstrip(" ") for name, cell in row.items() if cell.rstrip(" ")
+                name: cell.rstrip(" ")
+                for name, cell in row.items()
+                if cell.rstrip(" ") and not denied(name)
             }
             for row in self.company.rows(entity)
         }
