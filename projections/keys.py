@@ -50,6 +50,11 @@ KEY_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "AP_Vendor": ("APDivisionNo", "VendorNo"),
 }
 
+# The same as templates, "{0}-{1}:{2}": a key is made for every row that is read.
+_FORMS: Final = {
+    entity: ":".join("-".join(f"{{{part}}}" for part in group) for group in groups)
+    for entity, groups in _GROUPS.items()
+}
 _ESCAPED: Final = re.compile(r"%([0-9A-F]{2})")
 _UNSAFE: Final = re.compile(r"[%:>/\x00-\x1f\x7f]")
 
@@ -62,11 +67,11 @@ def _escape(part: str) -> str:
 
 def record_key(entity: str, parts: list[str]) -> str:
     """The key of one source row, without its company code. Parts in the entity's key order."""
-    cut = [_escape(part.rstrip(" ")) for part in parts]
-    groups = _GROUPS.get(entity)
-    if groups is None:
-        return ":".join(cut)
-    return ":".join("-".join(cut[index] for index in group) for group in groups)
+    cut = [part.rstrip(" ") for part in parts]
+    if _UNSAFE.search(" ".join(cut)) is not None:
+        cut = [_escape(part) for part in cut]
+    form = _FORMS.get(entity)
+    return ":".join(cut) if form is None else form.format(*cut)
 
 
 def plain(key: str) -> str:
