@@ -242,7 +242,9 @@ class Projector:
         reads = desire.reads(dirty)
         await rows.load(self._store, work, reads.rows)
         links = {link for name in dirty for link in desire.links(name, work)}
-        await rows.load(self._store, work, {"target": links})
+        links.update(name for name in dirty if name.startswith("associations/"))
+        ends = {end for link in links for end in keys.ends(keys.split_target(link)[1])}
+        await rows.load(self._store, work, {"target": links | ends})
         known = await self._knowledge(reads, work)
         return decide.decide(dirty, work, mapping, known)
 

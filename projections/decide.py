@@ -34,7 +34,8 @@ def decide(
 ) -> list[Emission]:
     """Commands for these targets; their rows are changed in `work` as if already folded.
 
-    Needs the rows of `desire.reads` and, for contacts and invoices, those of `desire.links`.
+    Needs the rows of `desire.reads` and, for contacts and invoices, those of `desire.links` and
+    of both ends of each link.
     """
     out: list[Emission] = []
     for name, mark in dirty.items():
@@ -67,10 +68,19 @@ def _decide_link(name: str, mark: Dirty, work: Workspace, digest: str, out: list
     if doc.state == "sent":
         work.put("deferred", name, mark)
         return
-    if doc.held.get("linked") == "true" and not mark.force and not doc.doubt:
+    if _is_linked(name, doc, work) and not mark.force and not doc.doubt:
         return
     changes: dict[str, tuple[str | None, str]] = {"linked": (doc.held.get("linked"), "true")}
     _command(name, doc, diff.Difference(changes, []), mark, digest, work, out)
+
+
+def _is_linked(name: str, doc: Target, work: Workspace) -> bool:
+    """Whether HubSpot links the two records as they are now; one may have been replaced."""
+    if doc.held.get("linked") != "true":
+        return False
+    known = [work.get("target", Target, end) for end in keys.ends(keys.split_target(name)[1])]
+    ids = [end.hubspot_id for end in known if end is not None and end.hubspot_id]
+    return len(ids) < len(known) or doc.hubspot_id == ">".join(ids)
 
 
 def _command(

@@ -46,7 +46,7 @@ def compare(
         if before == value and not force and name not in doubt:
             continue
         rule = rules[name]
-        if not new and rule.owner != "sage":
+        if not new and not ledger.remade and rule.owner != "sage":
             if rule.owner == "create" or before or not value:
                 continue
             fill.append(name)

@@ -169,6 +169,8 @@ class CommandSucceeded(Event, frozen=True):
     """HubSpot holds it. `outcome`: created, updated, linked, or found (read back after doubt).
 
     `kept`: properties left as HubSpot had them, with HubSpot's value (ownership `fill`).
+    `replaced`: the HubSpot id the log knew until now, when that record was gone and this one was
+    created in its place.
     """
 
     command: int
@@ -177,6 +179,7 @@ class CommandSucceeded(Event, frozen=True):
     batch: str = ""
     correlation_id: str = ""
     kept: dict[str, str] = {}
+    replaced: str = ""
 
 
 class CommandFailed(Event, frozen=True):

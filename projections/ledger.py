@@ -63,7 +63,8 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
                 version=version,
                 state="idle",
                 hubspot_id=event.hubspot_id or before.hubspot_id,
-                held=_held_after(before, event.kept),
+                held=dict(before.changes) if event.replaced else _held_after(before, event.kept),
+                remade=event.replaced != "",
                 changes={},
                 fill=(),
                 # What a later success overwrote is certain again.

@@ -87,6 +87,8 @@ def _command(entry: Entry, name: str, into: Folding, *, ledger_too: bool) -> Non
                 into.arrived[name] = entry.position
                 into.moved[f"{kind}:{payload.hubspot_id}"] = entry.position
                 source.put_alias(into, payload.hubspot_id, name)
+            if payload.replaced:
+                _replaced(name, entry.position, into)
         case e.CommandFailed() | e.CommandParked():
             into.settled[name] = entry.position
         case e.RecordAdopted():
@@ -95,6 +97,17 @@ def _command(entry: Entry, name: str, into: Folding, *, ledger_too: bool) -> Non
             source.put_alias(into, payload.hubspot_id, name)
         case _:
             pass
+
+
+def _replaced(name: str, position: int, into: Folding) -> None:
+    """Only a change was sent, and the record it was for is gone: write all of it, and its links."""
+    into.forced[name] = Dirty(position, "was gone from HubSpot and is created anew")
+    kind, key = keys.split_target(name)
+    if kind == "companies":
+        into.fan_out(Fanout("accounts", key, position))
+        into.fan_out(Fanout("contacts", f"{key}:", position))
+    if kind in {"companies", "contacts"}:
+        into.fan_out(Fanout("bills", f"{keys.customer_of(key)}:", position))
 
 
 def _settings(entry: Entry, into: Folding) -> None:

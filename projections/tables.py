@@ -87,6 +87,7 @@ class Target(Doc, frozen=True):
     `version`: of its stream. `held`: property to acknowledged value. `changes`: property to the
     value the open command sets. `doubt`: values an attempt of unknown outcome may have set.
     `unknown`: read by key before sending again. `owner`: the record in a parked command's way.
+    `remade`: created anew in place of one that was gone, and not yet written in full.
     """
 
     version: int = 0
@@ -104,6 +105,7 @@ class Target(Doc, frozen=True):
     reason: str = ""
     skipped: str = ""
     owner: str = ""
+    remade: bool = False
 
 
 class Dirty(Doc, frozen=True):

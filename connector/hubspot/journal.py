@@ -13,6 +13,8 @@ import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
+import msgspec
+
 from connector import rows, tracing
 from eventstore import Commit, EventStore, Meta, NewEvent, WrongVersion
 from projections import events, keys, ledger
@@ -21,7 +23,6 @@ from projections.workspace import Workspace
 
 T = TypeVar("T")
 
-REPLAY_STREAM: Final = "audit/replay"
 _ACTOR: Final = "writer"
 _TRIES: Final = 20
 _log: Final = logging.getLogger(__name__)
@@ -67,18 +68,13 @@ async def append(
     """
     expect = dict(unmoved or {})
     new = []
-    replays = []
     for entry in entries:
         stream = keys.hubspot_stream(entry.name)
         before = target_of(work, entry.name)
         expect.setdefault(stream, before.version)
-        ledger.track(work, entry.name, entry.event, before.version + 1)
-        new.append(_new(stream, entry.event, entry.cause))
-        if _is_recreated(before, entry.event):
-            replays.append(entry.name)
-    if replays:
-        # What was sent was only a change, and the record it changed is gone: send all of it.
-        new.append(_new(REPLAY_STREAM, _replay(replays), None))
+        event = _with_replaced(before, entry.event)
+        ledger.track(work, entry.name, event, before.version + 1)
+        new.append(_new(stream, event, entry.cause))
     return await store.append(
         new,
         expect=expect,
@@ -141,15 +137,12 @@ def _new(stream: str, event: events.Event, cause: int | None) -> NewEvent:
     return NewEvent(stream, events.type_of(event), events.encode(event), events.SCHEMA, cause)
 
 
-def _is_recreated(before: Target, event: events.Event) -> bool:
-    return (
+def _with_replaced(before: Target, event: events.Event) -> events.Event:
+    """The event, naming the record that was gone when another one was created in its place."""
+    if (
         isinstance(event, events.CommandSucceeded)
         and event.outcome == "created"
         and before.hubspot_id not in {"", event.hubspot_id}
-    )
-
-
-def _replay(names: list[str]) -> events.ReplayRequested:
-    return events.ReplayRequested(
-        targets=names, selection="was gone from HubSpot and is created anew", by=_ACTOR
-    )
+    ):
+        return msgspec.structs.replace(event, replaced=before.hubspot_id)
+    return event

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from connector import reports
 from connector.sandbox.agent import maintenance
 from tests.e2e import holding
@@ -53,7 +51,6 @@ async def test_an_existing_record_with_our_key_is_taken_over(tmp_path: Path) -> 
         assert holding.differences(site.portal, site.expectation(), before=before) == []
 
 
-@pytest.mark.xfail(strict=True, reason="links and values that fill a gap are not made again")
 async def test_a_record_deleted_in_hubspot_comes_back_whole(tmp_path: Path) -> None:
     """With its next change a deleted company is created again, links and all."""
     async with open_site(tmp_path) as site, site.app() as app:

@@ -183,15 +183,16 @@ async def test_a_batch_stays_below_a_megabyte(site: Site) -> None:
     assert max(sizes) <= 1_000_000
 
 
-async def test_a_record_that_was_deleted_is_created_anew_and_asked_for_in_full(site: Site) -> None:
-    """When an update turns out to create, all of the record is sent again by way of a replay."""
+async def test_a_record_that_was_deleted_is_created_anew_and_said_so(site: Site) -> None:
+    """When an update turns out to create, the event names the record that was gone."""
     await site.emit(ACME, name="Acme", phone="1")
     await site.writer().run_until_idle()
     record = site.portal.one("companies", KEY, "ABC:01-ACME")["hs_object_id"]
     site.portal.archive("companies", record)
     await site.emit(ACME, name="Acme 2")
     await site.writer().run_until_idle()
-    (stored,) = await site.store.history("audit/replay")
-    replay = events.decode(stored.type, stored.data)
-    assert isinstance(replay, events.ReplayRequested)
-    assert replay.targets == [ACME]
+    stored = (await site.store.history(f"hubspot/{ACME}"))[-1]
+    event = events.decode(stored.type, stored.data)
+    assert isinstance(event, events.CommandSucceeded)
+    assert (event.outcome, event.replaced) == ("created", record)
+    assert event.hubspot_id != record
