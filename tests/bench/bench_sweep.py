@@ -7,10 +7,10 @@ invoices into a fresh store, the same pages are kept as they came, and then a sw
 again: over the socket, unpacked, checked, fingerprinted, compared with what is known, with a mark
 per row and the place after each page on disk (synchronous=FULL), then the search for absent rows.
 The parse is lxml's `fromstring` over the same bytes, in memory and unpacked, before and after the
-sweep, and nothing is done with its trees; a parse whose cells are read is shown too. Both are
-judged by the CPU time of their process, in which nobody else's work counts; the sweep's includes
-the store's thread. Exits 1 when the sweep makes less than a third of the parse's rows/s, memory
-grows by more than a quarter, or events other than the pass's own appear.
+sweep, and nothing is done with its trees; a parse whose cells are read is shown beside it. Sweep
+and bare parse are judged by the CPU time of their processes, in which nobody else's work counts;
+the sweep's includes the store's thread. Exits 1 when the sweep makes less than a third of the
+parse's rows/s, memory grows by more than a quarter, or events other than the pass's own appear.
 """
 
 from __future__ import annotations
