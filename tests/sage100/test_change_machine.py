@@ -357,7 +357,7 @@ USUAL = settings(
     suppress_health_check=QUIET,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
-LONG = settings(max_examples=60, stateful_step_count=60, deadline=None, suppress_health_check=QUIET)
+LONG = settings(max_examples=30, stateful_step_count=50, deadline=None, suppress_health_check=QUIET)
 
 
 def _machine(how: settings) -> type[Any]:
