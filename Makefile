@@ -43,8 +43,9 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)
-	@for each in tests/bench/bench_*.py; do \
-	  $(BIN)/python -m tests.bench.$$(basename $$each .py) || exit 1; done
+	@failed=; for each in tests/bench/bench_*.py; do \
+	  $(BIN)/python -m tests.bench.$$(basename $$each .py) || failed="$$failed $$(basename $$each .py)"; \
+	done; [ -z "$$failed" ] || { echo "below their bars:$$failed"; exit 1; }
 
 faults: $(READY)
 	$(PYTEST) -m slow -n 2

@@ -14,13 +14,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable
-from importlib import resources
 from typing import Final, Literal
 
 from connector import breaker, orders
 from connector.check import CheckLine
 from connector.config import Config, Sage100Settings
-from connector.errors import Misconfigured
+from connector.config.mapping import load_mapping
 from connector.hubspot import schema
 from connector.hubspot.api import HubSpot
 from connector.hubspot.checks import check_hubspot
@@ -37,7 +36,7 @@ from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials
 from connector.sage100.auth_certificate import client_certificate
 from connector.sage100.checks import check_agent
-from connector.sage100.instance import Instance
+from connector.sage100.instance import instance_of
 from connector.sage100.passes import WORK_TABLES, Outcome
 from connector.sage100.rounds import Rounds
 from connector.sage100.trust import Trust
@@ -276,43 +275,6 @@ async def _first(work: Awaitable[object], stop: asyncio.Event) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def instance_of(settings: Sage100Settings) -> Instance:
-    """One `[[sage100]]` as the rounds need it."""
-    schedule = settings.schedule
-    return Instance(
-        name=settings.name,
-        endpoint=settings.endpoint,
-        companies=settings.companies,
-        timezone=settings.timezone,
-        currency={code: settings.currency_of(code) for code in settings.companies},
-        overlap=settings.overlap,
-        quiet=settings.quiet_hours,
-        revenue_periods=settings.revenue_periods,
-        customers=schedule.customers,
-        invoices=schedule.invoices,
-        vendors=schedule.vendors,
-        sweep=schedule.sweep,
-        columns=settings.columns,
-        mass_change=settings.mass_change,
-    )
-
-
-def load_mapping(config: Config) -> compiled.CompiledMapping:
-    """The configured mapping, or the built-in one. Raises Misconfigured."""
-    path = config.hubspot.mapping
-    if path is None:
-        text = (resources.files("projections.mapping") / "default.toml").read_text("utf-8")
-        return compiled.parse(text, origin="the built-in mapping")
-    try:
-        return compiled.parse(path.read_text("utf-8"), origin=str(path))
-    except (OSError, UnicodeDecodeError) as problem:
-        raise Misconfigured(
-            f"The mapping cannot be read: {problem}.", where=f"hubspot.mapping = {str(path)!r}"
-        ) from None
-    except compiled.MappingError as problem:
-        raise Misconfigured(str(problem), where="hubspot.mapping") from None
 
 
 def _agent_of(settings: Sage100Settings) -> Agent:

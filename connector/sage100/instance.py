@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from connector.config.settings import Sage100Settings
 from connector.errors import Misconfigured
 from connector.sage100.contract import MAX_LIMIT
 from connector.sage100.schedule import Schedule, Span, quiet_hours, schedule
@@ -73,3 +74,24 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
 
     def _misfit(self, key: str, why: str) -> Misconfigured:
         return Misconfigured(f"{key} {why}.", where=f"[[sage100]] {self.name}")
+
+
+def instance_of(settings: Sage100Settings) -> Instance:
+    """One `[[sage100]]` as the rounds need it."""
+    schedule = settings.schedule
+    return Instance(
+        name=settings.name,
+        endpoint=settings.endpoint,
+        companies=settings.companies,
+        timezone=settings.timezone,
+        currency={code: settings.currency_of(code) for code in settings.companies},
+        overlap=settings.overlap,
+        quiet=settings.quiet_hours,
+        revenue_periods=settings.revenue_periods,
+        customers=schedule.customers,
+        invoices=schedule.invoices,
+        vendors=schedule.vendors,
+        sweep=schedule.sweep,
+        columns=settings.columns,
+        mass_change=settings.mass_change,
+    )

@@ -1,0 +1,25 @@
+"""The mapping the configuration names, read and checked."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from connector.config.settings import Config
+from connector.errors import Misconfigured
+from projections.mapping import compiled
+
+
+def load_mapping(config: Config) -> compiled.CompiledMapping:
+    """The configured mapping, or the built-in one. Raises Misconfigured."""
+    path = config.hubspot.mapping
+    if path is None:
+        text = (resources.files("projections.mapping") / "default.toml").read_text("utf-8")
+        return compiled.parse(text, origin="the built-in mapping")
+    try:
+        return compiled.parse(path.read_text("utf-8"), origin=str(path))
+    except (OSError, UnicodeDecodeError) as problem:
+        raise Misconfigured(
+            f"The mapping cannot be read: {problem}.", where=f"hubspot.mapping = {str(path)!r}"
+        ) from None
+    except compiled.MappingError as problem:
+        raise Misconfigured(str(problem), where="hubspot.mapping") from None
