@@ -1,6 +1,7 @@
 -- Every statement of the SQLite backend. {rows}, {marks} are filled with as many placeholders as
 -- there are values, {table} with the checked name of a declared read-model table. Prefixes are ranges:
--- from the prefix up to its successor, or up to a BLOB, which sorts after every text.
+-- from the prefix up to its successor, or up to a BLOB, which sorts after every text. A stream's
+-- events are looked up in each segment of the log (schema.sql, events_by_stream).
 
 -- :section head
 SELECT first_position, last_position, recorded_at, digest, meta
@@ -10,7 +11,16 @@ FROM commits ORDER BY last_position DESC LIMIT 1;
 SELECT max(id) FROM streams;
 
 -- :section stream_heads
-SELECT s.name, s.id, (SELECT max(e.version) FROM events e WHERE e.stream_id = s.id)
+WITH RECURSIVE segments (n) AS (
+  SELECT 0 UNION ALL
+  SELECT n + 1 FROM segments WHERE n < (SELECT max(position) >> 17 FROM events)
+)
+SELECT s.name, s.id, (
+  SELECT max((
+    SELECT e.version FROM events e WHERE e.position >> 17 = g.n AND e.stream_id = s.id
+    ORDER BY e.version DESC LIMIT 1
+  )) FROM segments g
+)
 FROM streams s WHERE s.name IN ({marks});
 
 -- :section insert_streams
@@ -33,15 +43,25 @@ FROM events e JOIN streams s ON s.id = e.stream_id
 WHERE e.position > ? AND e.position <= ? AND e.type IN ({marks}) ORDER BY e.position LIMIT ?;
 
 -- :section history
+WITH RECURSIVE segments (n) AS (
+  SELECT 0 UNION ALL
+  SELECT n + 1 FROM segments WHERE n < (SELECT max(position) >> 17 FROM events)
+)
 SELECT e.position, s.name, e.version, e.type, e.schema, e.cause, e.data
-FROM streams s CROSS JOIN events e ON e.stream_id = s.id
+FROM streams s CROSS JOIN segments g
+CROSS JOIN events e ON e.position >> 17 = g.n AND e.stream_id = s.id
 WHERE s.name = ? AND e.version > ? AND e.position <= ? ORDER BY e.version;
 
 -- :section streams
 SELECT name FROM streams WHERE name >= ? AND name < ? ORDER BY name LIMIT ?;
 
 -- :section locate
-SELECT e.position FROM streams s CROSS JOIN events e ON e.stream_id = s.id
+WITH RECURSIVE segments (n) AS (
+  SELECT 0 UNION ALL
+  SELECT n + 1 FROM segments WHERE n < (SELECT max(position) >> 17 FROM events)
+)
+SELECT e.position FROM streams s CROSS JOIN segments g
+CROSS JOIN events e ON e.position >> 17 = g.n AND e.stream_id = s.id
 WHERE s.name = ? AND e.version = ?;
 
 -- :section commit_of
@@ -81,7 +101,15 @@ SELECT (SELECT min(position) FROM events), (SELECT max(position) FROM events);
 
 -- :section erase_stream
 UPDATE events SET digest = payload_digest(salt, data), salt = NULL, data = NULL
-WHERE stream_id = (SELECT id FROM streams WHERE name = ?) AND data IS NOT NULL;
+WHERE data IS NOT NULL AND position IN (
+  WITH RECURSIVE segments (n) AS (
+    SELECT 0 UNION ALL
+    SELECT n + 1 FROM segments WHERE n < (SELECT max(position) >> 17 FROM events)
+  )
+  SELECT e.position FROM streams s CROSS JOIN segments g
+  CROSS JOIN events e ON e.position >> 17 = g.n AND e.stream_id = s.id
+  WHERE s.name = ?
+);
 
 -- :section table_columns
 SELECT name FROM pragma_table_info(?) ORDER BY cid;

@@ -29,7 +29,6 @@ CREATE TABLE events (
   salt      BLOB,                              -- 16 random bytes; NULL once erased
   data      BLOB,                              -- JSON; NULL once erased
   digest    BLOB,                              -- SHA-256(salt ‖ data), only once erased
-  UNIQUE (stream_id, version),
   CONSTRAINT numbers_start_at_one CHECK (version >= 1 AND schema >= 1 AND type <> ''),
   CONSTRAINT cause_is_earlier CHECK (cause IS NULL OR (cause >= 1 AND cause < position))
 ) STRICT;
@@ -56,6 +55,7 @@ CREATE TABLE t_jobs (
   value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 INSERT INTO "t_jobs" VALUES('b',3,X'32');
+CREATE UNIQUE INDEX events_by_stream ON events (position >> 17, stream_id, version);
 CREATE TRIGGER events_are_permanent BEFORE DELETE ON events
   BEGIN SELECT RAISE(ABORT, 'events are permanent'); END;
 CREATE TRIGGER events_are_immutable BEFORE UPDATE ON events

@@ -11,21 +11,21 @@ from eventstore import Table, database
 from eventstore.statements import QUERIES, marks
 from eventstore.tables import Tables
 
-EVENTS_BY_PLACE = "sqlite_autoindex_events_1"
+EVENTS_BY_PLACE = "events_by_stream (<expr>=? AND stream_id=?"
 STREAMS_BY_NAME = "sqlite_autoindex_streams_1"
 
 PLANS = {
-    "stream_heads": [f"COVERING INDEX {STREAMS_BY_NAME}", f"COVERING INDEX {EVENTS_BY_PLACE}"],
+    "stream_heads": [f"COVERING INDEX {STREAMS_BY_NAME}", f"COVERING INDEX {EVENTS_BY_PLACE})"],
     "read": ["e USING INTEGER PRIMARY KEY", "s USING INTEGER PRIMARY KEY"],
     "read_types": ["e USING INTEGER PRIMARY KEY", "s USING INTEGER PRIMARY KEY"],
-    "history": [STREAMS_BY_NAME, f"{EVENTS_BY_PLACE} (stream_id=? AND version>?)"],
+    "history": [STREAMS_BY_NAME, f"{EVENTS_BY_PLACE} AND version>?)"],
     "streams": [f"{STREAMS_BY_NAME} (name>? AND name<?)"],
-    "locate": [STREAMS_BY_NAME, f"COVERING INDEX {EVENTS_BY_PLACE} (stream_id=? AND version=?)"],
+    "locate": [STREAMS_BY_NAME, f"COVERING INDEX {EVENTS_BY_PLACE} AND version=?)"],
     "commit_of": ["INTEGER PRIMARY KEY (rowid>?)"],
     "commit_before": ["INTEGER PRIMARY KEY (rowid<?)"],
     "commits_after": ["INTEGER PRIMARY KEY (rowid>?)"],
     "chain_events": ["e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"],
-    "erase_stream": [f"{EVENTS_BY_PLACE} (stream_id=?)"],
+    "erase_stream": [f"{EVENTS_BY_PLACE})"],
     "checkpoint": ["PRIMARY KEY (name=?)"],
     "remove": ["PRIMARY KEY (key=?)"],
     "rows": ["PRIMARY KEY (key=?)"],
@@ -60,9 +60,12 @@ def test_a_query_uses_its_index(tmp_path: Path, section: str) -> None:
         conn.close()
     for part in PLANS[section]:
         assert part in plan
-    assert "TEMP B-TREE" not in plan
+    # One stream's events come from several segments of the log and are put in order at the end.
+    assert "TEMP B-TREE" not in plan or section == "history"
     if section not in {"head", "position_at"}:
-        assert "SCAN" not in plan
+        # What is gone through whole is the list of segments, one for 131,072 events.
+        scanned = [line for line in plan.splitlines() if line.startswith("SCAN")]
+        assert set(scanned) <= {"SCAN CONSTANT ROW", "SCAN segments", "SCAN g"}
 
 
 def test_every_query_is_looked_at() -> None:

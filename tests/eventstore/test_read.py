@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from eventstore import EventStore, NewEvent, StoreClosed, StoredEvent
+from eventstore import EventStore, Meta, NewEvent, StoreClosed, StoredEvent, WrongVersion
 
 from .conftest import LIMIT_S, ManualClock, Opener, event, fill
 
@@ -137,3 +137,26 @@ async def test_large_payloads(store: EventStore) -> None:
     await store.append([NewEvent("big", "T", data), NewEvent("big", "T", b"")])
     assert [e.data for e in await store.history("big")] == [data, b""]
     assert await store.verify() == 2
+
+
+async def test_a_stream_is_whole_across_segments_of_the_log(opener: Opener) -> None:
+    """The index by stream is cut into segments of 131,072 positions; no question shows it."""
+    filler = [NewEvent(f"filler/{number % 50}", "T", b"{}") for number in range(2_000)]
+    async with opener() as store:
+        await store.append([NewEvent("ada", "T", b"1"), NewEvent("ada", "T", b"2")])
+        for _ in range(66):
+            await store.append(filler)
+        await store.append([NewEvent("ada", "T", b"3")], expect={"ada": 2})
+        head = (await store.head()).last
+        assert head > 131_072
+        assert [(e.version, e.data) for e in await store.history("ada")] == [
+            (1, b"1"),
+            (2, b"2"),
+            (3, b"3"),
+        ]
+        assert await store.locate([("ada", 1), ("ada", 3), ("ada", 4)]) == [1, head, None]
+    async with opener() as store:
+        with pytest.raises(WrongVersion):
+            await store.append([NewEvent("ada", "T", b"4")], expect={"ada": 2})
+        assert (await store.erase(["ada"], reason="asked", meta=Meta())).blanked == 3
+        assert await store.verify() == head + 1
