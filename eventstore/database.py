@@ -23,8 +23,8 @@ MINIMUM_SQLITE = (3, 37, 0)  # STRICT tables
 
 _MAGIC = b"SQLite format 3\0"
 _BUSY_TIMEOUT_MS = 5_000
-# Larger pages keep long read-model rows whole, and are quicker to read and replace; but a page of the
-# log and its index is written whole per commit, and that weighs more: projecting took 15 % longer.
+# Larger pages keep long read-model rows whole and replace them faster; but pages of the log and its
+# index are written whole by every commit, and that weighs more: projecting took 15 % longer.
 _PAGE_BYTES = 4_096
 # At SQLite's own 1,000 pages the index pages of a large log, dirtied in random order, are written
 # to the main file again and again: that halves the append rate.
