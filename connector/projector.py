@@ -39,7 +39,6 @@ from projections.tables import (
     Fanout,
     Frozen,
     OpenItem,
-    PlainText,
     SourceRow,
 )
 from projections.workspace import Workspace, decode
@@ -232,7 +231,7 @@ class Projector:
             return []
         names = [child.text for children in waiting.values() for child in children]
         await rows.load(self._store, into.work, {"target": decide.waiting_reads(names)})
-        return decide.release(into.arrived, _typed(waiting), into.work)
+        return decide.release(into.arrived, waiting, into.work)
 
     async def _decide(
         self, dirty: Mapping[str, Dirty], work: Workspace, mapping: compiled.CompiledMapping
@@ -358,7 +357,3 @@ class Projector:
             also=rows.writes(work),
             meta=Meta(actor="projector", traceparent=tracing.traceparent()),
         )
-
-
-def _typed(waiting: Mapping[str, list[PlainText]]) -> dict[str, list[PlainText]]:
-    return dict(waiting)
