@@ -15,7 +15,7 @@ import asyncio
 import logging
 import re
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Final, TypeVar
 
@@ -38,6 +38,7 @@ from connector.sage100.errors import (
     NotTheAgent,
 )
 from connector.sage100.naming import Naming, learn, translate_info, translate_page
+from connector.sage100.page_size import PageSizes
 from connector.sage100.parse import AnswerReader
 from connector.sage100.retry import Retry, Waiting, persist
 from connector.sage100.trust import Trust
@@ -89,6 +90,7 @@ class Agent:
         self._limits = limits
         self._retry = retry
         self._waiting = waiting
+        self.pages = PageSizes()
         self._turn = asyncio.Lock()
         self._refusal: LogonRefused | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -128,7 +130,10 @@ class Agent:
 
     async def get_info(self, *, retry: Retry | None = None) -> AgentInfo:
         """What the agent says of itself, in canonical names. Raises AgentError."""
-        info = await self._ask("GetInfo", envelope.get_info(), AnswerReader.info, retry)
+        request = envelope.get_info()
+        info = await self._ask(
+            lambda: self._exchange("GetInfo", request, AnswerReader.info, 0), retry
+        )
         self._naming = learn(self._naming.configured, info)
         return translate_info(self._naming, info, self.call("GetInfo"))
 
@@ -145,15 +150,37 @@ class Agent:
     ) -> Page:
         """Rows after `after` (Page.next of the page before); no columns asks for all.
 
-        `changed_since` YYYYMMDD is the agent's date filter, "" for all rows; `limit` 1 to 500.
+        `changed_since` YYYYMMDD is the agent's date filter, "" for all rows; `limit` 1 to 500 is
+        the most, and fewer are asked of an agent that would take long (`pages`).
         Raises AgentError; ValueError for a limit out of range or text XML cannot carry.
         """
         asked = [self._naming.on_the_wire(entity, column) for column in columns]
-        request = envelope.read_page(
+        whole = envelope.read_page(
             company, entity, columns=asked, changed_since=changed_since, after=after, limit=limit
         )
-        page = await self._ask("ReadPage", request, AnswerReader.page, retry, max_rows=limit)
-        page = translate_page(self._naming, entity, page)
+
+        async def once() -> Page:
+            rows = self.pages.rows(entity, limit)
+            request = whole
+            if rows < limit:
+                request = envelope.read_page(
+                    company,
+                    entity,
+                    columns=asked,
+                    changed_since=changed_since,
+                    after=after,
+                    limit=rows,
+                )
+            began = self._waiting.clock()
+            try:
+                page = await self._exchange("ReadPage", request, AnswerReader.page, rows)
+            except AgentError as error:
+                self.pages.failed(entity, rows, error, self._waiting.clock() - began)
+                raise
+            self.pages.answered(entity, rows, len(page.rows), self._waiting.clock() - began)
+            return page
+
+        page = translate_page(self._naming, entity, await self._ask(once, retry))
         missing = [column for column in columns if column not in page.columns]
         if missing:
             raise BadAnswer(
@@ -167,28 +194,22 @@ class Agent:
     ) -> Page:
         """The one row with this key, as a page. Raises RecordNotFound and other AgentErrors."""
         request = envelope.read_row(company, entity, key)
-        page = await self._ask("ReadRow", request, AnswerReader.page, retry, max_rows=1)
+        page = await self._ask(
+            lambda: self._exchange("ReadRow", request, AnswerReader.page, 1), retry
+        )
         if len(page.rows) != 1:
             raise BadAnswer("The answer holds no row.", self.call("ReadRow"))
         return translate_page(self._naming, entity, page)
 
-    async def _ask(
-        self,
-        operation: Operation,
-        request: bytes,
-        read: Callable[[AnswerReader], T],
-        retry: Retry | None,
-        *,
-        max_rows: int = 0,
-    ) -> T:
-        call = self.call(operation)
+    async def _ask(self, exchange: Callable[[], Awaitable[T]], retry: Retry | None) -> T:
+        """What `exchange` gives, in our turn, asked again as `retry` has it."""
 
         async def once() -> T:
             async with self._turn:
                 if self._refusal is not None:
                     raise self._refusal
                 try:
-                    return await self._exchange(call, operation, request, read, max_rows)
+                    return await exchange()
                 except LogonRefused as refusal:
                     self._refusal = refusal
                     raise
@@ -197,13 +218,13 @@ class Agent:
 
     async def _exchange(
         self,
-        call: Call,
         operation: Operation,
         request: bytes,
         read: Callable[[AnswerReader], T],
         max_rows: int,
     ) -> T:
         """One request and its whole answer; every way it can fail becomes an AgentError."""
+        call = self.call(operation)
         if self._session is None:
             raise RuntimeError("use the agent inside 'async with'")
         headers = {
@@ -272,7 +293,9 @@ class Agent:
         text = call.excerpt(str(problem)) or type(problem).__name__
         if isinstance(problem, aiohttp.ConnectionTimeoutError):
             what = f"No connection within {self._limits.connect_s:g} s."
-            return AgentTimeout(what, call)
+            timeout = AgentTimeout(what, call)
+            timeout.connected = False
+            return timeout
         if isinstance(problem, aiohttp.ServerTimeoutError):
             return AgentTimeout(f"Nothing came for {self._limits.idle_s:g} s.", call)
         if isinstance(problem, TimeoutError):

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-from connector.sage100.errors import BadAnswer, Call, CutShort
+from connector.sage100.errors import BadAnswer, Call, CutShort, TooLarge
 
 _PIECE_BYTES: Final = 64 * 1024
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -33,7 +33,7 @@ class Unpacker:
             )
 
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
-        """What this chunk unpacks to. Raises BadAnswer beyond the bound or for broken gzip."""
+        """What this chunk unpacks to. Raises TooLarge beyond the bound, BadAnswer for no gzip."""
         if self._gzip is None:
             yield self._counted(chunk)
             return
@@ -58,9 +58,5 @@ class Unpacker:
     def _counted(self, piece: bytes) -> bytes:
         self._left -= len(piece)
         if self._left < 0:
-            raise BadAnswer(
-                f"The answer is larger than {self._max_bytes} bytes.",
-                self._call,
-                remedy="Ask for fewer rows per page, or see what the agent sends.",
-            )
+            raise TooLarge(f"The answer is larger than {self._max_bytes} bytes.", self._call)
         return piece

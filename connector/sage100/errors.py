@@ -9,7 +9,8 @@
     │   └── TlsRefused     TLS failed, and why: certificate, host name, version
     ├── NotTheAgent        something else answered: IIS, a proxy, a tunnel
     ├── BadAnswer          not what the contract says
-    │   └── CutShort       the answer ends too early               retried
+    │   ├── CutShort       the answer ends too early               retried
+    │   └── TooLarge       beyond the bound                        retried with fewer rows
     ├── AgentMisfit        company, entity, column or zone do not fit the configuration
     ├── CursorInvalid      the place in the entity is not known any more: start the pass again
     ├── PassIncomplete     the last page came, and the end of the entity was not reached
@@ -101,6 +102,7 @@ class AgentUnreachable(AgentError, Unreachable):
 class AgentTimeout(AgentUnreachable):
     """The agent did not answer in time."""
 
+    connected: bool = True  # False: not even a connection came about in time
     category = "timeout"
     default_remedy = "See whether the server is overloaded; raise the limit if it is only slow."
 
@@ -180,6 +182,12 @@ class CutShort(BadAnswer):
 
     retryable = True
     default_remedy = "See what ends connections early: the agent, a proxy, a tunnel, a time limit."
+
+
+class TooLarge(BadAnswer):
+    """The agent's answer is larger than any page may be."""
+
+    default_remedy = "See what the agent sends: even its smallest page is beyond the bound."
 
 
 class AgentMisfit(AgentError, Misconfigured):

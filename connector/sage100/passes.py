@@ -23,6 +23,7 @@ from connector.sage100.contract import MAX_LIMIT, Page
 from connector.sage100.errors import AgentError, BadAnswer, CursorInvalid, PassIncomplete
 from connector.sage100.likeness import NEWCOMERS, likenesses, newcomer
 from connector.sage100.observe import Observation, Origin, observe, records
+from connector.sage100.page_size import PAGE_SIZES
 from connector.sage100.place import Journal, Pass, Place
 from connector.sage100.retry import Retry
 from connector.sage100.selection import Selection
@@ -36,7 +37,7 @@ from projections.workspace import decode
 # Which rows the sweep under way has seen: `fingerprint` key to the sweep's generation. A work
 # table of this package, neither a fold of the log nor needed once the sweep is over.
 SEEN: Final = Table("sweep_seen")
-WORK_TABLES: Final = (SEEN, NEWCOMERS)
+WORK_TABLES: Final = (SEEN, NEWCOMERS, PAGE_SIZES)
 
 log: Final = logging.getLogger(__name__)
 

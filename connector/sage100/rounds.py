@@ -116,12 +116,14 @@ class Rounds:
     ) -> list[Outcome]:
         self._on_round("started")
         attributes = {"instance": self._instance.name, "via": via}
-        calls = self._agent.calls
+        calls, pages = self._agent.calls, self._agent.pages
+        await pages.load(self._store, self._instance.name)
         try:
             with tracer.start_as_current_span("sage100.round", attributes=attributes):
                 outcomes = await self._read(entities, via, may_go_on)
                 await self._log_trust(outcomes)
                 await self._count_calls(self._agent.calls - calls)
+                await pages.save(self._store, self._instance.name)
                 return outcomes
         finally:
             self._on_round("ended")

@@ -19,6 +19,7 @@ from connector.sage100 import contract
 from connector.sage100.agent import Agent
 from connector.sage100.contract import AgentInfo, Page
 from connector.sage100.errors import AgentBusy, AgentError, Call, CursorInvalid
+from connector.sage100.page_size import PageSizes
 from connector.sage100.passes import WORK_TABLES, Outcome
 from connector.sage100.rounds import Rounds
 from connector.sage100.selection import denied
@@ -43,6 +44,7 @@ class ModelAgent:
         self.company = company
         self.limit = limit
         self.calls = 0
+        self.pages = PageSizes()
         self.endpoint = ENDPOINT
         self.asked: list[tuple[str, str]] = []  # (entity, ChangedSince), first pages only
         self.errors: dict[int, AgentError] = {}  # by how many pages from now

@@ -20,6 +20,7 @@ from connector.sage100.errors import (
     CutShort,
     NotTheAgent,
     NotTrusted,
+    TooLarge,
 )
 from connector.sage100.retry import ONCE, Retry
 from tests.sage100 import wire
@@ -203,7 +204,7 @@ async def test_a_redirect_is_not_followed(status: int) -> None:
 async def test_an_oversized_body_is_refused() -> None:
     """A body larger than the bound ends at the bound."""
     big = wire.page(("TermsCode",), [("x" * 100,)] * 400)
-    error = await refused(BadAnswer, wire.answer(big), limits=Limits(body_bytes=10_000))
+    error = await refused(TooLarge, wire.answer(big), limits=Limits(body_bytes=10_000))
     assert "larger than 10000 bytes" in error.what
 
 
@@ -241,7 +242,7 @@ async def test_a_gzip_bomb_ends_at_the_bound() -> None:
     squeezed = gzip.compress(bomb)
     assert len(squeezed) < 100_000
     limits = Limits(body_bytes=1_000_000)
-    error = await refused(BadAnswer, packed(squeezed), limits=limits)
+    error = await refused(TooLarge, packed(squeezed), limits=limits)
     assert "larger than 1000000 bytes" in error.what
 
 
