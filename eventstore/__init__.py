@@ -29,6 +29,7 @@ from .errors import (
     InvalidAppend,
     Misconfigured,
     NotAStore,
+    NotTheNext,
     Refused,
     StoreClosed,
     StoreDamaged,
@@ -41,6 +42,7 @@ from .errors import (
     UnsupportedUrl,
     WrongVersion,
 )
+from .sealed import check_sealed
 from .sqlite import open_sqlite
 from .types import (
     Adopt,
@@ -54,6 +56,8 @@ from .types import (
     Put,
     Remove,
     Row,
+    SealedCommit,
+    SealedEvent,
     StoredEvent,
     Table,
     Write,
@@ -80,10 +84,13 @@ __all__ = [
     "Misconfigured",
     "NewEvent",
     "NotAStore",
+    "NotTheNext",
     "Put",
     "Refused",
     "Remove",
     "Row",
+    "SealedCommit",
+    "SealedEvent",
     "StoreClosed",
     "StoreDamaged",
     "StoreInUse",
@@ -99,6 +106,7 @@ __all__ = [
     "Upcasters",
     "Write",
     "WrongVersion",
+    "check_sealed",
     "open_store",
 ]
 

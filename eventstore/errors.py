@@ -6,6 +6,7 @@
     │   └── CheckpointMoved
     ├── Refused              the call is at fault: fix the caller
     │   ├── InvalidAppend
+    │   ├── NotTheNext
     │   ├── UnknownTable
     │   ├── StoreReadOnly
     │   └── StoreClosed
@@ -71,6 +72,10 @@ class Refused(EventStoreError):
 
 class InvalidAppend(Refused):
     """An append, or an erasure, carries values the store cannot hold."""
+
+
+class NotTheNext(Refused):
+    """What is to be restored does not follow the end of this log."""
 
 
 class UnknownTable(Refused):

@@ -14,6 +14,7 @@ from .appender import Append, Outcome
 from .chain import GENESIS, check_commit, payload_digest
 from .codec import encode_erased
 from .errors import ChainBroken, ErasureUnfinished, EventStoreError, InvalidAppend
+from .sealed import sealed_page
 from .statements import QUERIES
 from .transaction import BAD_VALUES, Log, invalid
 from .types import Commit, Erasure, Meta, NewEvent
@@ -22,7 +23,6 @@ ERASURE_STREAM = "audit/erasure"
 ERASED_TYPE = "Erased"
 
 _STEP_EVENTS = 2_000
-_STEP_COMMITS = 500
 
 Place = tuple[int, bytes]
 """Where a verification stands: the last position checked and the digest of its commit."""
@@ -41,21 +41,15 @@ def verify_step(conn: sqlite3.Connection, place: Place) -> tuple[Place, bool]:
     """
     conn.execute("BEGIN")  # one view of both tables
     try:
-        commits = conn.execute(QUERIES["commits_after"], (place[0], _STEP_COMMITS)).fetchall()
-        if not commits:
+        page = sealed_page(conn, place[0], _STEP_EVENTS)
+        if not page:
             _check_bounds(conn, place[0])
-            return place, False
-        done = place[0]
-        for commit in commits:
-            first, last, digest = commit[0], commit[1], commit[4]
-            events = conn.execute(QUERIES["chain_events"], (first, last)).fetchall()
-            check_commit(place[0], place[1], commit, events)
-            place = (last, digest)
-            if last - done >= _STEP_EVENTS:
-                break
-        return place, True
     finally:
         conn.execute("COMMIT")
+    for commit, events in page:
+        check_commit(place[0], place[1], commit, events)
+        place = (commit[1], commit[4])
+    return place, bool(page)
 
 
 def _check_bounds(conn: sqlite3.Connection, last: int) -> None:

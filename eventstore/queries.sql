@@ -29,6 +29,10 @@ INSERT INTO streams (id, name) VALUES {rows};
 -- :section insert_events
 INSERT INTO events (position, stream_id, version, type, schema, cause, salt, data) VALUES {rows};
 
+-- :section restore_events
+INSERT INTO events (position, stream_id, version, type, schema, cause, salt, data, digest)
+VALUES {rows};
+
 -- :section insert_commits
 INSERT INTO commits (first_position, last_position, recorded_at, meta, digest) VALUES {rows};
 

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from . import database, integrity, reads
+from . import database, integrity, reads, sealed
 from .appender import Append, Appender, Outcome
 from .chain import make_salts
 from .codec import Codec
@@ -22,8 +22,8 @@ from .connection import Connection
 from .errors import InvalidAppend, StoreClosed, StoreMissing, StoreReadOnly
 from .follow import Follower, Page, Pulse
 from .lock import StoreLock
+from .restoring import RestorableLog
 from .tables import Tables
-from .transaction import Log
 from .types import (
     Checkpoint,
     Commit,
@@ -31,6 +31,7 @@ from .types import (
     Meta,
     NewEvent,
     Row,
+    SealedCommit,
     StoredEvent,
     Table,
     Write,
@@ -46,7 +47,7 @@ class SqliteStore:
 
     def __init__(
         self,
-        log: Log,
+        log: RestorableLog,
         tables: Tables,
         codec: Codec,
         reader: Connection,
@@ -197,6 +198,22 @@ class SqliteStore:
         self._pulse.advance(erasure.commit.last)
         return erasure
 
+    async def sealed(
+        self, after: int, *, upto: int | None = None, limit: int = 1_000
+    ) -> list[SealedCommit]:
+        """See `EventStore.sealed`. Also raises ChainBroken where a name is no text."""
+        return await self._read(sealed.read_sealed, after, upto, limit)
+
+    async def restore(self, commits: Sequence[SealedCommit]) -> Commit:
+        """See `EventStore.restore`. Also raises InvalidAppend, Unavailable."""
+        if self._writer is None:
+            raise StoreReadOnly
+        if self._closing is not None:
+            raise StoreClosed
+        head = await self._writer.run(self._log.restore, list(commits))
+        self._pulse.advance(head.last)
+        return head
+
     async def verify(self, *, after: int = 0) -> int:
         """See `EventStore.verify`. Begins with the commit that holds position `after` + 1."""
         place = await self._read(integrity.start_of, after)
@@ -259,7 +276,7 @@ async def open_sqlite(
 ) -> SqliteStore:
     """Open the store in the file at `path`, creating it when it is not there and may be written."""
     tables = Tables(declared)
-    log = Log(tables, clock_us)
+    log = RestorableLog(tables, clock_us)
     lock = StoreLock(path)
 
     def connect_writer() -> sqlite3.Connection:

@@ -112,6 +112,31 @@ class Adopt(msgspec.Struct, frozen=True):
 Write = Put | Remove | Clear | Adopt
 
 
+class SealedEvent(msgspec.Struct, frozen=True, gc=False):
+    """One event as the chain covers it: with its salt, or, once erased, with its digest alone."""
+
+    position: int
+    stream: str
+    version: int
+    type: str
+    schema: int
+    cause: int | None
+    salt: bytes | None
+    data: bytes | None
+    digest: bytes | None
+
+
+class SealedCommit(msgspec.Struct, frozen=True):
+    """One commit as the chain covers it. `meta`: its JSON as stored; times in µs UTC."""
+
+    first: int
+    last: int
+    recorded_at_us: int
+    meta: bytes
+    digest: bytes
+    events: tuple[SealedEvent, ...]
+
+
 class Erasure(msgspec.Struct, frozen=True):
     """What an erasure did: how many payloads were blanked, and the commit that records it."""
 
@@ -218,6 +243,23 @@ class EventStore(Protocol):
 
     async def erase(self, streams: Sequence[str], *, reason: str, meta: Meta) -> Erasure:
         """Blank every payload of these streams, keep digests; append `Erased` to audit/erasure."""
+        ...
+
+    async def sealed(
+        self, after: int, *, upto: int | None = None, limit: int = 1_000
+    ) -> list[SealedCommit]:
+        """Whole commits behind position `after`, as the chain covers them; none ends after `upto`.
+
+        About `limit` events, but at least one commit. Begins with the commit that holds position
+        `after` + 1 when that is its first.
+        """
+        ...
+
+    async def restore(self, commits: Sequence[SealedCommit]) -> Commit:
+        """Append commits of another log as they are, all or none, durably; the head after them.
+
+        Raises NotTheNext when they do not follow this log, ChainBroken when they were altered.
+        """
         ...
 
     async def verify(self, *, after: int = 0) -> int:

@@ -40,6 +40,7 @@ PLANS = {
     "position_at": ["SCAN commits"],
 }
 NO_PLAN = {"insert_streams", "insert_events", "insert_commits", "move_checkpoint", "put"}
+NO_PLAN |= {"restore_events"}
 NO_PLAN |= {"put_ranked", "clear", "last_stream_id", "event_bounds", "adopt", "table_columns"}
 RANKED = {"due", "next_rank", "rows_ranked", "scan_ranked"}
 
