@@ -96,7 +96,7 @@ def _command(
     is_open = doc.state in {"pending", "held", "parked"}
     events: list[e.Event] = []
     version = doc.version
-    if not difference.changes and doc.hubspot_id:
+    if not difference.changes and doc.hubspot_id and not doc.unkeyed:
         if is_open:
             superseded = e.CommandSuperseded(doc.command, doc.state, None, "nothing left to do")  # type: ignore[arg-type]
             _emit(name, doc, [superseded], mark.cause, work, out)

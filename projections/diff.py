@@ -3,7 +3,8 @@
 Ownership decides what is ours to write (architecture, "What goes to HubSpot"): `sage` always,
 `create` only into a record we create, `fill` only where HubSpot's value is empty. An empty
 desired value clears; a property that HubSpot never held and should not hold is no change. Values
-an attempt of unknown outcome may have written (`doubt`) are always written again.
+an attempt of unknown outcome may have written (`doubt`) are always written again. A value that
+HubSpot would not take is not sent again; another value of that property is.
 """
 
 from __future__ import annotations
@@ -41,16 +42,22 @@ def compare(
     rules = mapping.by_property
     held = ledger.held
     doubt = ledger.doubt
+    withheld = ledger.withheld
     for name, value in desired.items():
         before = held.get(name)
-        if before == value and not force and name not in doubt:
+        left_out = withheld.get(name)
+        if left_out is not None and left_out.value == value and not force:
+            continue
+        # Whatever the property is to be now, what was left out of it is out of date.
+        again = name in doubt or left_out is not None
+        if before == value and not force and not again:
             continue
         rule = rules[name]
-        if not new and not ledger.remade and rule.owner != "sage":
+        if not new and rule.owner != "sage":
             if rule.owner == "create" or before or not value:
                 continue
             fill.append(name)
-        elif name not in doubt and _settled(rule, before, value, force=force):
+        elif not again and _settled(rule, before, value, force=force):
             continue
         changes[name] = (before, value)
     return Difference(changes, fill)

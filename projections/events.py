@@ -137,6 +137,20 @@ class PollFailed(Event, frozen=True):
     stopped: bool = False
 
 
+class PollDeferred(Event, frozen=True):
+    """A pass waits: others use Sage 100 (period end, a backup, every seat taken).
+
+    `since` when, and from when on that counts as a failure: "YYYY-MM-DDTHH:MM:SSZ".
+    """
+
+    via: Via
+    message: str
+    since: str
+    alarm_at: str
+    endpoint: str = ""
+    code: str = ""
+
+
 # ---------------------------------------------------------------- hubspot/…
 
 Change = tuple[str | None, str]  # (before, after); before None: not known to be set
@@ -165,12 +179,26 @@ class CommandSent(Event, frozen=True):
     attempt: int
 
 
+class Withheld(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A property left out of a write, and why HubSpot would not have it.
+
+    `owner`: the HubSpot id of the record that has the value, when one has.
+    """
+
+    value: str
+    reason: str
+    message: str = ""
+    advice: str = ""
+    owner: str = ""
+
+
 class CommandSucceeded(Event, frozen=True):
     """HubSpot holds it. `outcome`: created, updated, linked, or found (read back after doubt).
 
     `kept`: properties left as HubSpot had them, with HubSpot's value (ownership `fill`).
-    `replaced`: the HubSpot id the log knew until now, when that record was gone and this one was
-    created in its place.
+    `replaced`: the HubSpot id the log knew until now, when another record stands in its place:
+    it was gone and this one was created, or people merged it into this one.
+    `withheld`: properties that could not be written and were left out, so that the rest could be.
     """
 
     command: int
@@ -180,6 +208,7 @@ class CommandSucceeded(Event, frozen=True):
     correlation_id: str = ""
     kept: dict[str, str] = {}
     replaced: str = ""
+    withheld: dict[str, Withheld] = {}
 
 
 class CommandFailed(Event, frozen=True):
@@ -243,11 +272,23 @@ class CommandReleased(Event, frozen=True):
 
 
 class RecordAdopted(Event, frozen=True):
-    """A HubSpot record that already existed is ours from now on. `values`: what it holds."""
+    """A HubSpot record that already existed is ours from now on. `values`: what it holds.
+
+    `rule`: by what it was recognised. `unkeyed`: it does not carry our key yet, which the next
+    write gives it.
+    """
 
     hubspot_id: str
     rule: str
     values: dict[str, str]
+    unkeyed: bool = False
+
+
+class RecordLost(Event, frozen=True):
+    """The HubSpot record we knew is gone: it is to be created anew, in full."""
+
+    hubspot_id: str
+    why: str
 
 
 class RecordSkipped(Event, frozen=True):
@@ -299,6 +340,20 @@ class ReplayRequested(Event, frozen=True):
 
     targets: list[str]
     selection: str
+    by: str = ""
+
+
+class PlanApplied(Event, frozen=True):
+    """A person wants a plan carried out: `digest` names it, `position` is that of its log.
+
+    `mapping`: digest of the mapping it was made with, which a MappingActivated beside this event
+    puts in force when it was not. `records`: how many it writes.
+    """
+
+    digest: str
+    position: int
+    mapping: str
+    records: int = 0
     by: str = ""
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import msgspec
 
 from projections import events as e
-from projections.tables import LANES, PlainText, Target
+from projections.tables import LANES, PlainText, Target, Withheld
 from projections.workspace import Workspace
 
 EMPTY = Target()
@@ -63,8 +63,10 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
                 version=version,
                 state="idle",
                 hubspot_id=event.hubspot_id or before.hubspot_id,
-                held=dict(before.changes) if event.replaced else _held_after(before, event.kept),
-                remade=event.replaced != "",
+                held=_held_after(before, event),
+                lost="",
+                withheld=_withheld_after(before, event),
+                unkeyed=False,
                 changes={},
                 fill=(),
                 # What a later success overwrote is certain again.
@@ -110,8 +112,21 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
                 before,
                 version=version,
                 hubspot_id=event.hubspot_id,
-                held=before.held | event.values,
+                held=dict(event.values),
+                unkeyed=event.unkeyed,
                 doubt={},
+            )
+        case e.RecordLost():
+            return replace(
+                before,
+                version=version,
+                hubspot_id="",
+                lost=event.hubspot_id,
+                held={},
+                doubt={},
+                withheld={},
+                unkeyed=False,
+                unknown=False,
             )
         case e.RecordSkipped():
             return replace(before, version=version, skipped=event.reason)
@@ -120,9 +135,22 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
             return replace(before, version=version)
 
 
-def _held_after(before: Target, kept: dict[str, str]) -> dict[str, str]:
-    held = before.held | before.changes
-    return held | kept if kept else held
+def _held_after(before: Target, event: e.CommandSucceeded) -> dict[str, str]:
+    written = before.changes
+    if event.withheld:
+        written = {name: value for name, value in written.items() if name not in event.withheld}
+    held = before.held | written
+    return held | event.kept if event.kept else held
+
+
+def _withheld_after(before: Target, event: e.CommandSucceeded) -> dict[str, Withheld]:
+    """What HubSpot still would not take: what was written meanwhile is no longer withheld."""
+    if not before.withheld and not event.withheld:
+        return before.withheld
+    left = {name: one for name, one in before.withheld.items() if name not in before.changes}
+    for name, one in event.withheld.items():
+        left[name] = Withheld(one.value, one.reason, one.owner)
+    return left
 
 
 def track(work: Workspace, name: str, event: e.Event, version: int) -> Target:
@@ -150,8 +178,6 @@ def relist(work: Workspace, name: str, before: Target, after: Target) -> None:
         work.remove("inflight", name)
     elif was == "parked" and now != "parked":
         work.remove("parked", name)
-        if before.owner:
-            work.remove("blocked", blocked_key(lane, before.owner, name))
     if was == "held" and now != "held":
         for parent in before.waiting_for:
             work.remove("waiting", f"{parent}>{name}")
@@ -161,15 +187,36 @@ def relist(work: Workspace, name: str, before: Target, after: Target) -> None:
         work.put("inflight", name, _MARK)
     elif now == "parked" and was != "parked":
         work.put("parked", name, PlainText(after.reason))
-        if after.owner:
-            work.put("blocked", blocked_key(lane, after.owner, name), PlainText(name))
     elif now == "held":
         for parent in after.waiting_for:
             work.put("waiting", f"{parent}>{name}", PlainText(name))
+    if before.owner or after.owner or before.withheld is not after.withheld:
+        _relist_withheld(work, name, before, after)
+
+
+def _relist_withheld(work: Workspace, name: str, before: Target, after: Target) -> None:
+    lane = name.partition("/")[0]
+    was, now = _in_the_way(before), _in_the_way(after)
+    for owner in was - now:
+        work.remove("blocked", blocked_key(lane, owner, name))
+    for owner in sorted(now - was):
+        work.put("blocked", blocked_key(lane, owner, name), PlainText(name))
+    if after.withheld:
+        work.put("withheld", name, PlainText(", ".join(sorted(after.withheld))))
+    elif before.withheld:
+        work.remove("withheld", name)
+
+
+def _in_the_way(doc: Target) -> set[str]:
+    """The HubSpot records that have what this target wants."""
+    owners = {one.owner for one in doc.withheld.values()}
+    if doc.state == "parked":
+        owners.add(doc.owner)
+    return owners - {""}
 
 
 def blocked_key(lane: str, owner: str, name: str) -> str:
-    """The key of a parked target behind the record that is in its way (of the same object)."""
+    """The key of a target behind the record that has what it wants (of the same object)."""
     return f"{lane}:{owner}>{name}"
 
 

@@ -85,23 +85,31 @@ def _command(entry: Entry, name: str, into: Folding, *, ledger_too: bool) -> Non
             if kind != "associations":
                 # Whatever the outcome is called, it may be the first to tell the HubSpot id.
                 into.arrived[name] = entry.position
-                into.moved[f"{kind}:{payload.hubspot_id}"] = entry.position
                 source.put_alias(into, payload.hubspot_id, name)
+                if not any(one.owner for one in payload.withheld.values()):
+                    # One that waits itself lets go of nothing; else two would wake each other.
+                    into.moved[f"{kind}:{payload.hubspot_id}"] = entry.position
             if payload.replaced:
-                _replaced(name, entry.position, into)
+                _replaced(name, entry.position, payload.outcome == "created", into)
         case e.CommandFailed() | e.CommandParked():
             into.settled[name] = entry.position
         case e.RecordAdopted():
             into.arrived[name] = entry.position
             into.dirty[name] = entry.position
             source.put_alias(into, payload.hubspot_id, name)
+        case e.RecordLost():
+            into.forced[name] = Dirty(entry.position, "was gone from HubSpot and is created anew")
         case _:
             pass
 
 
-def _replaced(name: str, position: int, into: Folding) -> None:
-    """Only a change was sent, and the record it was for is gone: write all of it, and its links."""
-    into.forced[name] = Dirty(position, "was gone from HubSpot and is created anew")
+def _replaced(name: str, position: int, is_new: bool, into: Folding) -> None:
+    """Another record stands in the place of the one we knew: its links are to be looked at.
+
+    People merged what is not new, and of two values either may have stayed: write all of it.
+    """
+    if not is_new:
+        into.forced[name] = Dirty(position, "was merged with another record in HubSpot")
     kind, key = keys.split_target(name)
     if kind == "companies":
         into.fan_out(Fanout("accounts", key, position))

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 # HubSpot objects in the order in which they are written: each one's parents come before it.
 LANES: Final = ("companies", "vendors", "contacts", "invoices", "associations")
@@ -81,13 +81,23 @@ class OpenItem(Doc, frozen=True):
     balance: str
 
 
+class Withheld(Doc, frozen=True):
+    """A value that HubSpot would not take, why, and the record that has it (an id, or "")."""
+
+    value: str
+    reason: str
+    owner: str = ""
+
+
 class Target(Doc, frozen=True):
     """What the log says of one HubSpot object: what it holds, and the one command open on it.
 
     `version`: of its stream. `held`: property to acknowledged value. `changes`: property to the
     value the open command sets. `doubt`: values an attempt of unknown outcome may have set.
     `unknown`: read by key before sending again. `owner`: the record in a parked command's way.
-    `remade`: created anew in place of one that was gone, and not yet written in full.
+    `lost`: the id of a record that is gone, until another one stands in its place. `withheld`:
+    property to the value that was left out of the last write. `unkeyed`: the record was adopted
+    and does not carry our key yet.
     """
 
     version: int = 0
@@ -105,7 +115,9 @@ class Target(Doc, frozen=True):
     reason: str = ""
     skipped: str = ""
     owner: str = ""
-    remade: bool = False
+    lost: str = ""
+    withheld: dict[str, Withheld] = {}
+    unkeyed: bool = False
 
 
 class Dirty(Doc, frozen=True):
@@ -178,6 +190,7 @@ class PassBook(Doc, frozen=True):
 
     `misses`: [position of a SweepCompleted, changes the cursor had missed] of the latest sweeps
     that found any. `rewound`: in what way the source went back, until a sweep finds it sound.
+    `waiting`: since when others have used Sage 100, and when that becomes an error.
     """
 
     via: str = ""
@@ -193,6 +206,7 @@ class PassBook(Doc, frozen=True):
     closes: bool = True
     misses: tuple[tuple[int, int], ...] = ()
     rewound: str = ""
+    waiting: dict[str, str] | None = None
 
 
 class ObjectBook(Doc, frozen=True):
@@ -246,6 +260,7 @@ TABLES: Final[dict[str, tuple[type[Doc], bool]]] = {
     "waiting": (PlainText, False),
     "parked": (PlainText, False),
     "blocked": (PlainText, False),
+    "withheld": (PlainText, False),
     # the projector's own work list
     "dirty": (Dirty, False),
     "deferred": (Dirty, False),

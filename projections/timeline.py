@@ -72,6 +72,11 @@ def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) ->
             text = f"command {done.command}: {done.outcome} in HubSpot as {done.hubspot_id}"
             changes = {name: (None, value) for name, value in done.kept.items()}
             facts = {"correlation id": done.correlation_id, "batch": done.batch}
+            if done.replaced:
+                text += f", in place of {done.replaced}"
+            for name, left_out in done.withheld.items():
+                text += f"; {name} left out ({left_out.reason}): {left_out.message}"
+                facts[f"advice on {name}"] = left_out.advice
         case e.CommandFailed() as failed:
             doubt = " (it may have been carried out)" if failed.unknown else ""
             text = f"command {failed.command}: failed{doubt}, to be tried again: {failed.message}"
@@ -89,6 +94,8 @@ def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) ->
         case e.RecordAdopted() as adopted:
             text = f"existing HubSpot record {adopted.hubspot_id} adopted by {adopted.rule}"
             changes = {name: (None, value) for name, value in adopted.values.items()}
+        case e.RecordLost() as lost:
+            text = f"HubSpot record {lost.hubspot_id} is gone: {lost.why}"
         case e.RecordSkipped() as skipped:
             text = f"becomes no HubSpot object: {skipped.reason}"
         case e.ReplayRequested() as replay:
