@@ -126,6 +126,7 @@ async def status(store: EventStore, *, now: datetime | None = None) -> dict[str,
                 "missed_7_days": await _missed_since(store, book, week_us),
                 "rewound": book.rewound,
                 "error": book.error,
+                "waiting": book.waiting,
                 "closes": book.closes,
             }
         )

@@ -70,6 +70,7 @@ def fold_pass(entry: Entry, into: Folding) -> None:
                 unchanged=done.unchanged,
                 observed=done.observed,
                 error=None,
+                waiting=None,
                 closes=closes,
             )
         case e.SweepCompleted() as swept:
@@ -88,7 +89,15 @@ def fold_pass(entry: Entry, into: Folding) -> None:
                 "endpoint": failed.endpoint,
                 "wsdl": failed.wsdl,
             }
-            book = replace(book, via=failed.via, error=error)
+            book = replace(book, via=failed.via, error=error, waiting=None)
+        case e.PollDeferred() as deferred:
+            waiting = {
+                "code": deferred.code,
+                "message": deferred.message,
+                "since": deferred.since,
+                "alarm_at": deferred.alarm_at,
+            }
+            book = replace(book, via=deferred.via, error=None, waiting=waiting)
         case _:
             return
     into.work.put("pass_book", key, book)

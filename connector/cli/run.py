@@ -6,13 +6,14 @@ import asyncio
 import logging
 from typing import Annotated, Any, Final
 
+import msgspec
 import typer
 
 from connector import reports
 from connector.app import open_app
 from connector.cli import output
 from connector.cli.session import AsJson, load, need_store_folder, run_async
-from connector.cli.status import closing_line, held_lines, hubspot_table
+from connector.cli.status import closing_line, held_lines, hubspot_table, waiting_line
 from connector.cli.stopping import stop_event
 from connector.cli.watch import watching
 from connector.config import Config
@@ -70,7 +71,7 @@ async def _once(config: Config, *, sweep: bool, as_json: bool) -> int:
     else:
         render(report, status)
     # One refusal may have ended the passes of several entities: it is said once.
-    errors = [outcome.error for outcome in report.passes if outcome.error is not None]
+    errors = [one.error for one in report.passes if one.error is not None and one.waiting is None]
     for error in {id(error): error for error in errors}.values():
         output.failure(error.what, where=error.where, remedy=error.remedy)
     for name, why in report.barred.items():
@@ -79,8 +80,15 @@ async def _once(config: Config, *, sweep: bool, as_json: bool) -> int:
 
 
 def exit_code(report: RunReport, status: dict[str, Any]) -> int:
-    """0; else the agent's or HubSpot's failure; else 1 when something needs a person."""
-    codes = [outcome.error.exit_code for outcome in report.passes if outcome.error is not None]
+    """0; else the agent's or HubSpot's failure; else 1 when something needs a person.
+
+    That Sage 100 is in use, by period end for instance, is no failure for some hours.
+    """
+    codes = [
+        one.error.exit_code
+        for one in report.passes
+        if one.error is not None and one.waiting is None
+    ]
     if codes or report.barred:
         return max([*codes, 3 if report.barred else 0])
     parked = any(row["parked"] for row in status["hubspot"])
@@ -139,8 +147,9 @@ def _outcome(one: Outcome) -> dict[str, Any]:
         "observed": one.observed,
         "missed_by_cursor": one.missed,
         "vanished": one.vanished,
+        "waiting_since": one.waiting.since if one.waiting is not None else None,
         "error": None
-        if error is None
+        if error is None or one.waiting is not None
         else {"what": error.what, "where": error.where, "remedy": error.remedy},
     }
 
@@ -157,6 +166,10 @@ def render(report: RunReport, status: dict[str, Any]) -> None:
             ),
         )
     )
+    for text in dict.fromkeys(
+        waiting_line(msgspec.structs.asdict(one.waiting)) for one in report.passes if one.waiting
+    ):
+        output.say(f"Sage 100: {text}")
     written = ", ".join(f"{count:,} {name}" for name, count in report.written.items() if count)
     output.say(f"Written to HubSpot: {written or 'nothing, it is up to date'}.")
     output.show(hubspot_table(status))
@@ -172,6 +185,8 @@ def render(report: RunReport, status: dict[str, Any]) -> None:
 def _end(one: Outcome) -> str:
     if one.completed:
         return "complete"
+    if one.waiting is not None:
+        return f"waiting since {one.waiting.since}"
     if one.error is not None:
         return f"failed: {one.error.category}"
     return one.skipped or "to be resumed"

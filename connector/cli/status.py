@@ -46,6 +46,8 @@ def render(report: dict[str, Any]) -> None:
         if row["error"]:
             where = f"{row['company']} {row['entity']}"
             output.say(f"  {where}: {_told(row['error'])}")
+        if row["waiting"]:
+            output.say(f"  {row['company']} {row['entity']}: {waiting_line(row['waiting'])}")
         if row["rewound"]:
             output.say(
                 f"  {row['company']} {row['entity']}: Sage 100 went back to an earlier state "
@@ -62,6 +64,14 @@ def render(report: dict[str, Any]) -> None:
         f"log: {log['head']:,} events, digest {log['hash'][:16]}…; calls so far: "
         f"HubSpot {http['hubspot_calls']:,} (429: {http['hubspot_429']:,}), "
         f"Sage 100 agent {http['agent_calls']:,}"
+    )
+
+
+def waiting_line(waiting: dict[str, str]) -> str:
+    """Since when Sage 100 has been in use, by what, and from when on that is an error."""
+    return (
+        f"waiting since {waiting['since']}. {waiting['message']} It goes on by itself; an error "
+        f"from {waiting['alarm_at']} on."
     )
 
 

@@ -62,8 +62,9 @@ class Sage100Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `currency`: one ISO code, or company code to ISO code (see `currency_of`). `overlap`: how far
     a cursor pass reaches back. `mass_change`: the share of an entity's records that may come or
-    go in one pass; more waits for a person. `columns`: Sage 100's name of a column to the agent's
-    own.
+    go in one pass; more waits for a person. `alarm_after`: how long Sage 100 may be in use by
+    others (period end, a backup) before that is an error. `columns`: Sage 100's name of a column
+    to the agent's own.
     """
 
     name: Annotated[str, leaves.INSTANCE]
@@ -78,6 +79,7 @@ class Sage100Settings(msgspec.Struct, frozen=True, kw_only=True):
     quiet_hours: Annotated[tuple[str, ...], leaves.QUIET_HOURS] = ()
     revenue_periods: Annotated[int, leaves.PERIODS] = 12
     mass_change: Annotated[float, leaves.SHARE] = 0.2
+    alarm_after: Annotated[timedelta, leaves.DURATION] = timedelta(hours=4)
     columns: Annotated[dict[str, str], leaves.NAMES] = {}
 
     def currency_of(self, company: str) -> str:

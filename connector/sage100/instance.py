@@ -12,6 +12,7 @@ import msgspec
 from connector.config.settings import Sage100Settings
 from connector.errors import Misconfigured
 from connector.sage100.contract import MAX_LIMIT
+from connector.sage100.failure import ALARM_AFTER
 from connector.sage100.schedule import Schedule, Span, quiet_hours, schedule
 
 GROUPS: Final = ("customers", "invoices", "vendors")
@@ -22,8 +23,9 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
 
     `currency`: company code to ISO code. `customers`, `invoices`, `vendors`, `sweep`: when each is
     read, an interval or a cron line. `mass_change`: share of an entity's keys that may come or go
-    in one pass. `page_limit`: rows per request. `columns`: canonical column
-    name to the agent's own. Raises Misconfigured.
+    in one pass. `alarm_after`: how long Sage 100 may be in use by others before a pass has failed
+    for it. `page_limit`: rows per request. `columns`: canonical column name to the agent's own.
+    Raises Misconfigured.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     columns: Mapping[str, str] = {}
     page_limit: int = MAX_LIMIT
     mass_change: float = 0.2
+    alarm_after: timedelta = ALARM_AFTER
 
     def __post_init__(self) -> None:
         missing = [code for code in self.companies if code not in self.currency]
@@ -94,4 +97,5 @@ def instance_of(settings: Sage100Settings) -> Instance:
         sweep=schedule.sweep,
         columns=settings.columns,
         mass_change=settings.mass_change,
+        alarm_after=settings.alarm_after,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from connector.sage100 import breaker
 from connector.sage100.agent import Agent
 from connector.sage100.contract import MAX_LIMIT, Page
 from connector.sage100.errors import AgentError, BadAnswer, CursorInvalid, PassIncomplete
+from connector.sage100.failure import ALARM_AFTER, ended, failed
 from connector.sage100.likeness import NEWCOMERS, likenesses, newcomer
 from connector.sage100.observe import Observation, Origin, observe, records
 from connector.sage100.page_size import PAGE_SIZES
@@ -30,7 +31,7 @@ from connector.sage100.selection import Selection
 from connector.sage100.stamps import newest
 from connector.tracing import tracer
 from eventstore.types import EventStore, Put, Row, Table, Write
-from projections.events import Event, PollFailed, PollStarted, SourceRewound, Via
+from projections.events import Event, PollDeferred, PollStarted, SourceRewound, Via
 from projections.tables import Fingerprint
 from projections.workspace import decode
 
@@ -53,7 +54,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One entity of one company to be read. `may_go_on` is asked between pages.
 
     `mass_change`: the share of keys that may come or go in one pass. `origin`: the log's position
-    when the round began, None for that of the pass. `zone`: the site's.
+    when the round began, None for that of the pass. `zone`: the site's. `alarm_after`: how long
+    Sage 100 may be in use before a pass has failed for it.
     """
 
     agent: Agent
@@ -67,6 +69,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     now: Callable[[], datetime] = system_time
     retry: Retry | None = None
     mass_change: float = 0.2
+    alarm_after: timedelta = ALARM_AFTER
     origin: int | None = None
     zone: ZoneInfo | None = None
 
@@ -93,7 +96,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a pass went: completed, failed (`error`), skipped (why), or paused, to be resumed."""
+    """How a pass went: completed, failed (`error`), skipped (why), or paused, to be resumed.
+
+    `waiting`: the error is none yet, Sage 100 is in use.
+    """
 
     company: str
     entity: str
@@ -101,6 +107,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     completed: bool = False
     error: AgentError | None = None
     skipped: str = ""
+    waiting: PollDeferred | None = None
     read: int = 0
     unchanged: int = 0
     observed: int = 0
@@ -126,6 +133,7 @@ def outcome_of(
     *,
     error: AgentError | None = None,
     completed: bool = False,
+    waiting: PollDeferred | None = None,
 ) -> Outcome:
     """The outcome of a pass that stands so."""
     return Outcome(
@@ -134,28 +142,13 @@ def outcome_of(
         via=via,
         completed=completed,
         error=error,
+        waiting=waiting,
         read=run.read,
         unchanged=run.unchanged,
         observed=run.observed,
         missed=run.missed,
         absent=run.absent,
         vanished=run.vanished,
-    )
-
-
-def failed(via: Via, error: AgentError) -> PollFailed:
-    """The event that says what, where and what to do."""
-    tried = f" Tried {error.attempts} times." if error.attempts > 1 else ""
-    return PollFailed(
-        via=via,
-        category=error.category,
-        message=error.what + tried,
-        remedy=error.remedy,
-        endpoint=error.call.endpoint,
-        wsdl=error.wsdl,
-        code=error.code,
-        retryable=error.retryable,
-        stopped=error.stopped,
     )
 
 
@@ -207,15 +200,18 @@ async def read_through(
         if run.all_read:
             return run, outcome_of(reading, via, run, completed=True)
         try:
-            run, error, ended = await _read_pages(reading, journal, via, run, close)
+            run, error, at_end = await _read_pages(reading, journal, via, run, close)
         except AgentError as problem:
             lost = isinstance(problem, CursorInvalid)
             place = journal.place.with_pass(via, None) if lost else journal.place
-            await journal.write(place, [failed(via, problem)], cause=run.started)
+            place, told = ended(place, via, problem, reading.now(), reading.alarm_after)
+            await journal.write(place, [told], cause=run.started)
             if lost and again:
                 continue
-            run, error, ended = journal.place.running(via) or run, problem, False
-        return run, outcome_of(reading, via, run, error=error, completed=ended and error is None)
+            run = journal.place.running(via) or run
+            waiting = told if isinstance(told, PollDeferred) else None
+            return run, outcome_of(reading, via, run, error=problem, waiting=waiting)
+        return run, outcome_of(reading, via, run, error=error, completed=at_end and error is None)
     raise AssertionError("the second round always returns")
 
 
@@ -277,7 +273,7 @@ async def _append_page(
         counted = 0 if reading.entity in breaker.GROWS_BY_CALENDAR else len(seen.newcomers)
         run = msgspec.structs.replace(run, new=run.new + counted)
         stands = msgspec.structs.replace(
-            journal.place, known=journal.place.known + len(seen.newcomers)
+            journal.place, known=journal.place.known + len(seen.newcomers), waiting_since_s=0
         )
         run, passes = hold(reading, via, run, ends=page.next is None and via == "cursor")
         error: AgentError | None = None

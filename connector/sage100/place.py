@@ -69,6 +69,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     pass last completed, seconds UTC by our own clock. `known`: keys that are there; `sweeps`: how
     many were completed; `top`, `rows`, `sequence`: newest stamp, rows and highest HeaderSeqNo that
     the last complete reading of everything showed. `reread`: the next pass reads everything.
+    `waiting_since_s`: since when Sage 100 has been in use whenever it was asked, seconds UTC.
     """
 
     cursor: str = ""
@@ -83,6 +84,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     rows: int = 0
     sequence: str = ""
     reread: bool = False
+    waiting_since_s: int = 0
 
     def running(self, via: Via) -> Pass | None:
         """The pass of this kind that is under way."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -18,8 +19,9 @@ from connector.progress import Progress, Silent
 from connector.sage100.agent import Agent
 from connector.sage100.contract import ENTITIES, SCHEDULE_OF, AgentInfo
 from connector.sage100.errors import AgentError, AgentMisfit, TlsRefused
+from connector.sage100.failure import ended
 from connector.sage100.instance import Instance
-from connector.sage100.passes import Outcome, Reading, failed, system_time
+from connector.sage100.passes import Outcome, Reading, system_time
 from connector.sage100.place import Journal, meta_of, place_of
 from connector.sage100.poller import poll
 from connector.sage100.retry import ONCE
@@ -31,7 +33,7 @@ from connector.sage100.timetable import Timetable
 from connector.sage100.trust_log import TrustLog
 from connector.tracing import tracer
 from eventstore.types import EventStore, NewEvent
-from projections.events import SCHEMA, CallsCounted, Via, encode, type_of
+from projections.events import SCHEMA, CallsCounted, PollDeferred, Via, encode, type_of
 
 log: Final = logging.getLogger(__name__)
 
@@ -53,7 +55,8 @@ async def idle(stop: asyncio.Event, seconds: float) -> None:
 class Rounds:
     """Reads one instance, now (`run_once`) or on its schedules (`run`); not both at a time.
 
-    `on_round` is told when a round starts and has ended, `now` gives aware times.
+    `on_round` is told when a round starts and has ended, `now` gives aware times, `chance`
+    numbers from 0 to 1.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Rounds:
         on_round: OnRound = lambda _: None,
         now: Callable[[], datetime] = system_time,
         idle: Idle = idle,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._agent = agent
         self._store = store
@@ -74,6 +78,7 @@ class Rounds:
         self._on_round = on_round
         self._now = now
         self._idle = idle
+        self._chance = chance
         self._zone = instance.zone()
         self._quiet = instance.quiet_spans()
         self._latest = Latest(store)
@@ -89,7 +94,9 @@ class Rounds:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Rounds as they come due, until `stop` is set or the agent refuses our log-on."""
-        table = await Timetable.load(self._store, self._instance, self._now().astimezone(UTC))
+        table = await Timetable.load(
+            self._store, self._instance, self._now().astimezone(UTC), chance=self._chance
+        )
         while not stop.is_set() and self.refusal is None:
             now = self._now().astimezone(UTC)
             ready = table.ready(now)
@@ -209,6 +216,7 @@ class Rounds:
             # Once all patience was spent in this round, the others get one try each.
             retry=ONCE if tired else None,
             mass_change=self._instance.mass_change,
+            alarm_after=self._instance.alarm_after,
             origin=self._origin,
             zone=self._zone,
         )
@@ -249,8 +257,11 @@ class Rounds:
     async def _fail(self, company: str, entity: str, via: Via, error: AgentError) -> Outcome:
         """A pass that could not even begin."""
         journal = await Journal.open(self._store, self._instance.name, company, entity)
-        await journal.write(journal.place, [failed(via, error)])
-        outcome = Outcome(company=company, entity=entity, via=via, error=error)
+        patience = self._instance.alarm_after
+        place, told = ended(journal.place, via, error, self._now(), patience)
+        await journal.write(place, [told])
+        waiting = told if isinstance(told, PollDeferred) else None
+        outcome = Outcome(company=company, entity=entity, via=via, error=error, waiting=waiting)
         self._note(outcome)
         return outcome
 
@@ -268,11 +279,14 @@ class Rounds:
         if outcome.stopped:
             self.refusal = outcome.error
         where = f"{self._instance.name} {outcome.company} {outcome.entity}"
+        level, since = logging.WARNING, ""
+        if outcome.waiting is not None:
+            level, since = logging.INFO, f"waiting since {outcome.waiting.since}. "
         if outcome.error is self._noted:
-            log.warning("%s: failed for the same reason", where)
+            log.log(level, "%s: %sfor the same reason", where, since or "failed ")
             return
         self._noted = outcome.error
-        log.warning("%s: %s", where, outcome.error)
+        log.log(level, "%s: %s%s", where, since, outcome.error)
 
     async def _log_day(self, *companies: str) -> None:
         """The site's calendar day, for these companies, or for all that were ever described."""

@@ -6,11 +6,13 @@ that fell due meanwhile nor reads everything again at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from connector.sage100.contract import ENTITIES, SCHEDULE_OF
+from connector.sage100.errors import AgentError
 from connector.sage100.instance import GROUPS, Instance
 from connector.sage100.passes import Outcome
 from connector.sage100.place import Place, place_of
@@ -19,19 +21,37 @@ from projections.events import Via
 
 _AGAIN: Final = timedelta(minutes=5)  # after a failure that may pass; doubled each time
 _MAX_DOUBLINGS: Final = 10
+_LONGEST_WAIT: Final = timedelta(minutes=30)  # for Sage 100 to be free: exclusive use ends unsaid
 
 
 class Timetable:
-    """Due times of "customers", "invoices", "vendors" and "sweep"; all times are UTC."""
+    """Due times of "customers", "invoices", "vendors" and "sweep"; all times are UTC.
 
-    def __init__(self, instance: Instance, due: dict[str, datetime]) -> None:
+    `chance`: from 0 to 1, so that not all who wait for a server come back at once.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        due: dict[str, datetime],
+        *,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._chance = chance
         self._schedules = instance.schedules()
         self._zone = instance.zone()
         self._due = due
         self._failures = dict.fromkeys(due, 0)
 
     @classmethod
-    async def load(cls, store: EventStore, instance: Instance, now: datetime) -> Timetable:
+    async def load(
+        cls,
+        store: EventStore,
+        instance: Instance,
+        now: datetime,
+        *,
+        chance: Callable[[], float] = random.random,
+    ) -> Timetable:
         """What never completed, or is under way, is due at once; the rest by its schedule.
 
         A first sweep waits for its schedule: the first cursor pass reads everything anyway.
@@ -42,7 +62,7 @@ class Timetable:
                 place = await place_of(store, instance.name, company, entity)
                 places[SCHEDULE_OF[entity]].append(place)
                 places["sweep"].append(place)
-        table = cls(instance, dict.fromkeys(places, now))
+        table = cls(instance, dict.fromkeys(places, now), chance=chance)
         for group in GROUPS:
             done = min(max(place.polled_at_s, place.swept_at_s) for place in places[group])
             if done and not any(place.cursor_pass for place in places[group]):
@@ -84,6 +104,15 @@ class Timetable:
                 continue
             self.due(name, after=now)
             if any(error.retryable for error in errors):
-                again = now + _AGAIN * 2 ** min(self._failures[name], _MAX_DOUBLINGS)
+                waits = any(one.waiting is not None for one in its)
+                again = now + self._back_off(self._failures[name], errors, waits=waits)
                 self._due[name] = min(self._due[name], again)
             self._failures[name] = self._failures[name] + 1 if errors else 0
+
+    def _back_off(self, failures: int, errors: Sequence[AgentError], *, waits: bool) -> timedelta:
+        """How long to leave the agent alone, never less than it said."""
+        told = timedelta(seconds=max(error.retry_after_s or 0.0 for error in errors))
+        span: timedelta = _AGAIN * 2 ** min(failures, _MAX_DOUBLINGS)
+        if not waits:
+            return max(span, told)
+        return max(min(span, _LONGEST_WAIT), told) * (1 + self._chance() / 4)

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from connector.cli.demo_site import a_day_at_the_office
+from connector.sandbox.agent import Exclusive
 from tests.cli.conftest import Bench
 
 
@@ -223,3 +224,23 @@ def test_an_agent_that_is_not_there(bench: Bench) -> None:
     errors = [one["error"] for one in ended.json()["passes"] if one["error"]]
     assert errors
     assert json.dumps(errors).count("127.0.0.1:9")
+
+
+def test_a_maintenance_window_wakes_nobody(bench: Bench) -> None:
+    """Sage 100 is in use: `run --once` and `status` end with 0 and say since when; it heals."""
+    conduct = bench.site.sage100.conduct
+    bench.at_the_site(lambda: setattr(conduct, "exclusive", Exclusive(message="Backup is running")))
+    ended = bench.command("run", "--once")
+    assert ended.code == 0, ended.err
+    assert "Backup is running" in ended.out
+    assert "waiting since" in ended.out
+    status = bench.command("status")
+    assert status.code == 0
+    assert "waiting since" in status.out
+    passes = bench.command("run", "--once", "--json").json()["passes"]
+    assert [one["error"] for one in passes] == [None] * len(passes)
+    assert all(one["waiting_since"] for one in passes)
+    bench.at_the_site(lambda: setattr(conduct, "exclusive", None))
+    assert bench.command("run", "--once").code == 0
+    status = bench.command("status")
+    assert (status.code, "waiting since" in status.out) == (0, False)

@@ -145,6 +145,13 @@ def test_the_share_of_a_mass_change(tmp_path: Path, written: str, meant: float) 
     assert load(tmp_path).sage100[0].mass_change == 0.2
 
 
+def test_how_long_sage_100_may_be_in_use(tmp_path: Path) -> None:
+    """A span of time as any other; four hours when it is left out."""
+    text = changed('overlap   = "1d"', 'overlap   = "1d"\nalarm_after = "90m"')
+    assert load(tmp_path, text).sage100[0].alarm_after == timedelta(minutes=90)
+    assert load(tmp_path).sage100[0].alarm_after == timedelta(hours=4)
+
+
 @pytest.mark.parametrize("overlap", ["90s", "30m", "12h", "1d", "1d12h"])
 def test_spans_of_time(tmp_path: Path, overlap: str) -> None:
     """A span is a number and a unit, or several in a row."""

@@ -23,6 +23,7 @@ class World:
         self.now = UTC_NOW
         self.rounds: list[tuple[str, datetime]] = []
         self.until = UTC_NOW
+        self.chance = 0.0
 
     def time(self) -> datetime:
         """Now."""
@@ -67,6 +68,7 @@ def rounds(agent: Agent, store: EventStore, world: World, **more: Any) -> Rounds
         on_round=world.on_round,
         now=world.time,
         idle=world.idle,
+        chance=lambda: world.chance,
     )
 
 
