@@ -9,19 +9,10 @@ import pytest
 
 from connector.sandbox.hubspot import HubSpotOptions, Latency, Limits
 
+from .clock import Clock
 from .hubspot_api import VERSIONS, serving
 
 LIST = "/crm/objects/V/companies"
-
-
-class Clock:
-    """A clock that stands until moved."""
-
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def __call__(self) -> float:
-        return self.time
 
 
 @pytest.mark.parametrize(

@@ -9,37 +9,8 @@ from __future__ import annotations
 
 from .definitions import Definitions
 from .industries import INDUSTRIES
+from .options import HubSpotOptions
 from .property import Group, ModificationMetadata, Option, Property
-
-TYPE_IDS: dict[str, str] = {
-    "contacts": "0-1",
-    "companies": "0-2",
-    "deals": "0-3",
-    "invoices": "0-53",
-}
-"""Object type ids by name."""
-
-LEGACY_NAMES: dict[str, str] = {
-    "contacts": "CONTACT",
-    "companies": "COMPANY",
-    "deals": "DEAL",
-    "invoices": "INVOICE",
-}
-"""What an object type is called in messages."""
-
-SINGULAR: dict[str, str] = {
-    "contacts": "contact",
-    "companies": "company",
-    "deals": "deal",
-    "invoices": "invoice",
-}
-
-NAMES: dict[str, str] = (
-    {name: name for name in TYPE_IDS}
-    | {type_id: name for name, type_id in TYPE_IDS.items()}
-    | {singular: name for name, singular in SINGULAR.items()}
-)
-"""Every way a path may spell an object type."""
 
 LIFECYCLE_STAGES = (
     "subscriber",
@@ -113,6 +84,10 @@ lifecyclestage|Lifecycle stage|enumeration/radio|lifecycle|
 hs_lead_status|Lead status|enumeration/radio|lead_status|
 """
 
+_OWN = _RECORD.replace("hs_pipeline|Pipeline|string/text||r\n", "")
+
+_CUSTOM = _OWN + "hs_lastmodifieddate|Last modified date|datetime/date||r\n"
+
 _TABLES: dict[str, str] = {
     "companies": _RECORD
     + _PLACE
@@ -168,7 +143,7 @@ hs_marketable_status|Marketing contact status|string/text||r
 num_associated_deals|Number of associated deals|number/number||c
 lastmodifieddate|Last modified date|datetime/date||r
 """,
-    "deals": _RECORD.replace("hs_pipeline|Pipeline|string/text||r\n", "")
+    "deals": _OWN
     + """
 dealname|Deal name|string/text||
 dealstage|Deal stage|enumeration/radio|deal_stage|
@@ -184,7 +159,7 @@ hs_is_closed_won|Is closed won|bool/calculation_equation|bool|c
 num_associated_contacts|Number of associated contacts|number/number||c
 hs_lastmodifieddate|Last modified date|datetime/date||r
 """,
-    "invoices": _RECORD.replace("hs_pipeline|Pipeline|string/text||r\n", "")
+    "invoices": _OWN
     + """
 hs_currency|Currency|enumeration/select|currency|
 hs_invoice_billable|Billable|bool/booleancheckbox|bool|
@@ -228,45 +203,55 @@ hs_invoice_payment_collection_method|Payment collection method|enumeration/selec
 hs_allow_partial_payments|Allow partial payments|bool/booleancheckbox|bool|
 hs_lastmodifieddate|Last modified date|datetime/date||r
 """,
+    "line_items": _OWN
+    + """
+name|Name|string/text||
+description|Description|string/textarea||
+hs_sku|SKU|string/text||
+hs_product_id|Product ID|number/number||
+price|Unit price|number/number||
+quantity|Quantity|number/number||
+discount|Unit discount|number/number||
+hs_discount_percentage|Discount percentage|number/number||
+hs_tax_rate_group_id|Tax rate|enumeration/select||x
+hs_line_item_currency_code|Currency|enumeration/select|currency|
+hs_position_on_quote|Position|number/number||
+amount|Net price|number/calculation_equation||c
+hs_pre_discount_amount|Price before discount|number/calculation_equation||c
+hs_lastmodifieddate|Last modified date|datetime/date||r
+""",
 }
 
-_GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
-    "companies": (("companyinformation", "Company information"),),
-    "contacts": (("contactinformation", "Contact information"),),
-    "deals": (("dealinformation", "Deal information"),),
-    "invoices": (("invoiceinformation", "Invoice information"),),
+_GROUPS: dict[str, tuple[str, str]] = {
+    "companies": ("companyinformation", "Company information"),
+    "contacts": ("contactinformation", "Contact information"),
+    "deals": ("dealinformation", "Deal information"),
+    "invoices": ("invoiceinformation", "Invoice information"),
+    "line_items": ("lineiteminformation", "Line item information"),
 }
 
-DEFAULT_PROPERTIES: dict[str, tuple[str, ...]] = {
-    "companies": ("domain", "name"),
-    "contacts": ("email", "firstname", "lastname"),
-    "deals": ("amount", "closedate", "dealname", "dealstage", "pipeline"),
-    "invoices": (),
-}
-"""What a read returns besides the record's own three when no property is asked for."""
 
-MODIFIED: dict[str, str] = {
-    name: "lastmodifieddate" if name == "contacts" else "hs_lastmodifieddate" for name in TYPE_IDS
-}
-"""The property that holds the time of the last change."""
-
-
-def definitions(object_type: str, currencies: tuple[str, ...]) -> Definitions:
-    """The definitions of a new portal's `object_type`; `currencies` are the portal's."""
-    groups = {name: Group(name=name, label=label) for name, label in _GROUPS[object_type]}
-    group_name = next(iter(groups))
-    properties: dict[str, Property] = {}
-    for line in _TABLES[object_type].split("\n"):
-        if line:
-            one = _property(line, group_name, currencies)
-            properties[one.name] = one
-    return Definitions(properties, groups)
+def definitions(object_type: str, options: HubSpotOptions) -> Definitions:
+    """The definitions of a new portal's `object_type`; of a custom one, those every type has."""
+    group_name, label = _GROUPS.get(
+        object_type, (f"{object_type}_information", f"{object_type.capitalize()} information")
+    )
+    own = {
+        "currency": (options.company_currency, *options.additional_currencies),
+        "pipeline": ("default", *options.pipelines),
+        "deal_stage": tuple(dict.fromkeys(sum(options.pipelines.values(), DEAL_STAGES))),
+    }
+    table = _TABLES.get(object_type, _CUSTOM)
+    lines = (_property(line, group_name, own) for line in table.split("\n") if line)
+    return Definitions(
+        {one.name: one for one in lines}, {group_name: Group(name=group_name, label=label)}
+    )
 
 
-def _property(line: str, group_name: str, currencies: tuple[str, ...]) -> Property:
+def _property(line: str, group_name: str, own: dict[str, tuple[str, ...]]) -> Property:
     name, label, types, choice, flags = line.split("|")
     kind, field_type = types.split("/")
-    values = currencies if choice == "currency" else CHOICES.get(choice, ())
+    values = own.get(choice) or CHOICES.get(choice, ())
     return Property(
         name=name,
         label=label,

@@ -58,10 +58,30 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     object: str
     properties: dict[str, str]
     id: str | None = None
+    user_id: int | None = None
+    """Who does it; left out: the portal's usual user."""
+
+
+class Two(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /control/merge`; answers the id of what came of it."""
+
+    object: str
+    primary: str
+    other: str
+    user_id: int | None = None
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /control/associate` and `POST /control/dissociate`."""
+
+    object: str
+    id: str
+    to: str
+    to_id: str
 
 
 class Which(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`POST /control/archive`."""
+    """`POST /control/archive`, `POST /control/recycle`."""
 
     object: str
     id: str
@@ -110,14 +130,38 @@ def cure(portal: Portal, asked: Key) -> dict[str, Any]:
 def edit(portal: Portal, asked: Edit) -> dict[str, Any]:
     """Change or add a record."""
     if asked.id is None:
-        return {"id": portal.add(asked.object, asked.properties)}
-    portal.edit(asked.object, asked.id, asked.properties)
+        return {"id": portal.add(asked.object, asked.properties, user_id=asked.user_id)}
+    portal.edit(asked.object, asked.id, asked.properties, user_id=asked.user_id)
     return {"id": asked.id}
 
 
 def archive(portal: Portal, asked: Which) -> dict[str, Any]:
     """Delete a record."""
     portal.archive(asked.object, asked.id)
+    return {}
+
+
+def recycle(portal: Portal, asked: Which) -> dict[str, Any]:
+    """Restore a deleted record."""
+    portal.recycle(asked.object, asked.id)
+    return {}
+
+
+def merge(portal: Portal, asked: Two) -> dict[str, Any]:
+    """Merge two records."""
+    merged = portal.merge(asked.object, asked.primary, asked.other, user_id=asked.user_id)
+    return {"id": merged}
+
+
+def associate(portal: Portal, asked: Pair) -> dict[str, Any]:
+    """Associate two records."""
+    portal.associate(asked.object, asked.id, asked.to, asked.to_id)
+    return {}
+
+
+def dissociate(portal: Portal, asked: Pair) -> dict[str, Any]:
+    """Take the associations of two records away."""
+    portal.dissociate(asked.object, asked.id, asked.to, asked.to_id)
     return {}
 
 
@@ -130,6 +174,10 @@ _ORDERS: dict[str, tuple[Any, Callable[[Portal, Any], dict[str, Any]]]] = {
     "edit": (Edit, edit),
     "add": (Edit, edit),
     "archive": (Which, archive),
+    "recycle": (Which, recycle),
+    "merge": (Two, merge),
+    "associate": (Pair, associate),
+    "dissociate": (Pair, dissociate),
 }
 
 

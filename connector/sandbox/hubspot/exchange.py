@@ -21,6 +21,8 @@ class Request(msgspec.Struct, kw_only=True):
     version: str
     object: str | None
     """Canonical name of the object type in the path."""
+    to: str | None = None
+    """Canonical name of the other object type in the path."""
     params: Mapping[str, str]
     query: Mapping[str, Sequence[str]]
     body: bytes

@@ -14,9 +14,9 @@ import msgspec
 from aiohttp import web
 
 from .calls import Call
-from .catalog import NAMES
 from .exchange import Reply, Request
 from .faults import Answer, Drop, Empty, Hold, Omit
+from .kinds import Kind
 from .portal import Portal
 from .refusals import (
     Problem,
@@ -102,7 +102,8 @@ def _admit(portal: Portal, route: Route, http: web.Request, correlation_id: str)
         raise Refusal(unauthenticated())
     policy = portal.limiter.take(route.window)
     if policy is not None:
-        raise Refusal(rate_limited(policy, correlation_id))
+        plain = policy == "SECONDLY" and portal.options.rate_limit_bodies == "plain"
+        raise Refusal(rate_limited(policy, None if plain else correlation_id))
 
 
 def _request(portal: Portal, route: Route, http: web.Request, body: bytes) -> Request:
@@ -111,16 +112,17 @@ def _request(portal: Portal, route: Route, http: web.Request, body: bytes) -> Re
     version = params.get("version", "")
     if version not in portal.options.versions:
         raise Refusal(not_found())
-    named = [params[key] for key in ("type", "to") if key in params]
-    for one in named:
-        if one not in NAMES:
+    kinds: list[Kind] = []
+    for one in (params[key] for key in ("type", "to") if key in params):
+        kind = portal.kinds.find(one)
+        if kind is None:
             raise Refusal(
                 Problem(category=None, message=f"Unable to infer object type from: {one}")
             )
-    types = tuple(NAMES[one] for one in named)
+        kinds.append(kind)
     granted = portal.options.scopes
     if granted is not None:
-        for any_of in route.scopes(types):
+        for any_of in route.scopes([one.scope for one in kinds]):
             if not set(any_of) & set(granted):
                 raise Refusal(missing_scopes(any_of))
     if body and http.method in _BODIES and http.content_type != "application/json":
@@ -137,7 +139,8 @@ def _request(portal: Portal, route: Route, http: web.Request, body: bytes) -> Re
     return Request(
         route=route.name,
         version=version,
-        object=types[0] if types else None,
+        object=kinds[0].name if kinds else None,
+        to=kinds[1].name if len(kinds) > 1 else None,
         params=params,
         query=query,
         body=body,

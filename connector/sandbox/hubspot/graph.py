@@ -1,4 +1,4 @@
-"""Associations between records: which types exist, which pairs hold, kept in both directions.
+"""Associations between records: which pairs hold, by which types, kept in both directions.
 
 Adding a pair a second time changes nothing. A record's first company becomes its primary one; a
 pair's set of types is replaced when it is created again with types named.
@@ -8,68 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .link_types import LinkTypes
+
 Types = tuple[int, ...]
 Ends = dict[int, Types]
-
-DEFAULT_TYPES: dict[tuple[str, str], int] = {
-    ("contacts", "companies"): 279,
-    ("companies", "contacts"): 280,
-    ("contacts", "deals"): 4,
-    ("deals", "contacts"): 3,
-    ("deals", "companies"): 341,
-    ("companies", "deals"): 342,
-    ("invoices", "contacts"): 177,
-    ("contacts", "invoices"): 178,
-    ("invoices", "companies"): 179,
-    ("companies", "invoices"): 180,
-    ("invoices", "deals"): 175,
-    ("deals", "invoices"): 176,
-    ("contacts", "contacts"): 449,
-    ("companies", "companies"): 450,
-}
-"""The unlabelled type of each direction."""
-
-PRIMARY_TYPES: dict[tuple[str, str], int] = {
-    ("contacts", "companies"): 1,
-    ("companies", "contacts"): 2,
-    ("deals", "companies"): 5,
-    ("companies", "deals"): 6,
-}
-
-OTHER_TYPES: dict[tuple[str, str], dict[int, int]] = {
-    ("companies", "companies"): {13: 14, 14: 13},
-    ("contacts", "companies"): {931: 930},
-    ("companies", "contacts"): {930: 931},
-}
-"""Further types of a direction, each with its reverse."""
-
-LABELS: dict[int, str] = {
-    1: "Primary",
-    2: "Primary",
-    5: "Primary",
-    6: "Primary",
-    13: "Child Company",
-    14: "Parent Company",
-    930: "Billing contact",
-    931: "Billing contact",
-}
-
-
-def known_types(from_type: str, to_type: str) -> dict[int, int]:
-    """The type ids allowed in this direction, each with its reverse."""
-    direction, reverse = (from_type, to_type), (to_type, from_type)
-    if direction not in DEFAULT_TYPES:
-        return {}
-    known = {DEFAULT_TYPES[direction]: DEFAULT_TYPES[reverse]}
-    if direction in PRIMARY_TYPES:
-        known[PRIMARY_TYPES[direction]] = PRIMARY_TYPES[reverse]
-    return known | OTHER_TYPES.get(direction, {})
+Link = tuple[str, int, Types]
+"""The other end of an association: its object type, its id, the type ids."""
 
 
 class Associations:
     """Every association of the portal."""
 
-    def __init__(self) -> None:
+    def __init__(self, types: LinkTypes) -> None:
+        self.types = types
         self._edges: dict[tuple[str, str], dict[int, Ends]] = {}
         self._interned: dict[Types, Types] = {}
 
@@ -96,9 +47,11 @@ class Associations:
 
         Gives the types that now hold from `from` to `to`.
         """
-        known = known_types(from_type, to_type)
-        default = DEFAULT_TYPES[from_type, to_type]
-        primary = PRIMARY_TYPES.get((from_type, to_type))
+        known = self.types.known(from_type, to_type)
+        default = self.types.default(from_type, to_type)
+        if default is None:
+            raise LookupError(f"no association type goes from {from_type} to {to_type}")
+        primary = self.types.primary(from_type, to_type)
         held = self.ends(from_type, from_id, to_type).get(to_id)
         if types is None:
             wanted = set(held or ()) | {default}
@@ -127,13 +80,13 @@ class Associations:
             own_primary = primary
         else:
             of_type, of_id, other = to_type, to_id, from_id
-            own_primary = PRIMARY_TYPES[to_type, from_type]
+            own_primary = self.types.known(from_type, to_type)[primary]
         ends = self.ends(of_type, of_id, "companies")
         holders = [one for one, types in ends.items() if own_primary in types and one != other]
         if not holders:
             wanted.add(primary)
         elif primary in wanted:
-            reverse = PRIMARY_TYPES["companies", of_type]
+            reverse = self.types.known(of_type, "companies")[own_primary]
             for one in holders:
                 self._put(of_type, of_id, "companies", one, set(ends[one]) - {own_primary})
                 back = set(self.ends("companies", one, of_type)[of_id]) - {reverse}
@@ -157,7 +110,7 @@ class Associations:
         held = self.ends(from_type, from_id, to_type).get(to_id)
         if held is None:
             return
-        known = known_types(from_type, to_type)
+        known = self.types.known(from_type, to_type)
         left = set() if types is None else set(held) - set(types)
         if left:
             self._put(from_type, from_id, to_type, to_id, left)
@@ -172,9 +125,18 @@ class Associations:
             if not edges.get(a_id, True):
                 del edges[a_id]
 
-    def forget(self, of_type: str, of_id: int) -> None:
-        """Take away everything a record is associated with."""
-        for from_type, to_type in list(self._edges):
-            if from_type == of_type:
-                for to_id in list(self.ends(of_type, of_id, to_type)):
-                    self.remove(of_type, of_id, to_type, to_id)
+    def of(self, of_type: str, of_id: int) -> list[Link]:
+        """Everything a record is associated with: type, id and type ids of the other end."""
+        return [
+            (to_type, to_id, types)
+            for from_type, to_type in sorted(self._edges)
+            if from_type == of_type
+            for to_id, types in self.ends(of_type, of_id, to_type).items()
+        ]
+
+    def forget(self, of_type: str, of_id: int) -> list[Link]:
+        """Take away everything a record is associated with; gives what that was."""
+        links = self.of(of_type, of_id)
+        for to_type, to_id, _ in links:
+            self.remove(of_type, of_id, to_type, to_id)
+        return links

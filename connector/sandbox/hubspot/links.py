@@ -10,9 +10,8 @@ from typing import Any
 
 import msgspec
 
-from .catalog import LEGACY_NAMES, NAMES, SINGULAR, TYPE_IDS
 from .exchange import Reply, Request, batch_reply, decode, sized
-from .graph import DEFAULT_TYPES, LABELS, Types, known_types
+from .graph import Types
 from .portal import Portal
 from .refusals import Problem, Refusal, not_found
 from .writes import Spec, To
@@ -83,17 +82,17 @@ _FROMS = msgspec.json.Decoder(Froms)
 _SPECS = msgspec.json.Decoder(tuple[Spec, ...])
 
 
-def types_of(request: Request) -> tuple[str, str]:
+def types_of(portal: Portal, request: Request) -> tuple[str, str]:
     """The two object types of the path; 400 when they cannot be associated."""
-    from_type, to_type = request.type, NAMES[request.params["to"]]
-    if (from_type, to_type) not in DEFAULT_TYPES:
+    from_type, to_type = request.type, request.to or ""
+    if portal.link_types.default(from_type, to_type) is None:
         raise Refusal(Problem(message=f"No association type goes from {from_type} to {to_type}"))
     return from_type, to_type
 
 
 def associate_default(portal: Portal, request: Request) -> Reply:
     """`batch/associate/default`: the unlabelled type; both directions are answered."""
-    from_type, to_type = types_of(request)
+    from_type, to_type = types_of(portal, request)
     inputs = decode(request.body, _PAIRS).inputs
     sized(inputs, MAX_PAIRS)
     results: list[dict[str, Any]] = []
@@ -107,25 +106,25 @@ def associate_default(portal: Portal, request: Request) -> Reply:
             continue
         portal.graph.associate(from_type, ids[0], to_type, ids[1])
         if position not in request.omit:
-            results += _both_directions(from_type, one.from_.id, to_type, one.to.id)
+            results += _both_directions(portal, from_type, one.from_.id, to_type, one.to.id)
     return batch_reply(200, request.now, results, errors, inputs=len(inputs))
 
 
 def put_default(portal: Portal, request: Request) -> Reply:
     """`PUT …/associations/default/{to}/{toId}`: one pair, as often as one likes."""
-    from_type, to_type = types_of(request)
+    from_type, to_type = types_of(portal, request)
     from_id, to_id = request.params["id"], request.params["to_id"]
     ids = _ids(portal, from_type, from_id, to_type, to_id)
     if isinstance(ids, Problem):
         raise Refusal(ids)
     portal.graph.associate(from_type, ids[0], to_type, ids[1])
-    both = _both_directions(from_type, from_id, to_type, to_id)
+    both = _both_directions(portal, from_type, from_id, to_type, to_id)
     return batch_reply(200, request.now, both, inputs=1)
 
 
 def batch_create(portal: Portal, request: Request) -> Reply:
     """`batch/create`: the named types replace those the pair had."""
-    from_type, to_type = types_of(request)
+    from_type, to_type = types_of(portal, request)
     inputs = decode(request.body, _TYPED).inputs
     sized(inputs, MAX_PAIRS)
     results: list[dict[str, Any]] = []
@@ -140,24 +139,24 @@ def batch_create(portal: Portal, request: Request) -> Reply:
             continue
         portal.graph.associate(from_type, ids[0], to_type, ids[1], types)
         if position not in request.omit:
-            results.append(_labelled(from_type, ids[0], to_type, ids[1], types))
+            results.append(_labelled(portal, from_type, ids[0], to_type, ids[1], types))
     status = 201 if request.version < "2026-09" else 200
     return batch_reply(status, request.now, results, errors, inputs=len(inputs))
 
 
 def put_typed(portal: Portal, request: Request) -> Reply:
     """`PUT …/associations/{to}/{toId}` with a list of types."""
-    from_type, to_type = types_of(request)
+    from_type, to_type = types_of(portal, request)
     specs = decode(request.body, _SPECS)
     from_id, to_id = request.params["id"], request.params["to_id"]
     ids, types = _typed(portal, from_type, to_type, from_id, to_id, specs)
     portal.graph.associate(from_type, ids[0], to_type, ids[1], types)
-    return Reply(status=201, body=_labelled(from_type, ids[0], to_type, ids[1], types))
+    return Reply(status=201, body=_labelled(portal, from_type, ids[0], to_type, ids[1], types))
 
 
 def batch_read(portal: Portal, request: Request) -> Reply:
     """`batch/read`: up to 500 ends per id and page; an id without any is an entry in a 207."""
-    from_type, to_type = types_of(request)
+    from_type, to_type = types_of(portal, request)
     inputs = decode(request.body, _FROMS).inputs
     sized(inputs, MAX_READ)
     results: list[dict[str, Any]] = []
@@ -166,13 +165,13 @@ def batch_read(portal: Portal, request: Request) -> Reply:
         record = portal.stores[from_type].live(one.id)
         ends = {} if record is None else portal.graph.ends(from_type, record.id, to_type)
         if not ends:
-            errors.append(_none_found(from_type, one.id, to_type).item())
+            errors.append(_none_found(portal, from_type, one.id, to_type).item())
             continue
         after = int(one.after) if one.after and one.after.isdecimal() else 0
         left = sorted(end for end in ends if end > after)
         found: dict[str, Any] = {
             "from": {"id": one.id},
-            "to": [_end(end, ends[end]) for end in left[:PAGE]],
+            "to": [_end(portal, from_type, to_type, end, ends[end]) for end in left[:PAGE]],
         }
         if len(left) > PAGE:
             found["paging"] = {"next": {"after": str(left[PAGE - 1])}}
@@ -182,7 +181,7 @@ def batch_read(portal: Portal, request: Request) -> Reply:
 
 def listed(portal: Portal, request: Request) -> Reply:
     """`GET …/associations/{to}` of one record, 500 at a time."""
-    from_type, to_type = types_of(request)
+    from_type, to_type = types_of(portal, request)
     record = portal.stores[from_type].live(request.params["id"])
     if record is None:
         raise Refusal(not_found())
@@ -190,7 +189,9 @@ def listed(portal: Portal, request: Request) -> Reply:
     after = request.whole_number("after", 0, 0, 10**18)
     ends = portal.graph.ends(from_type, record.id, to_type)
     left = sorted(end for end in ends if end > after)
-    body: dict[str, Any] = {"results": [_end(end, ends[end]) for end in left[:limit]]}
+    body: dict[str, Any] = {
+        "results": [_end(portal, from_type, to_type, end, ends[end]) for end in left[:limit]]
+    }
     if len(left) > limit:
         body["paging"] = {"next": {"after": str(left[limit - 1])}}
     return Reply(status=200, body=body)
@@ -198,7 +199,7 @@ def listed(portal: Portal, request: Request) -> Reply:
 
 def batch_archive(portal: Portal, request: Request) -> Reply:
     """`batch/archive`: removes every type between the named records."""
-    from_type, to_type = types_of(request)
+    from_type, to_type = types_of(portal, request)
     inputs = decode(request.body, _ENDS).inputs
     sized(inputs, MAX_ARCHIVE)
     for one in inputs:
@@ -211,7 +212,7 @@ def batch_archive(portal: Portal, request: Request) -> Reply:
 
 def batch_labels_archive(portal: Portal, request: Request) -> Reply:
     """`batch/labels/archive`: removes the named types only."""
-    from_type, to_type = types_of(request)
+    from_type, to_type = types_of(portal, request)
     inputs = decode(request.body, _TYPED).inputs
     sized(inputs, MAX_PAIRS)
     for one in inputs:
@@ -224,7 +225,7 @@ def batch_labels_archive(portal: Portal, request: Request) -> Reply:
 
 def delete(portal: Portal, request: Request) -> Reply:
     """`DELETE …/associations/{to}/{toId}`: every type between two records."""
-    from_type, to_type = types_of(request)
+    from_type, to_type = types_of(portal, request)
     ids = _ids(portal, from_type, request.params["id"], to_type, request.params["to_id"])
     if not isinstance(ids, Problem):
         portal.graph.remove(from_type, ids[0], to_type, ids[1])
@@ -236,7 +237,7 @@ def _ids(
 ) -> tuple[int, int] | Problem:
     start, end = portal.stores[from_type].live(from_id), portal.stores[to_type].live(to_id)
     wrong = [
-        f"{LEGACY_NAMES[kind]}={one}"
+        f"{portal.kinds[kind].legacy}={one}"
         for kind, one, record in ((from_type, from_id, start), (to_type, to_id, end))
         if record is None
     ]
@@ -257,7 +258,7 @@ def _typed(
     to_id: str,
     specs: tuple[Spec, ...],
 ) -> tuple[tuple[int, int], Types]:
-    known = known_types(from_type, to_type)
+    known = portal.link_types.known(from_type, to_type)
     types = tuple(spec.association_type_id for spec in specs)
     unknown = [one for one in types if one not in known]
     if unknown or not types:
@@ -266,7 +267,7 @@ def _typed(
                 sub_category="crm.associations.INVALID_ASSOCIATION_TYPE",
                 message=(
                     f"Association types {unknown} do not go from object type "
-                    f"{TYPE_IDS[from_type]} to {TYPE_IDS[to_type]}"
+                    f"{portal.kinds[from_type].type_id} to {portal.kinds[to_type].type_id}"
                 ),
                 context={
                     "INVALID_ASSOCIATION_TYPE_ID": [str(one) for one in unknown],
@@ -281,15 +282,15 @@ def _typed(
 
 
 def _both_directions(
-    from_type: str, from_id: str, to_type: str, to_id: str
+    portal: Portal, from_type: str, from_id: str, to_type: str, to_id: str
 ) -> list[dict[str, Any]]:
     return [
         {
             "from": {"id": a_id},
             "to": {"id": b_id},
             "associationSpec": {
-                "associationCategory": "HUBSPOT_DEFINED",
-                "associationTypeId": DEFAULT_TYPES[a_type, b_type],
+                "associationCategory": portal.link_types.category(a_type, b_type),
+                "associationTypeId": portal.link_types.default(a_type, b_type),
             },
         }
         for a_type, a_id, b_type, b_id in (
@@ -300,36 +301,43 @@ def _both_directions(
 
 
 def _labelled(
-    from_type: str, from_id: int, to_type: str, to_id: int, types: Types
+    portal: Portal, from_type: str, from_id: int, to_type: str, to_id: int, types: Types
 ) -> dict[str, Any]:
+    labels = [portal.link_types.label(one, from_type, to_type) for one in types]
     return {
-        "fromObjectTypeId": TYPE_IDS[from_type],
+        "fromObjectTypeId": portal.kinds[from_type].type_id,
         "fromObjectId": from_id,
-        "toObjectTypeId": TYPE_IDS[to_type],
+        "toObjectTypeId": portal.kinds[to_type].type_id,
         "toObjectId": to_id,
-        "labels": [LABELS[one] for one in types if one in LABELS],
+        "labels": [one for one in labels if one is not None],
     }
 
 
-def _end(to_id: int, types: Types) -> dict[str, Any]:
+def _end(portal: Portal, from_type: str, to_type: str, to_id: int, types: Types) -> dict[str, Any]:
+    category = portal.link_types.category(from_type, to_type)
     return {
         "toObjectId": str(to_id),
         "associationTypes": [
-            {"category": "HUBSPOT_DEFINED", "typeId": one, "label": LABELS.get(one)}
+            {
+                "category": category,
+                "typeId": one,
+                "label": portal.link_types.label(one, from_type, to_type),
+            }
             for one in types
         ],
     }
 
 
-def _none_found(from_type: str, from_id: str, to_type: str) -> Problem:
+def _none_found(portal: Portal, from_type: str, from_id: str, to_type: str) -> Problem:
+    start, end = portal.kinds[from_type].singular, portal.kinds[to_type].singular
     return Problem(
         status=404,
         category="OBJECT_NOT_FOUND",
         sub_category="crm.associations.NO_ASSOCIATIONS_FOUND",
-        message=f"No {SINGULAR[to_type]} is associated with {SINGULAR[from_type]} {from_id}.",
+        message=f"No {end} is associated with {start} {from_id}.",
         context={
             "fromObjectId": [from_id],
-            "fromObjectType": [SINGULAR[from_type]],
-            "toObjectType": [SINGULAR[to_type]],
+            "fromObjectType": [start],
+            "toObjectType": [end],
         },
     )

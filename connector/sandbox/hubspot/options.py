@@ -56,6 +56,20 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
         return self.factor * (self.base_s + self.per_record_s * inputs)
 
 
+class InvoiceRules(msgspec.Struct, frozen=True, kw_only=True):
+    """How strict the portal is about native invoices; sources disagree, so it can be chosen."""
+
+    status: Literal["documented", "guarded", "strict"] = "documented"
+    """Of non-billable invoices: `documented`: any status; `guarded`: any when created, later only
+    with line items; `strict`: never anything but a draft without line items."""
+    amount: Literal["kept", "late"] = "kept"
+    """`late`: the amount billed that a creation sends reads 0 until it is sent again."""
+    totals: Literal["all", "first"] = "all"
+    """Line items that count: all, or of those attached afterwards the first one only."""
+    delete_open: bool = False
+    """The account setting that lets open invoices be deleted; drafts always can be."""
+
+
 class HubSpotOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of one simulated portal."""
 
@@ -82,6 +96,27 @@ class HubSpotOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Stage given to new contacts and companies; "" gives none."""
     email_conflict: Literal["conflict", "validation"] = "conflict"
     """How a taken e-mail address is refused: 409 CONFLICT, or the 400 seen in captures of 2026."""
+    search_lag_s: tuple[float, float] = (0.0, 0.0)
+    """How long a change takes until Search shows it, from and to; in real portals 1 to 30 s."""
+    search_replicas: int = 2
+    """Copies of the index, each with its own lag; a search asks any, so hits come and go."""
+    rate_limit_bodies: Literal["policy", "plain"] = "plain"
+    """How a search is told of its limit: with `policyName` SECONDLY, or by the message alone."""
+    user_id: int = 61_002_001
+    """The person who does what is done by hand."""
+    merge: Literal["new_id", "keep_primary"] = "new_id"
+    """What id a merged record gets; the second is a beta."""
+    merged_in_batch: Literal["omit", "write"] = "omit"
+    """A batch update by an id that was merged away: left out without a word, or carried out."""
+    auto_companies: bool = False
+    """The account setting that makes and associates companies by contacts' e-mail domains."""
+    custom_objects: bool = True
+    """Whether the account may have custom objects (Enterprise)."""
+    pipelines: dict[str, tuple[str, ...]] = {}
+    """Deal pipelines besides the default one: id -> ids of its stages."""
+    invoices: InvoiceRules = InvoiceRules()
+    lock_in_flight: bool = False
+    """Answer 423 to a write that meets a record of another write still under way."""
     keep_bodies: bool = False
     """Keep each request's body in `calls` (for tests; costs memory)."""
     max_body_bytes: int = 10 * 1024 * 1024

@@ -1,132 +1,31 @@
-"""The portal's state, and what tests and people may do to it besides calling the API.
+"""A simulated portal without its sockets, and what tests and people may do to it.
 
-No sockets here: `server.SimulatedHubSpot` puts the API of this state on one. Everything runs on
-one event loop and no change is spread over an await, so each request is atomic.
+`server.SimulatedHubSpot` puts the API of it on a socket.
 """
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from .calls import Calls
-from .catalog import MODIFIED, NAMES, SINGULAR, TYPE_IDS, definitions
-from .faults import Action, Faults, Injection
-from .graph import Associations
-from .limiter import Limiter
-from .options import HubSpotOptions
+from .changes import Record
+from .faults import Action, Injection
+from .merging import merge
 from .property import Property
-from .records import Journal, Record, Records
-from .values import Field, check_values, compile_field, iso
-
-FIRST_ID = 50_001
-"""First record id of every type: ids of two types coincide on purpose."""
+from .records import UniqueTaken
+from .state import Poison, State
+from .values import check_values
 
 
-class Poison(msgspec.Struct, frozen=True, kw_only=True):
-    """Why writes to one record are refused."""
-
-    message: str
-    code: str = "INVALID_OPTION"
-    property: str = "name"
-
-
-class Portal:
-    """A simulated portal without its sockets.
-
-    `clock` is monotonic seconds (limits), `now` is seconds since 1970 (times in records).
-    """
-
-    def __init__(
-        self,
-        options: HubSpotOptions | None = None,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        self.options = options or HubSpotOptions()
-        self.rng = random.Random(self.options.seed)
-        self.now = now
-        self.calls = Calls()
-        self.faults = Faults()
-        self.graph = Associations()
-        self.limiter = Limiter(
-            self.options.effective_limits(),
-            clock=clock,
-            now=now,
-            timezone=self.options.timezone,
-        )
-        self.poisoned: dict[str, dict[str, Poison]] = {}
-        currencies = (self.options.company_currency, *self.options.additional_currencies)
-        self.schemas = {name: definitions(name, currencies) for name in TYPE_IDS}
-        self.stores = {
-            name: Records(first_id=FIRST_ID, emails_unique=name == "contacts") for name in TYPE_IDS
-        }
-        self.fields: dict[str, dict[str, Field]] = {
-            name: {one.name: compile_field(one) for one in schema.properties.values()}
-            for name, schema in self.schemas.items()
-        }
-
-    # What endpoints use.
-
-    def timestamp(self) -> str:
-        """The time now, ISO 8601 with milliseconds."""
-        return iso(datetime.fromtimestamp(self.now(), UTC))
-
-    def correlation_id(self) -> str:
-        """A fresh UUID of version 7."""
-        bits = self.rng.getrandbits(74)
-        stamp = f"{int(self.now() * 1000) & 0xFFFFFFFFFFFF:012x}"
-        low = f"{bits & 0x3FFFFFFFFFFFFFFF | 0x8000000000000000:016x}"
-        return f"{stamp[:8]}-{stamp[8:]}-7{bits >> 62:03x}-{low[:4]}-{low[4:]}"
-
-    def property_changed(self, object_type: str, name: str) -> None:
-        """Recompile a property after its definition was created, changed or archived."""
-        definition = self.schemas[object_type].properties.get(name)
-        if definition is None:
-            self.fields[object_type].pop(name, None)
-            self.stores[object_type].drop_unique(name)
-            return
-        self.fields[object_type][name] = compile_field(definition)
-        if definition.has_unique_value and name not in self.stores[object_type].unique:
-            self.stores[object_type].add_unique(name)
-
-    def base_properties(self, object_type: str, record: Record) -> dict[str, str]:
-        """The three properties every answer carries."""
-        return {
-            "createdate": record.created_at,
-            "hs_object_id": str(record.id),
-            MODIFIED[object_type]: record.updated_at,
-        }
-
-    def remove(self, object_type: str, record: Record, now: str) -> None:
-        """Archive a record and take its associations away."""
-        self.stores[object_type].archive(record, now)
-        self.graph.forget(object_type, record.id)
-
-    def poison_of(
-        self, object_type: str, record_id: str | None, properties: dict[str, str]
-    ) -> Poison | None:
-        """The rule that refuses a write of this input, if one does."""
-        rules = self.poisoned.get(object_type)
-        if not rules:
-            return None
-        for value in (record_id or "", *properties.values()):
-            rule = rules.get(value.casefold())
-            if rule is not None:
-                return rule
-        return None
+class Portal(State):
+    """A portal: its state, and hands to work on it by the side of the API."""
 
     # What tests and people use.
 
     def records(self, object_type: str) -> dict[str, dict[str, str]]:
         """All live records by id, each with its set properties."""
-        name = NAMES[object_type]
+        name = self.kinds.name(object_type)
         return {
             str(record.id): record.properties | self.base_properties(name, record)
             for record in self.stores[name].by_id.values()
@@ -135,13 +34,13 @@ class Portal:
 
     def record(self, object_type: str, record_id: str) -> dict[str, str] | None:
         """The properties of one live record."""
-        name = NAMES[object_type]
+        name = self.kinds.name(object_type)
         record = self.stores[name].live(record_id)
         return None if record is None else record.properties | self.base_properties(name, record)
 
     def find(self, object_type: str, property_name: str, value: str) -> list[dict[str, str]]:
         """Live records whose property has exactly this value; by index where it is unique."""
-        name = NAMES[object_type]
+        name = self.kinds.name(object_type)
         store = self.stores[name]
         if property_name in store.unique:
             holder = store.holder(property_name, value)
@@ -165,52 +64,90 @@ class Portal:
 
     def count(self, object_type: str) -> int:
         """How many live records there are."""
-        return self.stores[NAMES[object_type]].live_count
+        return self.stores[self.kinds.name(object_type)].live_count
 
     def associations(self, from_type: str, to_type: str) -> set[tuple[str, str]]:
         """All associated pairs of record ids."""
-        return {(str(a), str(b)) for a, b in self.graph.pairs(NAMES[from_type], NAMES[to_type])}
+        return {
+            (str(a), str(b))
+            for a, b in self.graph.pairs(self.kinds.name(from_type), self.kinds.name(to_type))
+        }
 
     def association_types(
         self, from_type: str, from_id: str, to_type: str, to_id: str
     ) -> tuple[int, ...]:
         """The type ids between two records; empty when they are not associated."""
-        ends = self.graph.ends(NAMES[from_type], int(from_id), NAMES[to_type])
+        ends = self.graph.ends(self.kinds.name(from_type), int(from_id), self.kinds.name(to_type))
         return ends.get(int(to_id), ())
 
     def properties(self, object_type: str) -> dict[str, Property]:
         """The live property definitions by name."""
-        return dict(self.schemas[NAMES[object_type]].properties)
+        return dict(self.schemas[self.kinds.name(object_type)].properties)
 
-    def add(self, object_type: str, properties: dict[str, str]) -> str:
+    def add(
+        self, object_type: str, properties: dict[str, str], *, user_id: int | None = None
+    ) -> str:
         """Create a record as a person would in the web interface; gives its id."""
-        name = NAMES[object_type]
+        name = self.kinds.name(object_type)
         store = self.stores[name]
         source = {"hs_object_source": "CRM_UI", "hs_object_source_label": "CRM_UI"}
         clean = self._checked(name, properties)
-        record = store.create(store.next_id(), source | clean, self.timestamp(), Journal())
+        journal = self.by_hand(user_id)
+        record = store.create(store.next_id(), source | clean, journal)
+        self.indexed(name, record)
         return str(record.id)
 
-    def edit(self, object_type: str, record_id: str, properties: dict[str, str]) -> None:
+    def edit(
+        self,
+        object_type: str,
+        record_id: str,
+        properties: dict[str, str],
+        *,
+        user_id: int | None = None,
+    ) -> None:
         """Change a record as a person would: "" clears, a lifecycle stage may move back."""
-        name = NAMES[object_type]
-        record = self.stores[name].live(record_id)
-        if record is None:
-            raise LookupError(f"there is no record {record_id} among {name}")
+        name, record = self._live(object_type, record_id)
         clean = self._checked(name, properties)
-        self.stores[name].update(record, clean, self.timestamp(), Journal())
+        self.stores[name].update(record, clean, self.by_hand(user_id))
+        self.indexed(name, record)
 
     def archive(self, object_type: str, record_id: str) -> None:
         """Delete a record as a person would: it goes to the recycle bin."""
-        name = NAMES[object_type]
-        record = self.stores[name].live(record_id)
-        if record is None:
-            raise LookupError(f"there is no record {record_id} among {name}")
+        name, record = self._live(object_type, record_id)
         self.remove(name, record, self.timestamp())
+
+    def recycle(self, object_type: str, record_id: str) -> None:
+        """Restore a deleted record as a person would, with its associations.
+
+        Raises ValueError when another record has taken one of its unique values since.
+        """
+        name = self.kinds.name(object_type)
+        record = self.binned(name, record_id)
+        if record is None:
+            raise LookupError(f"there is no deleted record {record_id} among {name}")
+        try:
+            self.restore(name, record)
+        except UniqueTaken as taken:
+            raise ValueError(str(taken)) from None
+
+    def merge(
+        self, object_type: str, primary_id: str, other_id: str, *, user_id: int | None = None
+    ) -> str:
+        """Merge two records as a person would; gives the id of what came of it."""
+        name, primary = self._live(object_type, primary_id)
+        _, other = self._live(object_type, other_id)
+        return str(merge(self, name, primary, other, self.by_hand(user_id)).id)
+
+    def dissociate(self, from_type: str, from_id: str, to_type: str, to_id: str) -> None:
+        """Take away every association of two records, as a person would."""
+        names = self.kinds.name(from_type), self.kinds.name(to_type)
+        self.graph.remove(names[0], int(from_id), names[1], int(to_id))
 
     def associate(self, from_type: str, from_id: str, to_type: str, to_id: str) -> None:
         """Associate two records by the default type, as a person would."""
-        self.graph.associate(NAMES[from_type], int(from_id), NAMES[to_type], int(to_id))
+        self.graph.associate(
+            self.kinds.name(from_type), int(from_id), self.kinds.name(to_type), int(to_id)
+        )
 
     def poison(
         self,
@@ -223,11 +160,11 @@ class Portal:
     ) -> None:
         """Refuse every API write whose id or any of whose values is `key`, until cured."""
         rule = Poison(message=message, code=code, property=property)
-        self.poisoned.setdefault(NAMES[object_type], {})[key.casefold()] = rule
+        self.poisoned.setdefault(self.kinds.name(object_type), {})[key.casefold()] = rule
 
     def cure(self, object_type: str, key: str) -> None:
         """Take back `poison`."""
-        self.poisoned.get(NAMES[object_type], {}).pop(key.casefold(), None)
+        self.poisoned.get(self.kinds.name(object_type), {}).pop(key.casefold(), None)
 
     def inject(
         self,
@@ -244,7 +181,7 @@ class Portal:
             action,
             method=method,
             route=route,
-            object_type=None if object is None else NAMES[object],
+            object_type=None if object is None else self.kinds.name(object),
             times=times,
             skip=skip,
         )
@@ -259,7 +196,7 @@ class Portal:
                 {"method": method, "route": route, "status": status, "count": count}
                 for (method, route, status), count in sorted(self.calls.counts.items())
             ],
-            "records": {name: self.count(name) for name in TYPE_IDS},
+            "records": {kind.name: self.count(kind.name) for kind in self.kinds},
             "used_today": dict(self.limiter.used_today),
         }
 
@@ -267,7 +204,7 @@ class Portal:
         """Everything that is in the portal, as JSON; equal contents give equal bytes."""
         return msgspec.json.encode(
             {
-                "objects": {name: self.records(name) for name in sorted(SINGULAR)},
+                "objects": {kind.name: self.records(kind.name) for kind in self.kinds},
                 "associations": [list(one) for one in self.graph.typed_pairs()],
                 "properties": {
                     name: [one for one in schema.properties.values() if not one.hubspot_defined]
@@ -276,6 +213,13 @@ class Portal:
             },
             order="sorted",
         )
+
+    def _live(self, object_type: str, record_id: str) -> tuple[str, Record]:
+        name = self.kinds.name(object_type)
+        record = self.stores[name].resolve(record_id)
+        if record is None:
+            raise LookupError(f"there is no record {record_id} among {name}")
+        return name, record
 
     def _checked(self, object_type: str, properties: dict[str, str]) -> dict[str, str]:
         clean, wrong, _ = check_values(self.fields[object_type], properties, forgive_dates=True)

@@ -7,10 +7,9 @@ from itertools import islice
 
 import msgspec
 
-from .catalog import LEGACY_NAMES, NAMES
+from .changes import Record
 from .exchange import MAX_BATCH, Reply, Request, batch_reply, decode, sized
 from .portal import Portal
-from .records import Record
 from .refusals import Problem, Refusal, duplicate_ids, missing_records, not_found
 from .rendering import Shown, View, associated
 from .writes import find, non_unique
@@ -60,7 +59,7 @@ def batch_read(portal: Portal, request: Request) -> Reply:
     store = portal.stores[request.type]
     name = wanted.id_property
     if name and name not in store.unique:
-        raise Refusal(non_unique(request.type, name, "read"))
+        raise Refusal(non_unique(portal, request.type, name, "read"))
     folded = [one.id.casefold() if name else one.id for one in wanted.inputs]
     if len(set(folded)) < len(folded):
         times = Counter(folded)
@@ -70,22 +69,24 @@ def batch_read(portal: Portal, request: Request) -> Reply:
     archived = request.flag("archived")
     results: list[Shown] = []
     missing: list[str] = []
+    seen: set[int] = set()
     for position, one in enumerate(wanted.inputs):
         record: Record | None
         if name:
             record = store.holder(name, one.id)
         elif archived:
-            record = store.archived(one.id)
+            record = portal.binned(request.type, one.id)
         else:
-            record = store.live(one.id)
+            record = store.resolve(one.id)
         if record is None:
             missing.append(one.id)
-        elif position not in request.omit | request.skip:
+        elif position not in request.omit | request.skip and record.id not in seen:
+            seen.add(record.id)
             results.append(view.show(record))
     portal.rng.shuffle(results)
     errors = []
     if missing:
-        errors.append(missing_records(LEGACY_NAMES[request.type], missing).item())
+        errors.append(missing_records(portal.kinds[request.type].legacy, missing).item())
     return batch_reply(200, request.now, results, errors, inputs=len(wanted.inputs))
 
 
@@ -104,7 +105,7 @@ def get(portal: Portal, request: Request) -> Reply:
     """`GET /{type}/{id}`."""
     record_id = request.params["id"]
     if request.flag("archived"):
-        record = portal.stores[request.type].archived(record_id)
+        record = portal.binned(request.type, record_id)
     else:
         record = find(portal, request, record_id, request.text("idProperty"))
     if record is None:
@@ -150,7 +151,8 @@ def archive(portal: Portal, request: Request) -> Reply:
 
 
 def _add_associations(portal: Portal, request: Request, record: Record, shown: Shown) -> None:
-    wanted = [NAMES[one] for one in request.names("associations") if one in NAMES]
+    asked = (portal.kinds.find(one) for one in request.names("associations"))
+    wanted = [one.name for one in asked if one is not None]
     found = {one: associated(portal, request.type, record, one) for one in wanted}
     found = {one: value for one, value in found.items() if value["results"]}
     if found:

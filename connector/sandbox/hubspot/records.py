@@ -2,27 +2,16 @@
 
 A record is one dictionary of property texts; what can be computed (its id, its two times) is not
 stored in it. Unique values are compared without regard to case. Every change is written down in a
-`Journal`, so a batch that fails as a whole leaves nothing behind.
+`Journal`, so a batch that fails as a whole leaves nothing behind. The ids of records that were
+merged away lead to the record they were merged into.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 
-import msgspec
-
-Undo = Callable[[], None]
-
-
-class Record(msgspec.Struct, kw_only=True, gc=False):
-    """One record; times are ISO 8601 texts, shared by the records of one request."""
-
-    id: int
-    properties: dict[str, str]
-    created_at: str
-    updated_at: str
-    archived_at: str | None = None
+from .changes import Change, Journal, Record
 
 
 class UniqueTaken(Exception):
@@ -34,22 +23,6 @@ class UniqueTaken(Exception):
         self.value = value
         self.writing = writing
         self.owner = owner
-
-
-class Journal:
-    """What one request changed, so that it can be taken back."""
-
-    def __init__(self) -> None:
-        self._undo: list[Undo] = []
-
-    def add(self, undo: Undo) -> None:
-        """Note how to take back a step just made."""
-        self._undo.append(undo)
-
-    def undo(self) -> None:
-        """Take back every step, the last one first."""
-        while self._undo:
-            self._undo.pop()()
 
 
 EMAIL = "email"
@@ -68,6 +41,8 @@ class Records:
         self._emails = emails_unique
         self.unique: dict[str, dict[str, int]] = {EMAIL: {}} if emails_unique else {}
         """Per unique property: folded value -> record id."""
+        self._merged: dict[int, int] = {}
+        """Ids merged away -> the id that came of it."""
 
     def add_unique(self, name: str) -> None:
         """Start indexing a unique property; records that hold it already are taken in."""
@@ -95,26 +70,41 @@ class Records:
         record = self._any(record_id)
         return None if record is None or record.archived_at is None else record
 
+    def merged_away(self, record_id: str) -> bool:
+        """True when the id belonged to a record that was merged into another."""
+        return self._number(record_id) in self._merged
+
+    def resolve(self, record_id: str) -> Record | None:
+        """The live record with this id, or that it was merged into."""
+        number = self._number(record_id)
+        while number in self._merged:
+            number = self._merged[number]
+        record = self.by_id.get(number)
+        return None if record is None or record.archived_at is not None else record
+
+    @staticmethod
+    def _number(record_id: str) -> int:
+        plain = record_id.isascii() and record_id.isdigit() and len(record_id) < 19
+        return int(record_id) if plain else -1
+
     def _any(self, record_id: str) -> Record | None:
-        if not (record_id.isascii() and record_id.isdigit() and len(record_id) < 19):
-            return None
-        return self.by_id.get(int(record_id))
+        return self.by_id.get(self._number(record_id))
 
     def holder(self, name: str, value: str) -> Record | None:
         """The record that holds `value` in the unique property `name`."""
         found = self.unique[name].get(value.casefold())
         return None if found is None else self.by_id[found]
 
-    def create(
-        self, record_id: int, properties: dict[str, str], now: str, journal: Journal
-    ) -> Record:
+    def create(self, record_id: int, properties: dict[str, str], journal: Journal) -> Record:
         """Add a record; raises `UniqueTaken` before anything is changed."""
         claims = self._claims(record_id, properties)
+        values = _without_cleared(properties)
         record = Record(
             id=record_id,
-            properties=_without_cleared(properties),
-            created_at=now,
-            updated_at=now,
+            properties=values,
+            created_at=journal.now,
+            updated_at=journal.now,
+            changes=[Change(journal.now, journal.source, values)],
         )
         self.by_id[record_id] = record
         self._order.append(record_id)
@@ -127,10 +117,10 @@ class Records:
             self.live_count -= 1
             self._order.pop()  # steps are taken back last first, so it is the last one
 
-        journal.add(undo)
+        journal.add(record, undo)
         return record
 
-    def update(self, record: Record, changes: dict[str, str], now: str, journal: Journal) -> None:
+    def update(self, record: Record, changes: dict[str, str], journal: Journal) -> None:
         """Change a record ("" clears); raises `UniqueTaken` before anything is changed."""
         old, old_updated = record.properties, record.updated_at
         claims = self._claims(record.id, changes)
@@ -138,20 +128,40 @@ class Records:
         new = _without_cleared(old | changes)
         self._unindex(given_up, record.id)
         self._index(claims, record.id)
-        record.properties, record.updated_at = new, now
+        record.properties, record.updated_at = new, journal.now
+        record.changes.append(Change(journal.now, journal.source, changes))
 
         def undo() -> None:
             self._unindex(claims, record.id)
             self._index(given_up, record.id)
             record.properties, record.updated_at = old, old_updated
+            record.changes.pop()
 
-        journal.add(undo)
+        journal.add(record, undo)
 
     def archive(self, record: Record, now: str) -> None:
         """Put a record in the recycle bin and free its unique values."""
         self._unindex(self._values(record.properties), record.id)
         record.archived_at = now
         self.live_count -= 1
+
+    def restore(self, record: Record) -> None:
+        """Take a record out of the recycle bin; raises `UniqueTaken` before anything is changed."""
+        claims = self._claims(record.id, record.properties)
+        self._index(claims, record.id)
+        record.archived_at = None
+        self.live_count += 1
+
+    def merge(self, old: Iterable[Record], into: int) -> None:
+        """Let go of records: from now on their ids mean the record `into`."""
+        for record in old:
+            if record.id == into:
+                continue
+            self._unindex(self._values(record.properties), record.id)
+            self._merged[record.id] = into
+            del self.by_id[record.id]
+            self._order.remove(record.id)
+            self.live_count -= 1
 
     def page(self, after: int, *, archived: bool) -> Iterator[Record]:
         """Records with an id above `after`, in order of id."""

@@ -143,12 +143,18 @@ def missing_scopes(scopes: Sequence[str]) -> Problem:
     )
 
 
-def rate_limited(policy: str, request_id: str) -> Problem:
-    """429 of the given policy (TEN_SECONDLY_ROLLING, DAILY, SECONDLY)."""
+def rate_limited(policy: str, request_id: str | None) -> Problem:
+    """429 of the given policy (TEN_SECONDLY_ROLLING, DAILY, SECONDLY).
+
+    Without a request's id it is the short form: a category, no policy.
+    """
+    message = f"You have reached your {policy.lower()} limit."
+    if request_id is None:
+        return Problem(status=429, category="RATE_LIMITS", message=message)
     return Problem(
         status=429,
         category=None,
-        message=f"You have reached your {policy.lower()} limit.",
+        message=message,
         extra={"errorType": "RATE_LIMIT", "policyName": policy, "requestId": request_id},
     )
 

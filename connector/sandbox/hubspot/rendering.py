@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 
-from .catalog import DEFAULT_PROPERTIES, MODIFIED, SINGULAR, TYPE_IDS
-from .portal import Portal
-from .records import Record
+from .changes import Record
+from .state import State
+
+MOST_VALUES = 20
+"""Values of a property that a history gives."""
 
 
 class Shown(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
@@ -25,7 +27,7 @@ class Shown(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
     new: bool | None = None
     object_write_trace_id: str | None = None
     warnings: list[dict[str, Any]] | None = None
-    properties_with_history: dict[str, list[dict[str, str]]] | None = None
+    properties_with_history: dict[str, list[dict[str, Any]]] | None = None
     associations: dict[str, Any] | None = None
 
 
@@ -34,14 +36,14 @@ class View:
 
     def __init__(
         self,
-        portal: Portal,
+        portal: State,
         object_type: str,
         wanted: Sequence[str] = (),
         with_history: Sequence[str] = (),
     ) -> None:
-        fields = portal.fields[object_type]
-        names = wanted or DEFAULT_PROPERTIES[object_type]
-        base = ("createdate", "hs_object_id", MODIFIED[object_type])
+        fields, kind = portal.fields[object_type], portal.kinds[object_type]
+        names = wanted or kind.shown
+        base = ("createdate", "hs_object_id", kind.modified)
         self._names = sorted({one for one in names if one in fields} | set(base))
         self._history = [one for one in with_history if one in fields]
         self._portal = portal
@@ -64,36 +66,51 @@ class View:
             properties_with_history=self._with_history(record),
         )
 
-    def _with_history(self, record: Record) -> dict[str, list[dict[str, str]]] | None:
-        """Only the newest value of each property: older ones are not kept."""
+    def _with_history(self, record: Record) -> dict[str, list[dict[str, Any]]] | None:
+        """The values each property has had, newest first, with when and by whom."""
         if not self._history:
             return None
-        values = record.properties | self._portal.base_properties(self._type, record)
-        return {
-            name: [
-                {
-                    "value": values[name],
-                    "timestamp": record.updated_at,
-                    "sourceType": "INTEGRATION",
-                }
-            ]
-            for name in self._history
-            if name in values
+        histories = {name: history(record, name) for name in self._history}
+        return {name: values for name, values in histories.items() if values}
+
+
+def history(record: Record, name: str) -> list[dict[str, Any]]:
+    """The last values of one property, newest first; "" where it was cleared."""
+    found: list[dict[str, Any]] = []
+    held: str | None = None
+    for change in record.changes:
+        value = change.values.get(name)
+        if value is None or value == (held or ""):
+            continue
+        held = value
+        source = change.source
+        entry: dict[str, Any] = {
+            "value": value,
+            "timestamp": change.at,
+            "sourceType": source.type,
         }
+        if source.id is not None:
+            entry["sourceId"] = source.id
+        if source.label is not None:
+            entry["sourceLabel"] = source.label
+        if source.user_id is not None:
+            entry["updatedByUserId"] = source.user_id
+        found.append(entry)
+    return found[: -MOST_VALUES - 1 : -1]
 
 
-def record_url(portal: Portal, object_type: str) -> str:
+def record_url(portal: State, object_type: str) -> str:
     """The web address of a record, without its id."""
     return (
         f"https://app.hubspot.com/contacts/{portal.options.portal_id}/record/"
-        f"{TYPE_IDS[object_type]}/"
+        f"{portal.kinds[object_type].type_id}/"
     )
 
 
-def associated(portal: Portal, from_type: str, record: Record, to_type: str) -> dict[str, Any]:
+def associated(portal: State, from_type: str, record: Record, to_type: str) -> dict[str, Any]:
     """The `associations` entry of a single read: ids and type names, 500 at most."""
     ends = portal.graph.ends(from_type, record.id, to_type)
-    kind = f"{SINGULAR[from_type]}_to_{SINGULAR[to_type]}"
+    kind = f"{portal.kinds[from_type].singular}_to_{portal.kinds[to_type].singular}"
     found: dict[str, Any] = {
         "results": [{"id": str(to_id), "type": kind} for to_id in sorted(ends)[:500]]
     }

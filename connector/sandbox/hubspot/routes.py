@@ -6,12 +6,12 @@ five. `V` in a path stands for the date version, `T` for the object type, `TO` f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
 
-from . import links, reads, schema, writes
+from . import links, merging, reads, schema, search, writes
 from .exchange import Reply, Request
 from .limiter import Window
 from .portal import Portal
@@ -36,12 +36,15 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         """True when it may change the portal."""
         return self.access in ("write", "schema_write")
 
-    def scopes(self, object_types: tuple[str, ...]) -> list[list[str]]:
+    def scopes(self, object_types: Sequence[str]) -> list[list[str]]:
         """What the token needs: one scope out of each list."""
         if self.access == "none":
             return []
         if self.access == "schema_write":
-            return [[f"crm.schemas.{one}.write"] for one in object_types]
+            return [
+                ["e-commerce" if one == "line_items" else f"crm.schemas.{one}.write"]
+                for one in object_types
+            ]
         if self.access == "schema_read":
             return [
                 [f"crm.schemas.{one}.read", f"crm.objects.{one}.read", f"crm.objects.{one}.write"]
@@ -67,6 +70,8 @@ _TABLE: tuple[tuple[str, str, str, Endpoint, Access], ...] = (
     ("objects.batch.update", "POST", f"{_OBJECTS}/batch/update", writes.batch_update, "write"),
     ("objects.batch.upsert", "POST", f"{_OBJECTS}/batch/upsert", writes.batch_upsert, "write"),
     ("objects.batch.archive", "POST", f"{_OBJECTS}/batch/archive", reads.batch_archive, "write"),
+    ("objects.search", "POST", f"{_OBJECTS}/search", search.search, "read"),
+    ("objects.merge", "POST", f"{_OBJECTS}/merge", merging.merge_endpoint, "write"),
     ("objects.list", "GET", _OBJECTS, reads.page, "read"),
     ("objects.create", "POST", _OBJECTS, writes.create, "write"),
     ("objects.get", "GET", f"{_OBJECTS}/ID", reads.get, "read"),
@@ -139,6 +144,13 @@ _TABLE: tuple[tuple[str, str, str, Endpoint, Access], ...] = (
     ("account.usage", "GET", "/account-info/V/api-usage/daily/private-apps", schema.usage, "none"),
 )
 
+
+def _window(name: str) -> Window:
+    if name == "objects.search":
+        return "search"
+    return "association" if name.startswith("associations.batch") else "general"
+
+
 _PLACES = {
     "V": "{version}",
     "T": "{type}",
@@ -155,7 +167,7 @@ ROUTES: tuple[Route, ...] = tuple(
         path="/".join(_PLACES.get(part, part) for part in path.split("/")),
         endpoint=endpoint,
         access=access,
-        window="association" if name.startswith("associations.batch") else "general",
+        window=_window(name),
     )
     for name, method, path, endpoint, access in _TABLE
 )

@@ -6,33 +6,23 @@ added to, and the wording of conflicts.
 
 from __future__ import annotations
 
-from .catalog import LEGACY_NAMES, LIFECYCLE_STAGES
-from .portal import Portal
-from .records import EMAIL, Record, UniqueTaken
+from .catalog import LIFECYCLE_STAGES
+from .changes import Record
+from .records import EMAIL, UniqueTaken
 from .refusals import Problem, Refusal
+from .state import State
 
 STAGE_ORDER = {stage: place for place, stage in enumerate(LIFECYCLE_STAGES)}
 
-REQUIRED: dict[str, tuple[tuple[str, ...], bool]] = {
-    "companies": (("name", "domain"), False),
-    "contacts": (("email", "firstname", "lastname"), False),
-    "deals": (("dealname", "dealstage", "pipeline"), True),
-    "invoices": (("hs_currency",), True),
-}
-"""What creating needs: the properties, and whether all of them or one."""
 
-
-def completed(portal: Portal, object_type: str, clean: dict[str, str], now: str) -> dict[str, str]:
+def completed(portal: State, object_type: str, clean: dict[str, str], now: str) -> dict[str, str]:
     """The properties of a new record: what was sent and what HubSpot adds."""
-    needed, need_all = REQUIRED[object_type]
-    lacking = [name for name in needed if not clean.get(name)]
-    if len(lacking) == len(needed) or (need_all and lacking):
+    kind = portal.kinds[object_type]
+    lacking = [name for name in kind.needs if not clean.get(name)]
+    if lacking and (not kind.needs_one or len(lacking) == len(kind.needs)):
         raise Refusal(
             Problem(
-                message=(
-                    f"Error creating {LEGACY_NAMES[object_type]}. "
-                    "Some required properties were not set."
-                ),
+                message=(f"Error creating {kind.legacy}. Some required properties were not set."),
                 context={"properties": lacking},
             )
         )
@@ -42,7 +32,7 @@ def completed(portal: Portal, object_type: str, clean: dict[str, str], now: str)
         "hs_object_source_label": "INTEGRATION",
     }
     stage = portal.options.default_lifecycle_stage
-    if object_type in ("companies", "contacts") and stage:
+    if kind.staged and stage:
         added["lifecyclestage"] = stage
     if object_type == "companies":
         added["hs_pipeline"] = "companies-lifecycle-pipeline"
@@ -69,7 +59,7 @@ def forward_only(record: Record, clean: dict[str, str]) -> None:
         del clean["lifecyclestage"]
 
 
-def append_choices(portal: Portal, object_type: str, record: Record, clean: dict[str, str]) -> None:
+def append_choices(portal: State, object_type: str, record: Record, clean: dict[str, str]) -> None:
     """A multiple choice that begins with ";" adds to what is chosen already."""
     fields = portal.fields[object_type]
     for name, value in clean.items():
@@ -79,7 +69,7 @@ def append_choices(portal: Portal, object_type: str, record: Record, clean: dict
             clean[name] = ";".join(both)
 
 
-def conflict(portal: Portal, object_type: str, taken: UniqueTaken, *, creating: bool) -> Problem:
+def conflict(portal: State, object_type: str, taken: UniqueTaken, *, creating: bool) -> Problem:
     """The refusal of a unique value that another record holds."""
     if taken.name == EMAIL and portal.options.email_conflict == "conflict":
         return Problem(
@@ -91,7 +81,7 @@ def conflict(portal: Portal, object_type: str, taken: UniqueTaken, *, creating: 
     return Problem(
         message=(
             f"Cannot set PropertyValueCoordinates{{portalId={portal.options.portal_id}, "
-            f"objectTypeId=ObjectTypeId{{legacyObjectType={LEGACY_NAMES[object_type]}}}, "
+            f"objectTypeId=ObjectTypeId{{legacyObjectType={portal.kinds[object_type].legacy}}}, "
             f"propertyName={taken.name}, value={taken.value}}} on {taken.writing}. "
             f"{taken.owner} already has that value."
         )

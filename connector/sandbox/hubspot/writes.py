@@ -14,11 +14,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from .catalog import LEGACY_NAMES, TYPE_IDS
+from .changes import Journal, Record
 from .exchange import Reply, Request, batch_reply, decode, sized
-from .graph import known_types
 from .portal import Portal
-from .records import EMAIL, Journal, Record, UniqueTaken
+from .records import EMAIL, UniqueTaken
 from .refusals import (
     Invalid,
     Problem,
@@ -118,6 +117,10 @@ def _batch(portal: Portal, request: Request, kind: Kind) -> Reply:
     invalid: list[Invalid] = []
     for position, one in enumerate(inputs):
         target = None if kind == "create" else _target(portal, request.type, one)
+        if target is None and kind != "create" and _merged_away(portal, request.type, one):
+            if portal.options.merged_in_batch == "omit":
+                continue
+            target = portal.stores[request.type].resolve(one.id or "")
         if target is None and (kind == "update" or (kind == "upsert" and not one.id_property)):
             missing.append(one)
             continue
@@ -151,7 +154,7 @@ def _batch(portal: Portal, request: Request, kind: Kind) -> Reply:
         raise Refusal(invalid_properties(invalid, portal.options.portal_id))
 
     results: list[Shown] = []
-    journal = Journal()
+    journal = portal.by_api()
     for plan in plans:
         if plan.position in request.skip:
             continue
@@ -165,8 +168,11 @@ def _batch(portal: Portal, request: Request, kind: Kind) -> Reply:
         else:
             if plan.position not in request.omit:
                 results.append(shown)
+    portal.indexed(request.type, *journal.touched.values())
     if missing:
-        problem = missing_records(LEGACY_NAMES[request.type], [one.id or "" for one in missing])
+        problem = missing_records(
+            portal.kinds[request.type].legacy, [one.id or "" for one in missing]
+        )
         errors.append(
             problem.item([one.object_write_trace_id or "" for one in missing] if traced else ())
         )
@@ -180,7 +186,7 @@ def create(portal: Portal, request: Request) -> Reply:
     """`POST /{type}`."""
     one = decode(request.body, _SINGLE)
     shown = _single(portal, request, one, None)
-    location = f"/crm/objects/{request.version}/{TYPE_IDS[request.type]}/{shown.id}"
+    location = f"/crm/objects/{request.version}/{portal.kinds[request.type].type_id}/{shown.id}"
     return Reply(status=201, body=shown, headers={"Location": location})
 
 
@@ -199,17 +205,16 @@ def find(
     """The live record a path names; raises `Refusal` (400) for a non-unique `idProperty`."""
     store = portal.stores[request.type]
     if id_property is None:
-        return store.live(record_id)
+        return store.resolve(record_id)
     if id_property not in store.unique:
-        raise Refusal(non_unique(request.type, id_property, "read/update"))
+        raise Refusal(non_unique(portal, request.type, id_property, "read/update"))
     return store.holder(id_property, record_id)
 
 
-def non_unique(object_type: str, name: str, verb: str) -> Problem:
+def non_unique(portal: Portal, object_type: str, name: str, verb: str) -> Problem:
     """400 for an `idProperty` that does not identify records."""
-    return Problem(
-        message=f"Unable to perform {verb} by non-unique {TYPE_IDS[object_type]} property {name}"
-    )
+    type_id = portal.kinds[object_type].type_id
+    return Problem(message=f"Unable to perform {verb} by non-unique {type_id} property {name}")
 
 
 def _single(portal: Portal, request: Request, one: Input, target: Record | None) -> Shown:
@@ -224,7 +229,10 @@ def _single(portal: Portal, request: Request, one: Input, target: Record | None)
         warned=warned,
         links=_links(portal, request.type, one.associations) if target is None else [],
     )
-    return _carry_out(portal, request, plan, Journal(), upsert=False)
+    journal = portal.by_api()
+    shown = _carry_out(portal, request, plan, journal, upsert=False)
+    portal.indexed(request.type, *journal.touched.values())
+    return shown
 
 
 def _need_ids(inputs: Sequence[Input]) -> None:
@@ -255,7 +263,7 @@ def _refuse_non_unique(
     unique = portal.stores[object_type].unique
     for name in {one.id_property for one in inputs}:
         if name and (name not in unique or (name == EMAIL and kind == "update")):
-            raise Refusal(non_unique(object_type, name, "update/upsert"))
+            raise Refusal(non_unique(portal, object_type, name, "update/upsert"))
 
 
 def _target(portal: Portal, object_type: str, one: Input) -> Record | None:
@@ -263,6 +271,10 @@ def _target(portal: Portal, object_type: str, one: Input) -> Record | None:
     if one.id_property:
         return store.holder(one.id_property, one.id or "")
     return store.live(one.id or "")
+
+
+def _merged_away(portal: Portal, object_type: str, one: Input) -> bool:
+    return not one.id_property and portal.stores[object_type].merged_away(one.id or "")
 
 
 def _check(
@@ -287,7 +299,11 @@ def _links(
     for one in inline:
         ids = tuple(spec.association_type_id for spec in one.types)
         to_type = next(
-            (to for to in TYPE_IDS if ids and all(n in known_types(from_type, to) for n in ids)),
+            (
+                kind.name
+                for kind in portal.kinds
+                if ids and set(ids) <= portal.link_types.known(from_type, kind.name).keys()
+            ),
             None,
         )
         if to_type is None:
@@ -299,7 +315,7 @@ def _links(
             )
         target = portal.stores[to_type].live(one.to.id)
         if target is None:
-            label = LEGACY_NAMES[to_type]
+            label = portal.kinds[to_type].legacy
             raise Refusal(
                 Problem(
                     message="One or more associations are invalid",
@@ -319,12 +335,12 @@ def _carry_out(
     try:
         if record is None:
             echo = completed(portal, object_type, clean, request.now)
-            record = store.create(store.next_id(), echo, request.now, journal)
+            record = store.create(store.next_id(), echo, journal)
         else:
             forward_only(record, clean)
             append_choices(portal, object_type, record, clean)
             echo = clean
-            store.update(record, clean, request.now, journal)
+            store.update(record, clean, journal)
     except UniqueTaken as taken:
         raise Refusal(conflict(portal, object_type, taken, creating=record is None)) from None
     for to_type, to_id, types in plan.links:
