@@ -16,7 +16,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable
 from typing import Final, Literal
 
-from connector import breaker, orders
+from connector import breaker, orders, planning
 from connector.check import CheckLine
 from connector.config import Config, Sage100Settings
 from connector.config.mapping import load_mapping
@@ -28,6 +28,7 @@ from connector.hubspot.limiter import Limiter
 from connector.hubspot.schema import SchemaReport
 from connector.hubspot.tally import Summary
 from connector.hubspot.writer import Writer
+from connector.mappings import Mappings
 from connector.progress import Progress, Silent
 from connector.projector import CHECKPOINT, Projector
 from connector.rebuild import RebuildReport, all_tables, is_current, rebuild
@@ -45,7 +46,6 @@ from projections import events
 from projections.mapping import compiled
 from projections.tables import LANES
 
-MAPPING_STREAM: Final = "config/mapping"
 CALLS_STREAM: Final = "audit/calls/hubspot"
 _COUNT_EVERY_S: Final = 600.0
 _LOOK_S: Final = 1.0
@@ -69,11 +69,11 @@ class App:
         self.store = store
         self.hubspot = hubspot
         self.agents = agents
-        self.mapping = mapping
+        self.mappings = Mappings(store, hubspot, mapping)
         self.projector = Projector(store)
         self._progress = progress
         self._polling = 0
-        around = Surroundings(store, hubspot, lambda: mapping.source)
+        around = Surroundings(store, hubspot, lambda: self.mapping.source)
         self.writer = Writer(around)
         self._rounds = {
             settings.name: Rounds(
@@ -90,7 +90,8 @@ class App:
 
     async def setup(self) -> SchemaReport:
         """Create what the portal lacks of the mapping's groups and properties."""
-        report = await schema.setup(self.store, self.hubspot, self.mapping.source, self._digest)
+        wanted = self.mappings.configured
+        report = await schema.setup(self.store, self.hubspot, wanted.source, wanted.digest)
         await self._count_calls()
         return report
 
@@ -102,7 +103,7 @@ class App:
         """One pass over every entity, then project and write until nothing is pending."""
         await self._prepare()
         if self.config.store.file is not None:
-            await orders.carry_out(self.store, self.config.store.file)
+            await orders.carry_out(self.store, self.config.store.file, self.mappings)
         try:
             outcomes = await self._poll_once(sweep=sweep)
             turns = await self._write_all()
@@ -110,6 +111,22 @@ class App:
             await self._count_calls()
             while await self.projector.step():
                 pass
+        return await self._report(outcomes, turns)
+
+    async def apply(self, kept: planning.Kept, by: str) -> RunReport:
+        """Carry a plan out, and nothing else. Raises PlanRefused when it is out of date."""
+        await self._prepare()
+        await planning.check(self.store, kept, self.config.hubspot.tier)
+        await self.mappings.apply(kept, by)
+        try:
+            turns = await self._write_all()
+        finally:
+            await self._count_calls()
+            while await self.projector.step():
+                pass
+        return await self._report([], turns)
+
+    async def _report(self, outcomes: list[Outcome], turns: list[Summary]) -> RunReport:
         written = dict.fromkeys(LANES, 0)
         barred: dict[str, str] = {}
         for turn in turns:
@@ -123,6 +140,7 @@ class App:
             pending=turns[-1].pending,
             barred=barred,
             held=tuple(one.company for one in await breaker.held(self.store)),
+            proposed=self.mappings.proposed,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -146,8 +164,9 @@ class App:
     # ------------------------------------------------------------ steps
 
     @property
-    def _digest(self) -> str:
-        return self.mapping.digest
+    def mapping(self) -> compiled.CompiledMapping:
+        """The mapping in force."""
+        return self.mappings.current
 
     async def _prepare(self) -> None:
         """Put the mapping in force and the portal's properties in place, once per mapping."""
@@ -155,24 +174,9 @@ class App:
             _log.info("the read models are of another version; they are rebuilt from the log")
             await self.rebuild(verify=False)
             self.projector.hold = False
-        active = await self.store.rows({"mapping": ["active"]})
-        row = active.get("mapping", {}).get("active")
-        head = (await self.store.head()).last
-        folded = (await self.store.checkpoint(CHECKPOINT)).position
-        if row is None and folded < head:
-            # A crash between activating and folding: fold before deciding that it is missing.
+        if await self.mappings.prepare():
             while await self.projector.step():
                 pass
-            row = (await self.store.rows({"mapping": ["active"]})).get("mapping", {}).get("active")
-        if row is None or self._digest.encode() not in row.value:
-            activated = events.MappingActivated(self._digest, compiled.content(self.mapping))
-            await self._log(MAPPING_STREAM, activated)
-            while await self.projector.step():
-                pass
-        if not await schema.is_ensured(self.store, self._digest):
-            report = await schema.setup(self.store, self.hubspot, self.mapping.source, self._digest)
-            for problem in report.problems:
-                _log.warning("HubSpot %s: %s %s", problem.subject, problem.detail, problem.remedy)
 
     async def _poll_once(self, *, sweep: bool) -> list[Outcome]:
         """One round of every instance at a time, folding meanwhile."""
@@ -248,7 +252,7 @@ class App:
         """What other processes ask for while this one holds the store."""
         file = self.config.store.file
         while file is not None and not stop.is_set():
-            await orders.carry_out(self.store, file)
+            await orders.carry_out(self.store, file, self.mappings)
             await _first(asyncio.sleep(_LOOK_S), stop)
 
     async def _count_now_and_then(self, stop: asyncio.Event) -> None:

@@ -18,12 +18,14 @@ from typing import Final, Literal
 
 import msgspec
 
-from connector import breaker, reports
+from connector import breaker, planning, reports
+from connector.errors import ConnectorError
+from connector.mappings import Mappings
 from eventstore import EventStore
 from projections import events
-from projections.events import MassChangeReleased, ReplayRequested
+from projections.events import MassChangeReleased, PlanApplied, ReplayRequested
 
-Request = ReplayRequested | MassChangeReleased
+Request = ReplayRequested | MassChangeReleased | PlanApplied
 
 _SUFFIX: Final = ".order"
 _REFUSED: Final = ".refused"
@@ -39,7 +41,7 @@ def folder_of(store_file: Path) -> Path:
 class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An order's file: the event asked for, under its type's name."""
 
-    type: Literal["ReplayRequested", "MassChangeReleased"]
+    type: Literal["ReplayRequested", "MassChangeReleased", "PlanApplied"]
     data: msgspec.Raw
 
 
@@ -61,8 +63,11 @@ def _leave(folder: Path, content: bytes) -> Path:
     return path
 
 
-async def carry_out(store: EventStore, store_file: Path) -> int:
-    """Append what the orders ask for, oldest first, and remove them; how many there were."""
+async def carry_out(store: EventStore, store_file: Path, mappings: Mappings | None = None) -> int:
+    """Append what the orders ask for, oldest first, and remove them; how many there were.
+
+    `mappings`: who applies plans; without, an order to apply one is left for whoever has it.
+    """
     done = 0
     for path, content in await asyncio.to_thread(_read, folder_of(store_file)):
         try:
@@ -72,18 +77,32 @@ async def carry_out(store: EventStore, store_file: Path) -> int:
             _log.error("%s is no order (%s); it is kept as %s", path, problem, _REFUSED)
             await asyncio.to_thread(path.replace, path.with_suffix(_REFUSED))
             continue
-        if isinstance(request, ReplayRequested):
-            await reports.request_replay(
-                store, request.selection, request.targets, dry_run=False, by=request.by
-            )
-        elif isinstance(request, MassChangeReleased) and not await breaker.release(store, request):
-            _log.warning(
-                "%s was not released: it is not held, or was held again since; see 'status'",
-                request.company,
-            )
+        match request:
+            case ReplayRequested():
+                await reports.request_replay(
+                    store, request.selection, request.targets, dry_run=False, by=request.by
+                )
+            case MassChangeReleased() if not await breaker.release(store, request):
+                _log.warning(
+                    "%s was not released: it is not held, or was held again since; see 'status'",
+                    request.company,
+                )
+            case PlanApplied() if mappings is None:
+                continue
+            case PlanApplied() if mappings is not None:
+                await _apply(store_file, request, mappings)
+            case _:
+                pass
         await asyncio.to_thread(path.unlink, missing_ok=True)
         done += 1
     return done
+
+
+async def _apply(store_file: Path, request: PlanApplied, mappings: Mappings) -> None:
+    try:
+        await mappings.apply(await planning.find(store_file, request.digest), request.by)
+    except ConnectorError as problem:
+        _log.error("plan %s is not applied: %s", request.digest[:12], problem)
 
 
 def _read(folder: Path) -> list[tuple[Path, bytes]]:

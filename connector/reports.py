@@ -41,12 +41,14 @@ class RunReport(msgspec.Struct, frozen=True):
     pending: int
     barred: dict[str, str]
     held: tuple[str, ...] = ()  # companies whose decisions wait for a person
+    proposed: str = ""  # digest of the configured mapping while another one is in force
 
     @property
     def complete(self) -> bool:
         """Whether every pass was made, and nothing was parked, barred, held or left over."""
         unread = any(not one.completed and not one.skipped for one in self.passes)
-        return not (unread or self.parked or self.pending or self.barred or self.held)
+        waits = self.pending or self.barred or self.held or self.proposed
+        return not (unread or self.parked or waits)
 
 
 class ParkedItem(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from connector.cli import (
     init,
     output,
     parked,
+    plan,
     rebuild,
     release,
     replay,
@@ -46,6 +47,8 @@ app.command("status")(status.status)
 app.command("history")(history.history)
 app.command("parked")(parked.parked)
 app.command("replay")(replay.replay)
+app.command("plan")(plan.plan)
+app.command("apply")(plan.apply)
 app.command("release")(release.release)
 app.command("rebuild")(rebuild.rebuild)
 app.command("verify")(verify.verify)

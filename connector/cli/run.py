@@ -93,7 +93,7 @@ def exit_code(report: RunReport, status: dict[str, Any]) -> int:
         return max([*codes, 3 if report.barred else 0])
     parked = any(row["parked"] for row in status["hubspot"])
     person = parked or report.pending > 0 or status["held"] or not status["books_close"]
-    return int(bool(person))
+    return int(bool(person or report.proposed))
 
 
 async def _service(config: Config) -> int:
@@ -129,6 +129,7 @@ def _document(report: RunReport, status: dict[str, Any]) -> dict[str, Any]:
         "pending": report.pending,
         "barred": report.barred,
         "held": status["held"],
+        "proposed": report.proposed,
         "books_close": status["books_close"],
         "log": status["log"],
     }
@@ -179,6 +180,11 @@ def render(report: RunReport, status: dict[str, Any]) -> None:
         output.say(f"{report.parked:,} commands were parked: see 'ml-connector parked'.")
     for line in held_lines(status):
         output.say(line)
+    if report.proposed:
+        output.say(
+            f"The configured mapping ({report.proposed[:12]}) is not in force yet: 'ml-connector "
+            "plan' shows what it would change, 'ml-connector apply DIGEST' puts it in force."
+        )
     output.say(closing_line(status))
 
 

@@ -1,0 +1,212 @@
+"""`plan` and `apply`: what would change in HubSpot, field by field, and doing exactly that."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from connector import orders, planning
+from connector.app import open_app, open_reader
+from connector.cli import output
+from connector.cli.session import AsJson, load, run_async
+from connector.cli.watch import watching
+from connector.config import Config
+from connector.config.mapping import load_mapping
+from connector.errors import Misconfigured
+from connector.planning import Kept, Made
+from connector.reports import RunReport
+from eventstore import StoreInUse
+from projections.events import PlanApplied
+from projections.mapping import compiled
+from projections.plan import Plan
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What became of a plan: carried out here, or handed to the running service."""
+
+    digest: str
+    records: int
+    handed_over: bool
+    written: dict[str, int] = {}
+    parked: int = 0
+    pending: int = 0
+    barred: dict[str, str] = {}
+
+
+def plan(
+    ctx: typer.Context,
+    mapping: Annotated[
+        Path | None,
+        typer.Option("--mapping", metavar="FILE", help="As if this mapping were in force."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every field of every record, not samples.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Every field that would change in HubSpot, without a call; prints a digest to apply."""
+    config = load(ctx)
+    wanted = load_mapping(config) if mapping is None else read_mapping(mapping)
+    made = run_async(_plan(config, wanted, everything=everything))
+    if as_json:
+        output.document(document(made, everything=everything))
+    else:
+        render(made, everything=everything)
+
+
+def read_mapping(path: Path) -> compiled.CompiledMapping:
+    """A mapping file named on the command line. Raises Misconfigured."""
+    try:
+        return compiled.parse(path.read_text("utf-8"), origin=str(path))
+    except (OSError, UnicodeDecodeError) as problem:
+        raise Misconfigured(f"the mapping cannot be read: {problem}", where=str(path)) from None
+    except compiled.MappingError as problem:
+        raise Misconfigured(str(problem), where="--mapping") from None
+
+
+async def _plan(config: Config, mapping: compiled.CompiledMapping, *, everything: bool) -> Made:
+    async with open_reader(config) as store:
+        made = await planning.make(store, mapping, config.hubspot.tier, everything=everything)
+    if config.store.file is not None:
+        await planning.keep(config.store.file, made)
+    return made
+
+
+def apply(
+    ctx: typer.Context,
+    digest: Annotated[str, typer.Argument(metavar="DIGEST", help="As 'plan' printed it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Carry out exactly this plan, or refuse because the log has moved."""
+    report = run_async(_apply(load(ctx), digest))
+    if as_json:
+        output.document(report)
+    else:
+        render_applied(report)
+    for name, why in report.barred.items():
+        output.failure(why, where=f"HubSpot {name}", remedy="'ml-connector check' says more.")
+    if report.barred:
+        raise typer.Exit(3)
+    if report.parked or report.pending:
+        raise typer.Exit(1)
+
+
+async def _apply(config: Config, digest: str) -> Applied:
+    file = config.store.file
+    if file is None:
+        raise Misconfigured("plans are kept beside the store's file", where="store.url")
+    kept = await planning.find(file, digest)
+    by = getpass.getuser()
+    try:
+        with watching(output.stderr()) as progress:
+            async with open_app(config, progress=progress) as app:
+                return _applied(kept, await app.apply(kept, by))
+    except* StoreInUse:
+        pass
+    # The service runs: it is told instead, once we know that the plan holds.
+    async with open_reader(config) as store:
+        await planning.check(store, kept, config.hubspot.tier)
+    applied = PlanApplied(kept.digest, kept.position, "", kept.records, by)
+    await orders.leave(file, applied)
+    return Applied(kept.digest, kept.records, handed_over=True)
+
+
+def _applied(kept: Kept, report: RunReport) -> Applied:
+    return Applied(
+        kept.digest,
+        kept.records,
+        handed_over=False,
+        written=report.written,
+        parked=report.parked,
+        pending=report.pending,
+        barred=report.barred,
+    )
+
+
+def document(made: Made, *, everything: bool) -> dict[str, object]:
+    """The plan as one JSON document."""
+    out: dict[str, object] = msgspec.structs.asdict(made.plan)
+    out["held"] = made.frozen
+    if everything:
+        out["changes"] = made.changes
+    return out
+
+
+def render(made: Made, *, everything: bool) -> None:
+    """Counts, samples, what HubSpot would refuse, what it costs, and the digest."""
+    plan = made.plan
+    in_force = "which is not in force yet" if plan.new_mapping else "in force"
+    output.say(f"Log position {plan.position:,}, mapping {plan.mapping[:12]}, {in_force}.")
+    if plan.objects:
+        rows = ((one.object, one.create, one.update, one.link, one.parked) for one in plan.objects)
+        heads = ["object", "create", "update", "link", "stay parked"]
+        output.show(output.table("Records", heads, rows))
+    if everything:
+        _render_changes(made)
+    elif plan.fields:
+        _render_fields(plan)
+    _render_refusals(plan)
+    for company in made.frozen:
+        output.say(
+            f"HELD: company {company.company}: {company.waiting:,} records are left out until "
+            f"'ml-connector release {company.company}'."
+        )
+    if plan.empty and not plan.new_mapping:
+        output.say("Nothing would be sent: HubSpot holds what the log says it should.")
+        return
+    least = f"{plan.minutes:.0f} minutes" if plan.minutes >= 1 else "less than a minute"
+    output.say(f"{plan.records:,} records, {plan.calls:,} HubSpot calls, {least} at the least.")
+    output.say(f"To do exactly this: ml-connector apply {plan.digest[:12]}")
+    output.say(f"digest {plan.digest}")
+
+
+def _render_fields(plan: Plan) -> None:
+    rows = []
+    for one in plan.fields:
+        first = one.samples[0]
+        change = f"{_shown(first.before)} → {_shown(first.after)}"
+        rows.append((one.object, one.property, one.count, first.target.partition("/")[2], change))
+    heads = ["object", "property", "records", "for instance", "before → after"]
+    output.show(output.table("Fields", heads, rows))
+
+
+def _render_changes(made: Made) -> None:
+    for change in made.changes:
+        output.say(f"{change.act} {change.target}" + (f" ({change.stays})" if change.stays else ""))
+        for name, (before, after) in change.fields.items():
+            output.say(f"  {name}: {_shown(before)} → {_shown(after)}")
+
+
+def _render_refusals(plan: Plan) -> None:
+    if not plan.refused:
+        return
+    rows = (
+        (one.target, "refused before" if one.why == "parked" else "will be refused", one.message)
+        for one in plan.refusals
+    )
+    title = f"Rejections to expect: {plan.refused:,}"
+    output.show(output.table(title, ["record", "", "why"], rows))
+
+
+def _shown(value: str | None) -> str:
+    return "(empty)" if value in (None, "") else str(value)
+
+
+def render_applied(report: Applied) -> None:
+    """What became of it."""
+    if report.handed_over:
+        output.say(
+            f"Plan {report.digest[:12]} is handed to the running service: {report.records:,} "
+            "records, as far as nothing comes between."
+        )
+        return
+    written = ", ".join(f"{count:,} {name}" for name, count in report.written.items() if count)
+    output.say(f"Plan {report.digest[:12]} is carried out. Written: {written or 'nothing'}.")
+    if report.parked:
+        output.say(f"{report.parked:,} commands are parked: see 'ml-connector parked'.")
+    if report.pending:
+        output.say(f"{report.pending:,} commands are still to be sent; the next run goes on.")

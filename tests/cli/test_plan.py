@@ -1,0 +1,141 @@
+"""`plan` and `apply`: what would change is seen before it does, and then exactly that is done."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.cli.demo_site import a_day_at_the_office
+from tests.cli.conftest import Bench
+
+NAME = 'property = "name"\nfrom = "CustomerName"\n'
+
+
+def louder(bench: Bench) -> Path:
+    """The built-in mapping, with company names in capitals, beside the configuration."""
+    text = (resources.files("projections.mapping") / "default.toml").read_text("utf-8")
+    assert NAME in text
+    path = bench.site.config_path.parent / "louder.toml"
+    path.write_text(text.replace(NAME, NAME + 'transform = "upper"\n', 1), encoding="utf-8")
+    return path
+
+
+def configure(bench: Bench, mapping: Path) -> None:
+    """Name the mapping in the configuration."""
+    text = bench.site.config_path.read_text(encoding="utf-8")
+    bench.site.config_path.write_text(text + f'mapping = "{mapping}"\n', encoding="utf-8")
+
+
+def names(bench: Bench) -> set[str]:
+    """The names of all companies in HubSpot."""
+    records: dict[str, Any] = bench.at_the_site(lambda: bench.site.portal.records("companies"))
+    found = records.values()
+    return {one["name"] for one in found if "sage100_customer_key" in one}
+
+
+def test_a_changed_mapping_is_planned_before_it_comes_into_force(bench: Bench) -> None:
+    """A new mapping file changes nothing by itself; planned and applied, it changes just that."""
+    assert bench.command("run", "--once").code == 0
+    configure(bench, louder(bench))
+    before = names(bench)
+    calls = bench.at_the_site(bench.site.hubspot_calls)
+    waiting = bench.command("run", "--once")
+    assert waiting.code == 1
+    assert "is not in force yet" in waiting.out
+    shown = bench.command("plan")
+    assert shown.code == 0
+    assert "8 records" in shown.out
+    plan = bench.command("plan", "--all", "--json").json()
+    assert bench.at_the_site(bench.site.hubspot_calls) == calls, "a plan costs no call"
+    assert (plan["new_mapping"], plan["records"], plan["refused"]) == (True, 8, 0)
+    assert plan["objects"] == [
+        {"object": "companies", "create": 0, "update": 8, "link": 0, "parked": 0}
+    ]
+    [field] = plan["fields"]
+    assert (field["object"], field["property"], field["count"]) == ("companies", "name", 8)
+    assert {one["fields"]["name"][0] for one in plan["changes"]} == before
+    assert plan["digest"] in shown.out
+
+    applied = bench.command("apply", plan["digest"][:12], "--json")
+    assert applied.code == 0, applied.out
+    assert applied.json()["written"]["companies"] == 8
+    assert names(bench) == {name.upper() for name in before}
+    writes = bench.at_the_site(bench.site.hubspot_calls) - calls
+    # One batch, and what it took to look at the portal's properties.
+    assert plan["calls"] == 1 < writes
+    assert bench.command("run", "--once").code == 0
+    assert bench.command("plan").out.count("Nothing would be sent") == 1
+    assert bench.command("rebuild", "--verify").code == 0
+
+
+def test_a_plan_is_refused_once_the_log_has_moved(bench: Bench) -> None:
+    """A pass that finds nothing leaves a plan good; a change in Sage 100 makes it be refused."""
+    assert bench.command("run", "--once").code == 0
+    digest = bench.command("plan", "--mapping", louder(bench), "--json").json()["digest"]
+    assert bench.command("run", "--once").code == 0
+    bench.at_the_site(lambda: a_day_at_the_office(bench.site))
+    assert bench.command("run", "--once").code == 0
+    before = names(bench)
+    refused = bench.command("apply", digest)
+    assert refused.code == 1
+    assert "The log has moved since this plan was made: RecordObserved" in refused.err
+    assert names(bench) == before
+    again = bench.command("plan", "--mapping", louder(bench), "--json").json()
+    assert again["digest"] != digest
+    assert bench.command("run", "--once").code == 0
+    assert bench.command("apply", again["digest"]).code == 0
+    assert names(bench) == {name.upper() for name in before}
+    twice = bench.command("apply", again["digest"])
+    assert (twice.code, "has moved" in twice.err) == (1, True)
+
+
+def test_what_is_pending_and_what_was_refused_are_in_the_plan(bench: Bench) -> None:
+    """A parked record shows as one that stays; HubSpot's reason is told."""
+    [row, *_] = bench.site.sage100.model.rows("AR_Customer")
+    key = f"ABC:{row['ARDivisionNo']}-{row['CustomerNo']}"
+    bench.at_the_site(lambda: bench.site.portal.poison("companies", key, message="no such name"))
+    assert bench.command("run", "--once").code == 1
+    plan = bench.command("plan", "--json").json()
+    counts = {one["object"]: one for one in plan["objects"]}
+    assert counts["companies"]["parked"] == 1
+    assert counts["contacts"]["create"] >= 1
+    assert plan["refusals"][0]["target"] == f"companies/{key}"
+    assert plan["refused"] == 1
+    assert "Rejections to expect: 1" in bench.command("plan").out
+
+
+def test_a_value_no_option_of_ours_has_is_told(bench: Bench, tmp_path: Path) -> None:
+    """A mapping that would write what its own definition does not allow is seen to do so."""
+    assert bench.command("run", "--once").code == 0
+    text = louder(bench).read_text("utf-8")
+    rule = (
+        '[[companies.rules]]\nproperty = "sage100_grade"\nfrom = "CustomerNo"\n'
+        'define = { label = "Grade", type = "number" }\n\n[vendors]\n'
+    )
+    assert text.count("[vendors]\n") == 1
+    path = tmp_path / "grades.toml"
+    path.write_text(text.replace("[vendors]\n", rule), encoding="utf-8")
+    plan = bench.command("plan", "--mapping", path, "--json").json()
+    assert plan["refused"] >= 1
+    assert "no number" in plan["refusals"][0]["message"]
+
+
+@pytest.mark.parametrize("digest", ["0123456789abcdef", "abc", "../../etc/passwd"])
+def test_a_digest_that_names_no_plan(bench: Bench, digest: str) -> None:
+    """apply takes what plan has printed, and nothing else."""
+    assert bench.command("run", "--once").code == 0
+    ended = bench.command("apply", digest)
+    assert ended.code == 2
+    assert "names no plan" in ended.err
+
+
+def test_a_mapping_that_is_none(bench: Bench, tmp_path: Path) -> None:
+    """A file that is no mapping is refused with its mistake."""
+    assert bench.command("run", "--once").code == 0
+    path = tmp_path / "wrong.toml"
+    path.write_text("version = 7\n", encoding="utf-8")
+    assert bench.command("plan", "--mapping", path).code == 2
+    assert bench.command("plan", "--mapping", tmp_path / "missing.toml").code == 2
