@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 
 from .faults import Action
+from .locks import LOCK_S
 from .portal import Portal
 
 
@@ -27,6 +28,7 @@ class Inject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     object: str | None = None
     times: int | None = 1
     skip: int = 0
+    chance: float = 1.0
 
 
 class Number(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,6 +89,14 @@ class Which(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     id: str
 
 
+class Lock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /control/lock`."""
+
+    object: str
+    id: str
+    seconds: float = LOCK_S
+
+
 def inject(portal: Portal, asked: Inject) -> dict[str, Any]:
     """Put a fault in force."""
     made = portal.inject(
@@ -96,6 +106,7 @@ def inject(portal: Portal, asked: Inject) -> dict[str, Any]:
         object=asked.object,
         times=asked.times,
         skip=asked.skip,
+        chance=asked.chance,
     )
     return {"number": made.number}
 
@@ -141,6 +152,12 @@ def archive(portal: Portal, asked: Which) -> dict[str, Any]:
     return {}
 
 
+def lock(portal: Portal, asked: Lock) -> dict[str, Any]:
+    """Lock a record."""
+    portal.lock(asked.object, asked.id, asked.seconds)
+    return {}
+
+
 def recycle(portal: Portal, asked: Which) -> dict[str, Any]:
     """Restore a deleted record."""
     portal.recycle(asked.object, asked.id)
@@ -174,6 +191,7 @@ _ORDERS: dict[str, tuple[Any, Callable[[Portal, Any], dict[str, Any]]]] = {
     "edit": (Edit, edit),
     "add": (Edit, edit),
     "archive": (Which, archive),
+    "lock": (Lock, lock),
     "recycle": (Which, recycle),
     "merge": (Two, merge),
     "associate": (Pair, associate),

@@ -30,8 +30,22 @@ class Request(msgspec.Struct, kw_only=True):
     """The time of the request, ISO 8601."""
     omit: frozenset[int] = frozenset()
     """Positions of inputs to be left out of the answer."""
+    omit_all: bool = False
+    """Leave every input out of the answer."""
     skip: frozenset[int] = frozenset()
     """Positions of inputs not to be carried out, nor answered."""
+    only: frozenset[int] | None = None
+    """Positions of the only inputs to be carried out; None: all."""
+    touched: set[tuple[str, int]] = msgspec.field(default_factory=set)
+    """Records that were written: object type and id."""
+
+    def skips(self, position: int) -> bool:
+        """True when the input is not to be carried out."""
+        return position in self.skip or (self.only is not None and position not in self.only)
+
+    def tells(self, position: int) -> bool:
+        """True when the input is to be found in the answer."""
+        return not (self.omit_all or position in self.omit)
 
     @property
     def type(self) -> str:

@@ -7,7 +7,9 @@ actions are values, so another process can send them as JSON through `/control`.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import random
+from collections.abc import Callable
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,12 +22,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer", tag_field=
     headers: dict[str, str] = {}
     applied: bool = False
     """Carry the call out before answering so."""
+    only: tuple[int, ...] | None = None
+    """Of a batch that is applied: the only inputs (by position) carried out; None: all."""
 
 
 class Drop(msgspec.Struct, frozen=True, kw_only=True, tag="drop", tag_field="kind"):
     """Close the connection without an answer, before or after carrying the call out."""
 
     applied: bool = False
+    only: tuple[int, ...] | None = None
+    """Of a batch that is applied: the only inputs (by position) carried out; None: all."""
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True, tag="hold", tag_field="kind"):
@@ -41,7 +47,7 @@ class Empty(msgspec.Struct, frozen=True, kw_only=True, tag="empty", tag_field="k
 class Omit(msgspec.Struct, frozen=True, kw_only=True, tag="omit", tag_field="kind"):
     """Leave these inputs (by position) out of a batch's answer, without an error for them."""
 
-    inputs: tuple[int, ...]
+    inputs: tuple[int, ...] | Literal["all"]
     applied: bool = True
     """False: they are not carried out either."""
 
@@ -59,23 +65,55 @@ def error(
     return Answer(status=status, body=body, applied=applied)
 
 
-def html(status: int, title: str = "", *, applied: bool = False) -> Answer:
-    """An answer with an HTML page, as proxies in front of HubSpot give."""
+def html(
+    status: int, title: str = "", *, applied: bool = False, only: tuple[int, ...] | None = None
+) -> Answer:
+    """An answer with an HTML page, as proxies in front of HubSpot give (502, 504, 520 to 530)."""
     page = f"<!DOCTYPE html><html><head><title>{title or status}</title></head><body></body></html>"
-    return Answer(status=status, body=page, applied=applied)
+    return Answer(status=status, body=page, applied=applied, only=only)
 
 
-def rate_limited(policy: str = "TEN_SECONDLY_ROLLING") -> Answer:
-    """A 429 of the given policy."""
-    return Answer(
-        status=429,
-        body={
-            "status": "error",
-            "message": f"You have reached your {policy.lower()} limit.",
-            "errorType": "RATE_LIMIT",
-            "policyName": policy,
-        },
+def timed_out(*, applied: bool = False, only: tuple[int, ...] | None = None) -> Answer:
+    """A 524: no answer within 100 s, and nobody knows whether the call was carried out."""
+    return html(524, "524: A timeout occurred", applied=applied, only=only)
+
+
+def locked(*, applied: bool = False) -> Answer:
+    """A 423: another request holds a record; locks last two seconds."""
+    return error(
+        423,
+        "The record is locked by another request, try again later",
+        category="RESOURCE_LOCKED",
+        applied=applied,
     )
+
+
+def migrating(retry_after_s: int = 30) -> Answer:
+    """A 477: the account is being moved between data centres, for up to 24 hours."""
+    body = {"status": "error", "message": "This account is being migrated between data centers."}
+    return Answer(status=477, body=body, headers={"Retry-After": str(retry_after_s)})
+
+
+def rate_limited(
+    policy: str = "TEN_SECONDLY_ROLLING",
+    *,
+    form: Literal["policy", "type", "category", "message"] = "policy",
+    retry_after: str | None = None,
+) -> Answer:
+    """A 429 of the given policy, in one of the bodies that were seen.
+
+    `policy` names it, `type` and `category` tell only that it is a limit, `message` has the text
+    alone. `retry_after` is not documented for 429, but was seen: in seconds or milliseconds.
+    """
+    body = {"status": "error", "message": f"You have reached your {policy.lower()} limit."}
+    if form in ("policy", "type"):
+        body["errorType"] = "RATE_LIMIT"
+    if form == "policy":
+        body["policyName"] = policy
+    if form == "category":
+        body["category"] = "RATE_LIMITS"
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    return Answer(status=429, body=body, headers=headers)
 
 
 class Injection:
@@ -91,6 +129,7 @@ class Injection:
         object: str | None = None,  # noqa: A002
         times: int | None = 1,
         skip: int = 0,
+        chance: Callable[[], bool] | None = None,
     ) -> None:
         self.number = number
         self.action = action
@@ -103,6 +142,7 @@ class Injection:
         self._object = object
         self._left = times
         self._skip = skip
+        self._chance = chance
 
     def matches(self, method: str, route: str, object_type: str | None) -> bool:
         """True when the call is to be met; counts it."""
@@ -115,6 +155,8 @@ class Injection:
             return False
         if self._skip > 0:
             self._skip -= 1
+            return False
+        if self._chance is not None and not self._chance():
             return False
         if self._left is not None:
             self._left -= 1
@@ -144,7 +186,8 @@ def _within(route: str, wanted: str) -> bool:
 class Faults:
     """The injections in force, in the order in which they were made."""
 
-    def __init__(self) -> None:
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
         self._injections: dict[int, Injection] = {}
         self._made = 0
 
@@ -157,6 +200,7 @@ class Faults:
         object_type: str | None,
         times: int | None,
         skip: int,
+        chance: float,
     ) -> Injection:
         """Put an injection in force."""
         self._made += 1
@@ -169,6 +213,7 @@ class Faults:
             object=object_type,
             times=times,
             skip=skip,
+            chance=None if chance >= 1 else lambda: self._rng.random() < chance,
         )
         self._injections[number] = injection
         return injection

@@ -154,26 +154,37 @@ def _execute(portal: Portal, route: Route, request: Request) -> Reply:
     return route.endpoint(portal, request)
 
 
+def _leave_out(request: Request, omit: Omit) -> None:
+    """Let a batch say nothing of some inputs, or of all, carried out or not."""
+    if omit.inputs == "all":
+        request.omit_all = True
+        request.only = None if omit.applied else frozenset()
+    else:
+        request.omit = frozenset(omit.inputs)
+        request.skip = frozenset() if omit.applied else request.omit
+
+
 async def _answer(portal: Portal, route: Route, request: Request, method: str) -> Reply:
     """Carry the call out, or let it go wrong as injected."""
     injection = portal.faults.meet(method, route.name, request.object)
     action = None if injection is None else injection.action
     if isinstance(action, Omit):
-        chosen = frozenset(action.inputs)
-        request.omit, request.skip = chosen, frozenset() if action.applied else chosen
+        _leave_out(request, action)
+    if isinstance(action, Answer | Drop) and action.only is not None:
+        request.only = frozenset(action.only)
     if isinstance(action, Hold) and injection is not None and not action.applied:
         await injection.released()
 
     reply: Reply | None = None
     if not isinstance(action, Answer | Drop) or action.applied:
         reply = _execute(portal, route, request)
-        latency = portal.options.latency
-        if latency is not None:
-            await asyncio.sleep(latency.of(request.object, reply.inputs))
-
     inputs = 1 if reply is None else reply.inputs
-    if isinstance(action, Hold) and injection is not None and action.applied:
-        await injection.released()
+    with portal.locks.under_way(request.touched if portal.options.lock_in_flight else ()):
+        latency = portal.options.latency
+        if latency is not None and reply is not None:
+            await asyncio.sleep(latency.of(request.object, reply.inputs))
+        if isinstance(action, Hold) and injection is not None and action.applied:
+            await injection.released()
     if isinstance(action, Drop):
         raise _Dropped
     if isinstance(action, Answer):

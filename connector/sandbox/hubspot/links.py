@@ -98,14 +98,14 @@ def associate_default(portal: Portal, request: Request) -> Reply:
     results: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
     for position, one in enumerate(inputs):
-        if position in request.skip:
+        if request.skips(position):
             continue
         ids = _ids(portal, from_type, one.from_.id, to_type, one.to.id)
         if isinstance(ids, Problem):
             errors.append(ids.item())
             continue
         portal.graph.associate(from_type, ids[0], to_type, ids[1])
-        if position not in request.omit:
+        if request.tells(position):
             results += _both_directions(portal, from_type, one.from_.id, to_type, one.to.id)
     return batch_reply(200, request.now, results, errors, inputs=len(inputs))
 
@@ -130,7 +130,7 @@ def batch_create(portal: Portal, request: Request) -> Reply:
     results: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
     for position, one in enumerate(inputs):
-        if position in request.skip:
+        if request.skips(position):
             continue
         try:
             ids, types = _typed(portal, from_type, to_type, one.from_.id, one.to.id, one.types)
@@ -138,7 +138,7 @@ def batch_create(portal: Portal, request: Request) -> Reply:
             errors.append(refused.problem.item())
             continue
         portal.graph.associate(from_type, ids[0], to_type, ids[1], types)
-        if position not in request.omit:
+        if request.tells(position):
             results.append(_labelled(portal, from_type, ids[0], to_type, ids[1], types))
     status = 201 if request.version < "2026-09" else 200
     return batch_reply(status, request.now, results, errors, inputs=len(inputs))

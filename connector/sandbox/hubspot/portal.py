@@ -11,6 +11,7 @@ import msgspec
 
 from .changes import Record
 from .faults import Action, Injection
+from .locks import LOCK_S
 from .merging import merge
 from .property import Property
 from .records import UniqueTaken
@@ -166,6 +167,11 @@ class Portal(State):
         """Take back `poison`."""
         self.poisoned.get(self.kinds.name(object_type), {}).pop(key.casefold(), None)
 
+    def lock(self, object_type: str, record_id: str, seconds: float = LOCK_S) -> None:
+        """Answer 423 to writes of a record for some seconds."""
+        name, record = self._live(object_type, record_id)
+        self.locks.lock((name, record.id), seconds)
+
     def inject(
         self,
         action: Action,
@@ -175,8 +181,12 @@ class Portal(State):
         object: str | None = None,  # noqa: A002
         times: int | None = 1,
         skip: int = 0,
+        chance: float = 1.0,
     ) -> Injection:
-        """Let the next `times` matching calls (None: all), after `skip` of them, go wrong."""
+        """Let the next `times` matching calls (None: all), after `skip` of them, go wrong.
+
+        With a `chance` below 1 each matching call goes wrong with that probability only.
+        """
         return self.faults.add(
             action,
             method=method,
@@ -184,6 +194,7 @@ class Portal(State):
             object_type=None if object is None else self.kinds.name(object),
             times=times,
             skip=skip,
+            chance=chance,
         )
 
     def stats(self) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def batch_read(portal: Portal, request: Request) -> Reply:
             record = store.resolve(one.id)
         if record is None:
             missing.append(one.id)
-        elif position not in request.omit | request.skip and record.id not in seen:
+        elif request.tells(position) and not request.skips(position) and record.id not in seen:
             seen.add(record.id)
             results.append(view.show(record))
     portal.rng.shuffle(results)
@@ -96,7 +96,7 @@ def batch_archive(portal: Portal, request: Request) -> Reply:
     sized(inputs)
     for position, one in enumerate(inputs):
         record = portal.stores[request.type].live(one.id)
-        if record is not None and position not in request.skip:
+        if record is not None and not request.skips(position):
             portal.remove(request.type, record, request.now)
     return Reply(status=204, inputs=len(inputs))
 

@@ -159,6 +159,15 @@ def rate_limited(policy: str, request_id: str | None) -> Problem:
     )
 
 
+def locked(ids: Sequence[str]) -> Problem:
+    """423: another request holds one of the records."""
+    return Problem(
+        status=423,
+        category="RESOURCE_LOCKED",
+        message=f"The record is locked by another request, try again later: {', '.join(ids)}",
+    )
+
+
 def not_found() -> Problem:
     """404: neither category nor context, as recorded."""
     return Problem(status=404, category=None, message="resource not found")

@@ -21,6 +21,7 @@ from .graph import Associations, Link
 from .kinds import Kind, Kinds
 from .limiter import Limiter
 from .link_types import LinkTypes
+from .locks import Locks
 from .options import HubSpotOptions
 from .records import Records
 from .searching import Index
@@ -58,7 +59,7 @@ class State:
         self.rng = random.Random(self.options.seed)
         self.now = now
         self.calls = Calls()
-        self.faults = Faults()
+        self.faults = Faults(random.Random(self.options.seed))
         self.clock = clock
         self.kinds = Kinds()
         self.link_types = LinkTypes()
@@ -69,6 +70,7 @@ class State:
             now=now,
             timezone=self.options.timezone,
         )
+        self.locks = Locks(clock)
         self.poisoned: dict[str, dict[str, Poison]] = {}
         self.bin: dict[tuple[str, int], list[Link]] = {}
         """What archived records were associated with."""

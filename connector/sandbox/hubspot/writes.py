@@ -24,6 +24,7 @@ from .refusals import (
     Refusal,
     duplicate_ids,
     invalid_properties,
+    locked,
     missing_records,
     not_found,
 )
@@ -153,10 +154,11 @@ def _batch(portal: Portal, request: Request, kind: Kind) -> Reply:
     if invalid and not traced:
         raise Refusal(invalid_properties(invalid, portal.options.portal_id))
 
+    _need_unlocked(portal, request, plans)
     results: list[Shown] = []
     journal = portal.by_api()
     for plan in plans:
-        if plan.position in request.skip:
+        if request.skips(plan.position):
             continue
         try:
             shown = _carry_out(portal, request, plan, journal, upsert=kind == "upsert")
@@ -166,9 +168,9 @@ def _batch(portal: Portal, request: Request, kind: Kind) -> Reply:
                 raise
             errors.append(refused.problem.item([plan.trace_id or ""]))
         else:
-            if plan.position not in request.omit:
+            if request.tells(plan.position):
                 results.append(shown)
-    portal.indexed(request.type, *journal.touched.values())
+    _written(portal, request, journal)
     if missing:
         problem = missing_records(
             portal.kinds[request.type].legacy, [one.id or "" for one in missing]
@@ -230,9 +232,23 @@ def _single(portal: Portal, request: Request, one: Input, target: Record | None)
         links=_links(portal, request.type, one.associations) if target is None else [],
     )
     journal = portal.by_api()
+    _need_unlocked(portal, request, [plan])
     shown = _carry_out(portal, request, plan, journal, upsert=False)
-    portal.indexed(request.type, *journal.touched.values())
+    _written(portal, request, journal)
     return shown
+
+
+def _need_unlocked(portal: Portal, request: Request, plans: Sequence[Plan]) -> None:
+    keys = [(request.type, plan.target.id) for plan in plans if plan.target is not None]
+    met = portal.locks.met(keys)
+    if met:
+        raise Refusal(locked([str(record_id) for _, record_id in met]))
+
+
+def _written(portal: Portal, request: Request, journal: Journal) -> None:
+    """What follows once a request's changes stand."""
+    request.touched.update((request.type, record_id) for record_id in journal.touched)
+    portal.indexed(request.type, *journal.touched.values())
 
 
 def _need_ids(inputs: Sequence[Input]) -> None:

@@ -1,0 +1,148 @@
+"""Trouble of HubSpot's own: locks, migration, gateways, half-done batches, and every kind of 429."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from connector.sandbox.hubspot import Action, Drop, Hold, HubSpotOptions, Omit, faults
+
+from .clock import Clock
+from .hubspot_api import KEY, Api, serving
+
+LIST = "/crm/objects/V/companies"
+SOON_S = 10.0
+THREE = {f"K{number}": {"name": "A"} for number in range(3)}
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    """A portal in the newest version."""
+    async with serving() as caller:
+        caller.described = False
+        yield caller
+
+
+async def test_a_locked_record_is_a_423_for_two_seconds() -> None:
+    """A write of a locked record is refused whole, until the lock ends; others are not met."""
+    clock = Clock()
+    async with serving(clock=clock) as api:
+        await api.upsert(THREE)
+        company = api.portal.one("companies", KEY, "K1")["hs_object_id"]
+        api.portal.lock("companies", company)
+        batch = await api.upsert({one: {"name": "B"} for one in THREE})
+        single = await api.call("PATCH", f"{LIST}/{company}", {"properties": {"name": "B"}})
+        other = await api.upsert({"K2": {"name": "C"}})
+        named = [one["name"] for one in api.portal.records("companies").values()]
+        clock.time += 2.0
+        after = await api.upsert({one: {"name": "B"} for one in THREE})
+
+    assert (batch.status, single.status, other.status, after.status) == (423, 423, 200, 200)
+    assert named == ["A", "A", "C"]
+
+
+async def test_two_writes_of_one_record_at_once_meet_a_lock() -> None:
+    """`lock_in_flight`: a second write of a record is a 423 while the first is under way."""
+    options = HubSpotOptions(limits=None, lock_in_flight=True)
+    async with serving(options=options) as api:
+        await api.upsert(THREE)
+        injection = api.portal.inject(Hold(applied=True))
+        async with asyncio.timeout(SOON_S), asyncio.TaskGroup() as tasks:
+            first = tasks.create_task(api.upsert({"K1": {"name": "B"}}))
+            await injection.reached.wait()
+            second = await api.upsert({"K1": {"name": "C"}})
+            other = await api.upsert({"K2": {"name": "C"}})
+            injection.release()
+        third = await api.upsert({"K1": {"name": "C"}})
+
+    assert first.result().status == 200
+    assert (second.status, other.status, third.status) == (423, 200, 200)
+
+
+async def test_a_migration_says_when_to_come_back(api: Api) -> None:
+    """A 477 carries Retry-After in seconds."""
+    api.portal.inject(faults.migrating(3600))
+
+    answer = await api.call("GET", LIST)
+
+    assert (answer.status, answer.headers["Retry-After"]) == (477, "3600")
+
+
+@pytest.mark.parametrize("status", [502, 504, 520, 521, 522, 523, 524, 525, 526, 530])
+@pytest.mark.parametrize("applied", [False, True])
+async def test_a_gateway_answers_html_whether_or_not_it_was_done(
+    api: Api, status: int, applied: bool
+) -> None:
+    """Nothing in the page of a gateway tells whether the batch was carried out."""
+    api.portal.inject(faults.html(status, applied=applied))
+
+    answer = await api.upsert(THREE)
+
+    assert (answer.status, answer.text.startswith("<!DOCTYPE html>")) == (status, True)
+    assert api.portal.count("companies") == (3 if applied else 0)
+
+
+@pytest.mark.parametrize(
+    "action", [faults.timed_out(applied=True, only=(0, 2)), Drop(applied=True, only=(0, 2))]
+)
+async def test_a_batch_may_be_half_done(api: Api, action: Action) -> None:
+    """A timeout or a broken connection may leave some inputs written and others not."""
+    api.portal.inject(action)
+
+    try:
+        answer = await api.upsert(THREE)
+    except aiohttp.ClientError:
+        status = 0
+    else:
+        status = answer.status
+
+    assert status in (0, 524)
+    held = {one[KEY] for one in api.portal.records("companies").values()}
+    assert held == {"K0", "K2"}
+    assert (await api.upsert(THREE)).status == 200
+    assert api.portal.count("companies") == 3
+
+
+@pytest.mark.parametrize("applied", [False, True])
+async def test_a_success_may_tell_of_nothing(api: Api, applied: bool) -> None:
+    """A 2xx with empty results and no errors, done or not."""
+    api.portal.inject(Omit(inputs="all", applied=applied))
+
+    answer = await api.upsert(THREE)
+
+    assert (answer.status, answer.results, answer.errors) == (200, [], [])
+    assert api.portal.count("companies") == (3 if applied else 0)
+
+
+@pytest.mark.parametrize(
+    ("form", "members"),
+    [
+        ("policy", {"errorType", "policyName"}),
+        ("type", {"errorType"}),
+        ("category", {"category"}),
+        ("message", set()),
+    ],
+)
+async def test_a_429_has_several_bodies(api: Api, form: Any, members: set[str]) -> None:
+    """With policy, with type, with category, or with nothing but the sentence."""
+    api.portal.inject(faults.rate_limited("TEN_SECONDLY_ROLLING", form=form, retry_after="9"))
+
+    answer = await api.call("GET", LIST)
+
+    assert (answer.status, answer.headers["Retry-After"]) == (429, "9")
+    assert answer.body["message"] == "You have reached your ten_secondly_rolling limit."
+    assert set(answer.body) - {"status", "message", "correlationId"} == members
+
+
+async def test_a_fault_may_strike_by_chance(api: Api) -> None:
+    """With a chance of a half some calls go wrong and others do not, the same ones each time."""
+    injection = api.portal.inject(faults.html(502), times=None, chance=0.5)
+
+    codes = [(await api.call("GET", LIST)).status for _ in range(40)]
+
+    assert set(codes) == {200, 502}
+    assert injection.hits == codes.count(502)
