@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from projections import desire, diff, keys, ledger
+from projections import desire, diff, keys, ledger, pins
 from projections import events as e
 from projections.desire import Knowledge, Skip
 from projections.mapping.compiled import CompiledMapping
@@ -56,7 +56,12 @@ def decide(
             if doc.skipped != wanted.reason and not doc.hubspot_id:
                 _emit(name, doc, [e.RecordSkipped(wanted.reason)], mark.cause, work, out)
             continue
+        pinned = pins.in_force(doc, wanted) if doc.pins else {}
+        if pinned:
+            wanted = {prop: value for prop, value in wanted.items() if prop not in pinned}
         difference = diff.compare(mapping.objects[kind], wanted, doc, force=bool(mark.force))
+        if pinned:
+            mark = pins.put_back(difference.changes, pinned, doc, mark)
         _command(name, doc, difference, mark, mapping.digest, work, out)
         for link in desire.links(name, work):
             _decide_link(link, Dirty(mark.cause), work, mapping.digest, out)

@@ -291,6 +291,15 @@ class RecordLost(Event, frozen=True):
     why: str
 
 
+class FieldsPinned(Event, frozen=True):
+    """An undo: property to (the value we wrote, the value from before), which HubSpot shall hold
+    as long as Sage 100 and the mapping give the first. `lifted`: pins that end.
+    """
+
+    values: dict[str, tuple[str, str]] = {}
+    lifted: list[str] = []
+
+
 class RecordSkipped(Event, frozen=True):
     """A source record that by rule becomes no HubSpot object, and why."""
 
@@ -340,6 +349,19 @@ class ReplayRequested(Event, frozen=True):
 
     targets: list[str]
     selection: str
+    by: str = ""
+
+
+class UndoRequested(Event, frozen=True):
+    """An operator wants what was written put back. `selection` says what is undone.
+
+    `fields`: target to property to (the value we wrote, the value from before). `lifted`: targets
+    whose pinned fields follow Sage 100 again.
+    """
+
+    selection: str
+    fields: dict[str, dict[str, tuple[str, str]]] = {}
+    lifted: list[str] = []
     by: str = ""
 
 

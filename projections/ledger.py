@@ -17,6 +17,7 @@ from __future__ import annotations
 import msgspec
 
 from projections import events as e
+from projections import pins
 from projections.tables import LANES, PlainText, Target, Withheld
 from projections.workspace import Workspace
 
@@ -52,6 +53,7 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
                 reason="",
                 owner="",
                 skipped="",
+                pins=pins.after_command(before, event.changes) if before.pins else before.pins,
             )
         case e.CommandSent():
             return replace(
@@ -127,7 +129,10 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
                 withheld={},
                 unkeyed=False,
                 unknown=False,
+                pins={},
             )
+        case e.FieldsPinned():
+            return replace(before, version=version, pins=pins.after_pinning(before, event))
         case e.RecordSkipped():
             return replace(before, version=version, skipped=event.reason)
         case _:

@@ -93,6 +93,8 @@ def _command(entry: Entry, name: str, into: Folding, *, ledger_too: bool) -> Non
                 _replaced(name, entry.position, payload.outcome == "created", into)
         case e.CommandFailed() | e.CommandParked():
             into.settled[name] = entry.position
+        case e.FieldsPinned():
+            into.dirty[name] = entry.position
         case e.RecordAdopted():
             into.arrived[name] = entry.position
             into.dirty[name] = entry.position

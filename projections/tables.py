@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 # HubSpot objects in the order in which they are written: each one's parents come before it.
 LANES: Final = ("companies", "vendors", "contacts", "invoices", "associations")
@@ -89,6 +89,13 @@ class Withheld(Doc, frozen=True):
     owner: str = ""
 
 
+class Pin(Doc, frozen=True):
+    """A property put back: as long as `ours` is desired, HubSpot shall hold `back`."""
+
+    ours: str
+    back: str
+
+
 class Target(Doc, frozen=True):
     """What the log says of one HubSpot object: what it holds, and the one command open on it.
 
@@ -97,7 +104,7 @@ class Target(Doc, frozen=True):
     `unknown`: read by key before sending again. `owner`: the record in a parked command's way.
     `lost`: the id of a record that is gone, until another one stands in its place. `withheld`:
     property to the value that was left out of the last write. `unkeyed`: the record was adopted
-    and does not carry our key yet.
+    and does not carry our key yet. `pins`: properties that an undo has put back.
     """
 
     version: int = 0
@@ -118,6 +125,7 @@ class Target(Doc, frozen=True):
     lost: str = ""
     withheld: dict[str, Withheld] = {}
     unkeyed: bool = False
+    pins: dict[str, Pin] = {}
 
 
 class Dirty(Doc, frozen=True):

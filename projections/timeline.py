@@ -98,6 +98,13 @@ def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) ->
             text = f"HubSpot record {lost.hubspot_id} is gone: {lost.why}"
         case e.RecordSkipped() as skipped:
             text = f"becomes no HubSpot object: {skipped.reason}"
+        case e.FieldsPinned() as pinned:
+            changes = dict(pinned.values)
+            text = "an undo puts back what was there before" if changes else "an undo is lifted"
+        case e.UndoRequested() as undo:
+            text = f"undo requested: {undo.selection}"
+        case e.PlanApplied() as plan:
+            text = f"plan {plan.digest[:12]} was applied, {plan.records} records"
         case e.ReplayRequested() as replay:
             text = f"replay requested: {replay.selection}"
         case e.MassChangeReleased() as released:
