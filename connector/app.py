@@ -14,9 +14,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable
+from functools import partial
 from typing import Final, Literal
 
-from connector import breaker, orders, planning
+from connector import anchors, breaker, orders, planning
 from connector.check import CheckLine
 from connector.config import Config, Sage100Settings
 from connector.config.mapping import load_mapping
@@ -72,7 +73,7 @@ class App:
         self.mappings = Mappings(store, hubspot, mapping)
         self.projector = Projector(store)
         self._progress = progress
-        self._polling = 0
+        self._ended: set[str] = set()  # companies whose round is over, with perhaps a rest to fold
         around = Surroundings(store, hubspot, lambda: self.mapping.source)
         self.writer = Writer(around)
         self._rounds = {
@@ -81,7 +82,7 @@ class App:
                 store,
                 instance_of(settings),
                 progress=progress,
-                on_round=self._on_round,
+                on_round=partial(self._on_round, frozenset(settings.companies)),
             )
             for settings in config.sage100
         }
@@ -156,6 +157,7 @@ class App:
                 group.create_task(self.writer.run(stop, self._progress))
                 group.create_task(self._count_now_and_then(stop))
                 group.create_task(self._take_orders(stop))
+                group.create_task(anchors.keep(self.store, self.config.anchors, stop))
         finally:
             await self._count_calls()
             while await self.projector.step():
@@ -185,13 +187,9 @@ class App:
         async def poll(rounds: Rounds) -> None:
             outcomes.extend(await rounds.run_once(sweep=sweep))
 
-        self._on_round("started")  # of all of them together
-        try:
-            async with self._folding(), asyncio.TaskGroup() as group:
-                for rounds in self._rounds.values():
-                    group.create_task(poll(rounds))
-        finally:
-            self._on_round("ended")
+        async with self._folding(), asyncio.TaskGroup() as group:
+            for rounds in self._rounds.values():
+                group.create_task(poll(rounds))
         return outcomes
 
     async def _write_all(self) -> list[Summary]:
@@ -231,22 +229,26 @@ class App:
 
     async def _advance(self) -> int:
         """Fold or decide the next page; how much was done, 0 when there is nothing to do."""
+        ended = frozenset(self._ended)
         folded = await self.projector.step()
         if folded:
             return folded
-        if self._polling == 0:
-            # Only now, with everything folded that the round has read, may decisions be made.
-            self.projector.hold = False
+        # Only now, with everything folded that their round has read, may decisions be made.
+        self.projector.held_back -= ended & self._ended
+        self._ended -= ended
         return await self.projector.settle()
 
     async def _show_projecting(self) -> None:
         done = (await self.store.checkpoint(CHECKPOINT)).position
         self._progress.project(done, (await self.store.head()).last)
 
-    def _on_round(self, what: Literal["started", "ended"]) -> None:
-        self._polling += 1 if what == "started" else -1
+    def _on_round(self, companies: frozenset[str], what: Literal["started", "ended"]) -> None:
+        """Hold back decisions on an instance's companies, and on no other's, while it is read."""
         if what == "started":
-            self.projector.hold = True
+            self.projector.held_back |= companies
+            self._ended -= companies
+        else:
+            self._ended |= companies
 
     async def _take_orders(self, stop: asyncio.Event) -> None:
         """What other processes ask for while this one holds the store."""

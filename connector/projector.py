@@ -5,9 +5,10 @@ returns. One append carries commands, rows and checkpoint, so a crash leaves eit
 or nothing. Commands are appended with the versions they were decided on: when the writer moved a
 target meanwhile, the store refuses and the step is made again from what is true now.
 
-While a round of polling is under way decisions are held back (`hold`): a customer's balance is
-told to HubSpot when its invoices have all been read, not half of them. Targets of a company that
-the mass-change breaker has frozen stay on the work list until a person releases it.
+While a round of polling is under way on a company, decisions on it are held back (`hold_back`): a
+customer's balance is told to HubSpot when its invoices have all been read, not half of them.
+Targets of a company that the mass-change breaker has frozen stay on the work list in the same
+way, until a person releases it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Final
 import msgspec
 
 from connector import rows, tracing
+from connector.spread import spread
 from eventstore import (
     Checkpoint,
     CheckpointMoved,
@@ -28,7 +30,7 @@ from eventstore import (
     StoredEvent,
     WrongVersion,
 )
-from projections import breaker, decide, desire, events, fanouts, keys, projection
+from projections import breaker, decide, desire, events, keys, projection
 from projections.folding import Entry, Folding
 from projections.mapping import compiled
 from projections.tables import (
@@ -36,10 +38,6 @@ from projections.tables import (
     ORDINARY,
     ActiveMapping,
     Dirty,
-    Fanout,
-    Frozen,
-    OpenItem,
-    SourceRow,
 )
 from projections.workspace import Workspace, decode
 
@@ -48,6 +46,19 @@ PAGE_EVENTS: Final = 500
 PAGE_TARGETS: Final = 400
 _MAX_TRIES: Final = 20
 _MOST_COMPANIES: Final = 10_000
+
+
+def _parent_prefix(key: str) -> str:
+    """What the keys of `waiting` and `blocked` rows begin with: whom they wait for."""
+    return key.partition(">")[0] + ">"
+
+
+def _customer_prefix(key: str) -> str:
+    return keys.customer_of(key) + ":"
+
+
+def _company_prefix(key: str) -> str:
+    return keys.company_code(key) + ":"
 
 
 class Contended(RuntimeError):
@@ -63,7 +74,10 @@ def entries_of(stored: Iterable[StoredEvent]) -> list[Entry]:
 
 
 class Projector:
-    """Folds the log and emits commands. One at a time per store: its checkpoint says so."""
+    """Folds the log and emits commands. One at a time per store: its checkpoint says so.
+
+    `hold`: decide on nothing at all. `held_back`: companies on which nothing is decided now.
+    """
 
     def __init__(self, store: EventStore, *, page_events: int = PAGE_EVENTS) -> None:
         self._store = store
@@ -71,6 +85,7 @@ class Projector:
         self._mapping: compiled.CompiledMapping | None = None
         self._ahead: list[Entry] = []
         self.hold = False
+        self.held_back: set[str] = set()
 
     async def step(self) -> int:
         """Fold the next page; the number of events folded, 0 when the log's end is reached."""
@@ -87,6 +102,7 @@ class Projector:
                     work, emissions = await self._fold(page)
                     await self._append_and_read_on(work, emissions, moved)
             except (WrongVersion, CheckpointMoved):
+                self._mapping = None
                 continue
             return len(page)
         raise Contended
@@ -117,13 +133,13 @@ class Projector:
         Changes that touch many targets are first spread over these, which may be done while
         decisions are held; deciding is not.
         """
-        spread = await self._spread()
-        if spread or self.hold:
-            return spread
+        marked = await spread(self._store)
+        if marked or self.hold:
+            return marked
         for _ in range(_MAX_TRIES):
             work = Workspace()
             dirty = await self._next_dirty(work)
-            mapping = await self._active_mapping() if dirty else None
+            mapping = await self._active_mapping(work) if dirty else None
             if mapping is None:
                 return 0
             try:
@@ -154,14 +170,14 @@ class Projector:
         await self._wake_deferred(into)
         await self._unblock(into)
         emissions = await self._release(into)
-        if any(isinstance(entry.payload, events.MappingActivated) for entry in entries):
-            self._mapping = None
         dirty = {name: Dirty(position) for name, position in into.dirty.items()} | into.forced
-        mapping = None if self.hold else await self._active_mapping()
-        frozen = await self._frozen_companies(work)
+        if work.changed("mapping"):
+            self._mapping = None
+        mapping = None if self.hold else await self._active_mapping(work)
+        barred = await self._barred_companies(work)
         ready: dict[str, Dirty] = {}
         for name, mark in dirty.items():
-            if mapping is None or (frozen and breaker.group_of(name)[0] in frozen):
+            if mapping is None or (barred and breaker.group_of(name)[0] in barred):
                 work.put("dirty", (FORCED if mark.force else ORDINARY) + name, mark)
             else:
                 ready[name] = mark
@@ -169,16 +185,16 @@ class Projector:
             emissions += await self._decide(ready, work, mapping)
         return work, emissions
 
-    async def _frozen_companies(self, work: Workspace) -> set[str]:
-        """Companies on which nothing is decided, with what this very step changed."""
+    async def _barred_companies(self, work: Workspace) -> set[str]:
+        """Companies on which nothing is decided: being polled, or frozen by the breaker."""
         found = await self._store.scan("frozen", limit=_MOST_COMPANIES)
         frozen = {row.key for row in found}
-        for company in work.changed_keys("frozen"):
-            if work.get("frozen", Frozen, company) is None:
+        for company, doc in work.changed("frozen").items():
+            if doc is None:
                 frozen.discard(company)
             else:
                 frozen.add(company)
-        return frozen
+        return frozen | self.held_back
 
     async def release_arrived(self) -> None:
         """Let go on whatever waits for targets that exist by now: after a rebuild, which folds
@@ -211,19 +227,21 @@ class Projector:
         prefixes = {f"{record}>": position for record, position in into.moved.items()}
         if not prefixes:
             return
-        for prefix, found in (await self._store.scan_many("blocked", prefixes)).items():
-            for row in found:
-                name = decode("blocked", row.value).text
-                into.forced[name] = Dirty(prefixes[prefix], "the record in its way has changed")
+        blocked = await rows.find(self._store, into.work, "blocked", prefixes, _parent_prefix)
+        for prefix, found in blocked.items():
+            for child in found.values():
+                into.forced[child.text] = Dirty(
+                    prefixes[prefix], "the record in its way has changed"
+                )
 
     async def _release(self, into: Folding) -> list[decide.Emission]:
         """Held commands whose parents have all arrived."""
         if not into.arrived:
             return []
         parents = {f"{name}>": name for name in into.arrived}
-        found = await self._store.scan_many("waiting", list(parents))
+        found = await rows.find(self._store, into.work, "waiting", parents, _parent_prefix)
         waiting = {
-            parents[prefix]: [decode("waiting", row.value) for row in children]
+            parents[prefix]: list(children.values())
             for prefix, children in found.items()
             if children
         }
@@ -249,41 +267,34 @@ class Projector:
 
     async def _knowledge(self, reads: desire.Reads, work: Workspace) -> desire.Knowledge:
         """Open items and terms by prefix, with what this very step changed laid over them."""
-        items: dict[str, dict[str, OpenItem | None]] = {prefix: {} for prefix in reads.open_items}
-        for prefix, found in (await self._store.scan_many("open_item", reads.open_items)).items():
-            items[prefix] = {row.key: decode("open_item", row.value) for row in found}
-        for key in work.changed_keys("open_item"):
-            prefix = f"{keys.customer_of(key)}:"
-            if prefix in items:
-                items[prefix][key] = work.get("open_item", OpenItem, key)
-        terms: dict[str, dict[str, dict[str, str]]] = {}
-        for prefix, found in (await self._store.scan_many("terms", reads.terms)).items():
-            terms[prefix[:-1]] = {
-                row.key[len(prefix) :]: decode("terms", row.value).row for row in found
-            }
-        for key in work.changed_keys("terms"):
-            code, _, name = key.partition(":")
-            doc = work.get("terms", SourceRow, key)
-            if doc is not None:
-                terms.setdefault(code, {})[name] = doc.row
+        items = await rows.find(
+            self._store,
+            work,
+            "open_item",
+            reads.open_items,
+            lambda key: keys.customer_of(key) + ":",
+        )
+        terms = await rows.find(
+            self._store, work, "terms", reads.terms, lambda key: keys.company_code(key) + ":"
+        )
         return desire.Knowledge(
-            open_items={
-                prefix[:-1]: [item for item in found.values() if item is not None]
-                for prefix, found in items.items()
+            open_items={prefix[:-1]: list(found.values()) for prefix, found in items.items()},
+            terms={
+                prefix[:-1]: {key[len(prefix) :]: doc.row for key, doc in found.items()}
+                for prefix, found in terms.items()
             },
-            terms=terms,
         )
 
     async def _next_dirty(self, work: Workspace) -> dict[str, Dirty]:
-        """The next targets to decide on, taken off the work list; frozen companies' stay on it."""
+        """The next targets to decide on, taken off the work list; barred companies' stay on it."""
         dirty: dict[str, Dirty] = {}
-        frozen = await self._frozen_companies(work)
+        barred = await self._barred_companies(work)
         after, room = "", PAGE_TARGETS
         while room > 0:
             page = await self._store.scan("dirty", after=after, limit=room)
             for row in page:
                 company, group = breaker.group_of(row.key[2:])
-                if company in frozen:
+                if company in barred:
                     # Over all of the company's targets of this kind at once, however many.
                     after = breaker.end_of(row.key[:2] + group)
                     break
@@ -296,43 +307,12 @@ class Projector:
                 break  # the page was taken whole: it is full, or the list is at its end
         return dirty
 
-    async def _spread(self) -> int:
-        """Mark the next page of targets that a fan-out touches dirty; 0 when there is none.
-
-        Targets already dirty stay one entry, so that many fan-outs cost one decision each.
-        """
-        for row in await self._store.scan("fanout", limit=1):
-            fanout: Fanout = decode("fanout", row.value)
-            table = fanouts.TABLE[fanout.kind]
-            page = await self._store.scan(
-                table, prefix=fanout.prefix, after=fanout.after, limit=PAGE_TARGETS
-            )
-            touched = [
-                ORDINARY + name
-                for found in page
-                for name in fanouts.targets(fanout.kind, found.key, decode(table, found.value))
-            ]
-            work = Workspace()
-            await rows.load(self._store, work, {"dirty": touched})
-            for key in touched:
-                known = work.get("dirty", Dirty, key)
-                if known is None or known.cause < fanout.cause:
-                    work.put("dirty", key, Dirty(fanout.cause))
-            if len(page) < PAGE_TARGETS:
-                work.remove("fanout", row.key)
-            else:
-                rest = msgspec.structs.replace(fanout, after=page[-1].key)
-                work.put("fanout", row.key, rest)
-            await self._append(work, [], None)
-            return max(len(page), 1)
-        return 0
-
-    async def _active_mapping(self) -> compiled.CompiledMapping | None:
+    async def _active_mapping(self, work: Workspace) -> compiled.CompiledMapping | None:
+        """The mapping in force, which this very step may have put in force."""
         if self._mapping is None:
-            found = await self._store.rows({"mapping": ["active"]})
-            row = found.get("mapping", {}).get("active")
-            if row is not None:
-                active: ActiveMapping = decode("mapping", row.value)
+            await rows.load(self._store, work, {"mapping": ["active"]})
+            active = work.get("mapping", ActiveMapping, "active")
+            if active is not None:
                 self._mapping = compiled.restore(msgspec.json.decode(active.mapping))
         return self._mapping
 

@@ -20,6 +20,8 @@ from projections import books, events, keys, timeline
 from projections.tables import LANES, Calls, ObjectBook, PassBook, Source, Target
 from projections.workspace import decode
 
+# Tables whose keys are the numbers people know a record by, and what it is in HubSpot.
+_NUMBERED: Final = {"account": "companies", "vendor": "vendors"}
 _KINDS: Final = ("companies", "vendors", "contacts", "invoices")
 _SOURCES: Final = {
     "companies": "AR_Customer",
@@ -197,8 +199,18 @@ async def find(store: EventStore, key: str) -> list[str]:
     if rows:
         return [name for name in exact if name in rows]
     found = await _scan_all(store, "alias", f"{key.strip().lower()}>")
-    names = [alias.text for _, alias in found]
+    names = {alias.text for _, alias in found}
+    names.update(await _of_number(store, key.strip()))
     return sorted(name for name in names if not name.startswith("associations/"))
+
+
+async def _of_number(store: EventStore, number: str) -> list[str]:
+    """Customers and vendors of this number (01-ABF, in whatever case) in any of the companies."""
+    wanted = {keys.escape(number), keys.escape(number.upper())}
+    codes = [code for code, _ in await _scan_all(store, "source")]
+    external = [keys.external_key(code, one) for code in codes for one in wanted]
+    found = await store.rows(dict.fromkeys(_NUMBERED, external))
+    return [f"{kind}/{key}" for table, kind in _NUMBERED.items() for key in found[table]]
 
 
 async def history(store: EventStore, key: str) -> History:

@@ -6,10 +6,11 @@ documents. This is the whole of what lies between them, for projector and writer
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 from eventstore.types import EventStore, Put, Remove, Row, Write
-from projections.workspace import Workspace
+from projections.workspace import Workspace, decode
 
 
 async def load(store: EventStore, work: Workspace, wanted: Mapping[str, Iterable[str]]) -> None:
@@ -23,6 +24,33 @@ async def load(store: EventStore, work: Workspace, wanted: Mapping[str, Iterable
         asked,
         {table: {key: row.value for key, row in rows.items()} for table, rows in found.items()},
     )
+
+
+async def find(
+    store: EventStore,
+    work: Workspace,
+    table: str,
+    prefixes: Collection[str],
+    prefix_of: Callable[[str], str],
+) -> dict[str, dict[str, Any]]:
+    """All rows of each prefix, key to document, as they stand with what `work` changes.
+
+    `prefix_of` gives the prefix that a key of this table belongs to.
+    """
+    found: dict[str, dict[str, Any]] = {prefix: {} for prefix in prefixes}
+    if not found:
+        return found
+    for prefix, rows in (await store.scan_many(table, prefixes)).items():
+        found[prefix] = {row.key: decode(table, row.value) for row in rows}
+    for key, doc in work.changed(table).items():
+        rows_found = found.get(prefix_of(key))
+        if rows_found is None:
+            continue
+        if doc is None:
+            rows_found.pop(key, None)
+        else:
+            rows_found[key] = doc
+    return found
 
 
 def writes(work: Workspace) -> list[Write]:

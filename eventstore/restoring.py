@@ -16,7 +16,7 @@ from .errors import InvalidAppend, NotTheNext
 from .reads import read_head
 from .sealed import check_sealed
 from .statements import QUERIES, Many
-from .transaction import BAD_VALUES, Log, invalid
+from .transaction import BAD_VALUES, WRONG_EVENT, Log, invalid
 from .types import Commit, SealedCommit
 
 _STREAM_HEADS = Many(QUERIES["stream_heads"])
@@ -81,8 +81,15 @@ def _put_back(conn: sqlite3.Connection, commits: Sequence[SealedCommit]) -> Comm
                     f"{event.stream!r} does not follow version {known[1]}"
                 )
             known[1] = event.version
+            cause, position = event.cause, event.position
+            if (
+                not event.type
+                or event.schema < 1
+                or (cause is not None and not 0 < cause < position)
+            ):
+                raise InvalidAppend(WRONG_EVENT.format(stream=event.stream, position=position))
             new_events += (
-                *(event.position, known[0], event.version, event.type, event.schema, event.cause),
+                *(position, known[0], event.version, event.type, event.schema, cause),
                 *(event.salt, event.data, event.digest),
             )
         new_commits += (

@@ -16,9 +16,7 @@ CREATE TABLE events (
   cause     INTEGER,                           -- position of the event that led to this one
   salt      BLOB,                              -- 16 random bytes; NULL once erased
   data      BLOB,                              -- JSON; NULL once erased
-  digest    BLOB,                              -- SHA-256(salt ‖ data), only once erased
-  CONSTRAINT numbers_start_at_one CHECK (version >= 1 AND schema >= 1 AND type <> ''),
-  CONSTRAINT cause_is_earlier CHECK (cause IS NULL OR (cause >= 1 AND cause < position))
+  digest    BLOB                               -- SHA-256(salt ‖ data), only once erased
 ) STRICT;
 
 -- A stream's events, by segments of 131,072 positions. One index over the whole log would dirty a

@@ -214,12 +214,14 @@ class SqliteStore:
         self._pulse.advance(head.last)
         return head
 
-    async def verify(self, *, after: int = 0) -> int:
+    async def verify(self, *, after: int = 0, told: Callable[[int], None] | None = None) -> int:
         """See `EventStore.verify`. Begins with the commit that holds position `after` + 1."""
         place = await self._read(integrity.start_of, after)
         began, more = place[0], True
         while more:
             place, more = await self._read(integrity.verify_step, place)
+            if told is not None:
+                told(place[0])
         return place[0] - began
 
     async def aclose(self) -> None:

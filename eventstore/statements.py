@@ -15,7 +15,7 @@ from typing import Any
 
 _SECTION = re.compile(r"^-- :section (\w+)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
-_SIZES = (1_000, 128, 32, 8, 1)
+_SIZES = (1_000, 500, 128, 32, 8, 1)
 
 
 def load_sections(file: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ Everything here is frozen data or a protocol: a backend implements `EventStore`,
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -262,8 +262,11 @@ class EventStore(Protocol):
         """
         ...
 
-    async def verify(self, *, after: int = 0) -> int:
-        """Recompute the chain; the number of events checked. Raises ChainBroken(position)."""
+    async def verify(self, *, after: int = 0, told: Callable[[int], None] | None = None) -> int:
+        """Recompute the chain; the number of events checked. Raises ChainBroken(position).
+
+        `told` hears the position reached, now and then.
+        """
         ...
 
     async def aclose(self) -> None:

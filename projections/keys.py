@@ -59,7 +59,8 @@ _ESCAPED: Final = re.compile(r"%([0-9A-F]{2})")
 _UNSAFE: Final = re.compile(r"[%:>/\x00-\x1f\x7f]")
 
 
-def _escape(part: str) -> str:
+def escape(part: str) -> str:
+    """One part of a key as keys hold it."""
     if _UNSAFE.search(part) is None:
         return part
     return _UNSAFE.sub(lambda found: f"%{ord(found.group()):02X}", part)
@@ -69,7 +70,7 @@ def record_key(entity: str, parts: list[str]) -> str:
     """The key of one source row, without its company code. Parts in the entity's key order."""
     cut = [part.rstrip(" ") for part in parts]
     if _UNSAFE.search(" ".join(cut)) is not None:
-        cut = [_escape(part) for part in cut]
+        cut = [escape(part) for part in cut]
     form = _FORMS.get(entity)
     return ":".join(cut) if form is None else form.format(*cut)
 

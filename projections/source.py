@@ -84,8 +84,6 @@ def _customer(record: Record, row: dict[str, str], position: int, into: Folding)
     into.dirty[f"contacts/{own}"] = position
     if former is not None:
         into.dirty[f"contacts/{former}"] = position
-    if before.row is None:
-        put_alias(into, _as_read(record), f"companies/{record.key}")
     if after.invoices and own != former:
         # Its invoices are to be linked to another person.
         into.fan_out(Fanout("bills", f"{record.key}:", position))
@@ -115,7 +113,6 @@ def _terms(record: Record, row: dict[str, str], position: int, into: Folding) ->
 
 def _vendor(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
     into.work.put("vendor", record.key, SourceRow(row))
-    put_alias(into, _as_read(record), f"vendors/{record.key}")
     into.dirty[f"vendors/{record.key}"] = position
 
 
@@ -240,10 +237,6 @@ def _vanished(record: Record, position: int, into: Folding) -> None:
         source_row = work.get(table, SourceRow, record.key)
         if source_row is not None:
             work.put(table, record.key, replace(source_row, vanished=True))
-
-
-def _as_read(record: Record) -> str:
-    return keys.plain(record.key.partition(":")[2])
 
 
 def put_alias(into: Folding, text: str, target: str) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 
 _DATE: Final = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
 _NUMBER: Final = re.compile(r"([+-]?)(\d{0,20})(?:\.(\d{0,12}))?(-?)")
+REPLACEMENT: Final = "\ufffd"  # what the agent writes for bytes that are no text
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f�]+")
 _EMAIL: Final = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@"
@@ -41,7 +42,7 @@ FREE_MAIL: Final = frozenset(
 def text(cell: str) -> str:
     """Without control characters, the agent's replacement marks and padding on the right."""
     # Printable text, by far the most, needs no search; U+FFFD counts as printable.
-    if cell.isprintable() and "�" not in cell:
+    if cell.isprintable() and REPLACEMENT not in cell:
         return cell.strip()
     return _CONTROL.sub(" ", cell).strip()
 
@@ -108,6 +109,8 @@ def flag(cell: str) -> bool:
 
 def emails(cell: str) -> list[str]:
     """The valid addresses of a field that may hold several, in order."""
+    if _EMAIL.fullmatch(cell):  # one, by far the most
+        return [cell]
     return [part for part in _BETWEEN.split(cell) if _EMAIL.fullmatch(part)] if cell else []
 
 

@@ -116,6 +116,7 @@ class Workspace:
             out.append(TableChange(table, puts, removes))
         return out
 
-    def changed_keys(self, table: str) -> list[str]:
-        """Keys of one table put or removed so far, in order of first change."""
-        return list(self._changed.get(table, {}))
+    def changed(self, table: str) -> dict[str, Doc | None]:
+        """The rows of one table put so far, or removed (None): what to lay over a scan's."""
+        docs = self._docs.get(table, {})
+        return {key: docs[key] for key in self._changed.get(table, {})}

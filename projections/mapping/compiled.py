@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -19,6 +19,8 @@ from projections.mapping import rules
 from projections.mapping.facts import DERIVED
 from projections.mapping.transforms import NUMERIC, TRANSFORMS, Transform
 
+# Sets of served columns to remember the steps of: one per company, and companies are few.
+_MOST_SERVED: Final = 64
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _COLUMN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 
@@ -41,9 +43,9 @@ class CompiledRule(NamedTuple):
     explicit: bool
 
 
-# A rule as the hot path wants it: property, source, derived, value of an empty cell, transform
-# of any other, explicit map or None.
-_Step = tuple[str, str, bool, str | None, Transform, dict[str, str] | None]
+# A rule as the hot path wants it: property, source, value of a cell that is not there (None: leave
+# the property alone), transform of any other.
+_Step = tuple[str, str, str | None, Transform]
 
 
 class CompiledObject(NamedTuple):
@@ -54,30 +56,40 @@ class CompiledObject(NamedTuple):
     rules: tuple[CompiledRule, ...]
     by_property: dict[str, CompiledRule]
     steps: tuple[_Step, ...]
+    served: dict[tuple[str, ...], tuple[_Step, ...]]
 
     def shape(
-        self, row: Mapping[str, str], derived: Mapping[str, str], served: Collection[str]
+        self, row: Mapping[str, str], derived: Mapping[str, str], served: tuple[str, ...]
     ) -> dict[str, str]:
         """The desired properties: property to value; "" clears, a missing one is left alone.
 
         `row`: raw cells without the empty ones. `served`: columns the agent serves; a column it
         does not serve is unknown, not empty. An empty `served` means that nothing is known of it.
         """
+        steps = self.steps
+        if served:
+            steps = self.served.get(served) or self._serve(served)
+        # A fact has a dot in its name and a column has none: they cannot get in each other's way.
+        cell_of = {**row, **derived}.get
         desired: dict[str, str] = {}
-        for name, source, is_derived, empty, transform, explicit in self.steps:
-            cell = derived.get(source) if is_derived else row.get(source)
-            if cell is None:
-                # A fact left out is not known; a column left out is empty, if it is served.
-                if is_derived or (served and source not in served):
-                    continue
-                value = empty
-            elif explicit is not None:
-                value = explicit.get(cell.strip())
-            else:
-                value = transform(cell)
+        for name, source, missing, transform in steps:
+            cell = cell_of(source)
+            value = missing if cell is None else transform(cell)
             if value is not None:
                 desired[name] = value
         return desired
+
+    def _serve(self, served: tuple[str, ...]) -> tuple[_Step, ...]:
+        """The steps when the agent serves these columns only; remembered."""
+        if len(self.served) >= _MOST_SERVED:
+            self.served.clear()
+        known = frozenset(served)
+        steps = tuple(
+            (name, source, missing if source in known else None, transform)
+            for name, source, missing, transform in self.steps
+        )
+        self.served[served] = steps
+        return steps
 
 
 class CompiledMapping(NamedTuple):
@@ -156,12 +168,20 @@ def _compile(section: rules.ObjectMapping, place: str) -> CompiledObject:
         )
     steps = tuple(_step(rule) for rule in compiled.values())
     every = tuple(compiled.values())
-    return CompiledObject(section.hubspot_type, section.key, every, compiled, steps)
+    return CompiledObject(section.hubspot_type, section.key, every, compiled, steps, {})
 
 
 def _step(rule: CompiledRule) -> _Step:
-    empty = rule.transform("") if rule.values is None else rule.values.get("")
-    return rule.property, rule.source, rule.derived, empty, rule.transform, rule.values
+    if rule.values is None:
+        transform, empty = rule.transform, rule.transform("")
+    else:
+        transform, empty = _explicit(rule.values), rule.values.get("")
+    # A fact left out is not known; a column left out is empty, if it is served.
+    return rule.property, rule.source, None if rule.derived else empty, transform
+
+
+def _explicit(values: Mapping[str, str]) -> Transform:
+    return lambda cell: values.get(cell.strip())
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

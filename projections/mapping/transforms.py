@@ -22,7 +22,9 @@ TEXT_LIMIT: Final = 65_000
 
 
 def _text(cell: str) -> str | None:
-    text = values.text(cell)
+    # What `values.text` does to clean text, without the call: most properties come by here.
+    clean = cell.isprintable() and values.REPLACEMENT not in cell
+    text = cell.strip() if clean else values.text(cell)
     return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT]
 
 

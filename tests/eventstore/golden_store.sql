@@ -28,9 +28,7 @@ CREATE TABLE events (
   cause     INTEGER,                           -- position of the event that led to this one
   salt      BLOB,                              -- 16 random bytes; NULL once erased
   data      BLOB,                              -- JSON; NULL once erased
-  digest    BLOB,                              -- SHA-256(salt ‖ data), only once erased
-  CONSTRAINT numbers_start_at_one CHECK (version >= 1 AND schema >= 1 AND type <> ''),
-  CONSTRAINT cause_is_earlier CHECK (cause IS NULL OR (cause >= 1 AND cause < position))
+  digest    BLOB                               -- SHA-256(salt ‖ data), only once erased
 ) STRICT;
 INSERT INTO "events" VALUES(1,1,1,'RecordObserved',1,NULL,NULL,NULL,X'554BD5F84497D5BA9A4CBC5DA1F46E382B799D64CF4B98BE39FD7853EBEB08B8');
 INSERT INTO "events" VALUES(2,2,1,'PollCompleted',2,NULL,X'101112131415161718191A1B1C1D1E1F',X'7B22726F7773223A317D',NULL);

@@ -16,6 +16,7 @@ from connector import reports
 from connector.rebuild import is_current, rebuild, this_version
 from eventstore import Put, Row
 from projections import events as e
+from projections.mapping import compiled
 from projections.tables import VERSION, Number
 from projections.workspace import encode
 from tests.projections import rig
@@ -159,6 +160,42 @@ async def test_decisions_wait_while_a_round_is_held(desk: Rig) -> None:
     await desk.idle()
     assert (await desk.events(ACME)) == ["CommandEmitted"]
     assert (await desk.target(ACME)).changes["sage100_balance"] == "42.50"
+
+
+async def test_a_round_of_one_company_holds_back_no_other(desk: Rig) -> None:
+    """What is read of ABC meanwhile waits for the end of its round; XYZ is decided on at once."""
+    desk.projector.held_back = {"ABC"}
+    await desk.see(rig.customer("ABF"))
+    other = e.RecordObserved(["01", "ABF"], {"CustomerName": "Another"}, "f")
+    await desk.store.append([rig.new("sage/second/XYZ/AR_Customer/01-ABF", other)])
+    await desk.idle()
+    assert {name.partition(":")[0] for name in await desk.targets()} == {
+        "companies/XYZ",
+        "contacts/XYZ",
+        "associations/contacts",
+    }
+    assert not any("ABC" in name for name in await desk.targets())
+    desk.projector.held_back = set()
+    await desk.idle()
+    assert (await desk.target("companies/ABC:01-ABF")).state == "pending"
+
+
+async def test_a_mapping_counts_from_the_moment_it_is_in_force(desk: Rig) -> None:
+    """A mapping activated while the projector runs is the one that the next decision is made by."""
+    await desk.see(rig.customer("ABF"))
+    await desk.idle()
+    document = compiled.content(rig.MAPPING)
+    document["companies"]["rules"] = [
+        {**rule, "from": "AddressLine1"} if rule["property"] == "name" else rule
+        for rule in document["companies"]["rules"]
+    ]
+    other = compiled.restore(document)
+    activated = e.MappingActivated(other.digest, compiled.content(other))
+    await desk.store.append([rig.new("config/mapping", activated)])
+    await desk.see(rig.customer("ABF", AddressLine1="1 Main Street"))
+    await desk.idle()
+    found = await desk.target("companies/ABC:01-ABF")
+    assert found.changes["name"] == "1 Main Street"
 
 
 @pytest.mark.parametrize("outcome", ["created", "found", "updated"])
