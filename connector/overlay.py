@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -218,9 +218,9 @@ class Overlay:
         """Refuse: nothing is chained as-if. Raises StoreReadOnly."""
         raise StoreReadOnly("no log is restored into a store as-if")
 
-    async def verify(self, *, after: int = 0) -> int:
+    async def verify(self, *, after: int = 0, told: Callable[[int], None] | None = None) -> int:
         """Check the chain of the store beneath."""
-        return await self._base.verify(after=after)
+        return await self._base.verify(after=after, told=told)
 
     async def aclose(self) -> None:
         """Leave the store beneath open: it is not ours."""

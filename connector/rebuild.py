@@ -83,6 +83,11 @@ def this_version() -> Put:
     return Put("model", [Row(_MODEL, encode(Number(VERSION)))])
 
 
+def outdated() -> Remove:
+    """Takes that row away: the log has grown past the tables, and only a rebuild helps."""
+    return Remove("model", [_MODEL])
+
+
 async def is_current(store: EventStore) -> bool:
     """Whether the tables are of this version; those of an empty log are of any."""
     if (await store.head()).last == 0:

@@ -177,6 +177,20 @@ def _file(raw: Any, around: Surroundings) -> Path:
         raise Refused(f"cannot read {path}: {problem.strerror}") from None
 
 
+def _new_file(raw: Any, around: Surroundings) -> Path:
+    if not isinstance(raw, str) or not raw or raw.endswith("/") or "\0" in raw:
+        raise Refused
+    return around.folder / raw
+
+
+def _command(raw: Any, _: Surroundings) -> tuple[str, ...]:
+    if not isinstance(raw, list) or not all(isinstance(each, str) for each in raw):
+        raise Refused
+    if not raw or not Path(raw[0]).is_absolute() or any("\0" in each for each in raw):
+        raise Refused("the program is named by its absolute path, its arguments follow")
+    return tuple(raw)
+
+
 def _companies(raw: Any, _: Surroundings) -> tuple[str, ...]:
     if not isinstance(raw, list) or not raw:
         raise Refused
@@ -224,6 +238,7 @@ ADDRESS = Leaf(
     "an https:// address (http:// only to this machine: 127.0.0.1, ::1, localhost)", _address
 )
 COLLECTOR = Leaf("an http:// or https:// address", _collector)
+COMMAND = Leaf('a program and its arguments, e.g. ["/usr/bin/logger", "-t", "anchor"]', _command)
 COMPANIES = Leaf(
     'a list of 3-character company codes, upper-case letters and digits, e.g. ["ABC"]', _companies
 )
@@ -235,6 +250,7 @@ INSTANCE = Leaf(
 )
 LISTEN = Leaf('HOST:PORT such as "127.0.0.1:8440"', _listen)
 NAMES = Leaf("a table of column names", _names)
+NEW_FILE = Leaf("the path of a file, which is made when it is not there", _new_file)
 PERIODS = Leaf("a whole number of fiscal periods, 1 to 36", _periods)
 PIN = Leaf('"sha256:" and 64 hexadecimal digits', _matching(r"sha256:[0-9A-Fa-f]{64}"))
 SECRET = Leaf('{ env = "NAME" } or { file = "PATH" }', _secret, private=True)

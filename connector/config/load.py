@@ -45,6 +45,7 @@ def load_config(path: Path, env: Mapping[str, str]) -> Config:
         hubspot=tables.hubspot,
         console=tables.console,
         telemetry=tables.telemetry,
+        anchors=tables.anchors,
         path=path.absolute(),
         notices=tuple(around.notices),
     )

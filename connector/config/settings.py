@@ -110,6 +110,24 @@ class TelemetrySettings(msgspec.Struct, frozen=True, kw_only=True):
     metrics: Annotated[bool, leaves.SWITCH] = True
 
 
+class AnchorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[anchors]`: where the log's head and digest are published, and when. Neither: nowhere.
+
+    `file`: lines are appended. `command`: the program and its arguments; it gets each line on its
+    standard input, and `timeout` to end.
+    """
+
+    schedule: Annotated[str, leaves.SCHEDULE] = "1h"
+    file: Annotated[Path | None, leaves.NEW_FILE] = None
+    command: Annotated[tuple[str, ...], leaves.COMMAND] = ()
+    timeout: Annotated[timedelta, leaves.DURATION] = timedelta(seconds=30)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anchors go anywhere."""
+        return self.file is not None or bool(self.command)
+
+
 class Tables(msgspec.Struct, frozen=True, kw_only=True):
     """The tables of the file, from the top."""
 
@@ -118,6 +136,7 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True):
     hubspot: HubSpotSettings
     console: ConsoleSettings = ConsoleSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    anchors: AnchorSettings = AnchorSettings()
 
 
 class Config(Tables, frozen=True, kw_only=True):

@@ -1,0 +1,477 @@
+"""`export`, `import`, `verify --export`: the log as a file, there and back, whole or in parts."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import fcntl
+import hashlib
+import json
+import os
+import random
+import sqlite3
+import stat
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backports import zstd
+
+from connector.archive import files
+from eventstore import Meta, NewEvent, open_store
+from tests.cli.command import Ended, inside
+
+Run = Callable[..., Ended]
+ODD = [b"\x00\xff", b'{"a":\n1}', b" {}", b'"\xc3\xa4"', b"null", b'{"a": 1.50}', b'"\xed\xa0\x80"']
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line in this process."""
+
+    def command(*arguments: object) -> Ended:
+        return inside(capsys, *arguments)
+
+    return command
+
+
+def url(path: Path) -> str:
+    """The store URL of a file."""
+    return f"sqlite:///{path}"
+
+
+async def _live(path: Path, seed: int, events: int) -> None:
+    rng = random.Random(seed)
+    async with open_store(url(path)) as store:
+        head = (await store.head()).last
+        while head < events:
+            count = rng.choice([1, 1, 2, 3, 40])
+            new = [
+                NewEvent(
+                    f"person/{rng.randrange(30)}",
+                    rng.choice(["Seen", "Löschen"]),
+                    rng.choice(ODD) if rng.random() < 0.1 else b'{"n":%d}' % rng.randrange(10**9),
+                    cause=rng.randrange(1, head) if head > 5 and rng.random() < 0.3 else None,
+                )
+                for _ in range(count)
+            ]
+            head = (await store.append(new, meta=Meta(actor=rng.choice(["", "me"])))).last
+
+
+def live(path: Path, events: int = 300, seed: int = 1) -> None:
+    """Append random events until there are so many."""
+    asyncio.run(_live(path, seed, events))
+
+
+def erase(path: Path, *streams: str) -> None:
+    """Erase streams of a store."""
+
+    async def work() -> None:
+        async with open_store(url(path)) as store:
+            await store.erase(streams, reason="asked", meta=Meta("officer"))
+
+    asyncio.run(work())
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store with a past, in which two people were erased."""
+    path = tmp_path / "events.db"
+    live(path)
+    erase(path, "person/3", "person/4")
+    live(path, 330, seed=2)
+    return path
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "log.jsonl.zst"])
+def test_there_and_back_again(tmp_path: Path, store: Path, run: Run, name: str) -> None:
+    """Export, import, export gives the same bytes; digests are equal, the erased stay erased."""
+    first, second = tmp_path / name, tmp_path / f"again-{name}"
+    ended = run("export", "--store", url(store), first, "--json")
+    assert ended.code == 0, ended.err
+    out = ended.json()
+    assert stat.S_IMODE(first.stat().st_mode) == 0o600
+    taken = run("import", "--store", url(tmp_path / "copy.db"), first, "--json")
+    assert taken.code == 0, taken.err
+    report = taken.json()
+    assert (report["restored"], report["held"], report["complete"]) == (out["last"], 0, True)
+    assert report["hash"] == out["hash"]
+    assert run("export", "--store", url(tmp_path / "copy.db"), second).code == 0
+    assert second.read_bytes() == first.read_bytes()
+    assert run("verify", "--store", url(tmp_path / "copy.db")).code == 0
+    before, _, _ = text_of(first).partition('"type":"Erased"')
+    blank = [line for line in before.splitlines() if '"stream":"person/3"' in line]
+    assert blank
+    assert not any('"data' in line or '"salt"' in line for line in blank)
+
+
+def text_of(path: Path) -> str:
+    """The lines of an exported log."""
+    content = path.read_bytes()
+    return (zstd.decompress(content) if path.suffix == ".zst" else content).decode()
+
+
+def test_anyone_can_read_and_verify_it(tmp_path: Path, store: Path, run: Run) -> None:
+    """With JSON, SHA-256 and what the handbook says, and nothing of ours, the chain is proved."""
+    assert run("export", "--store", url(store), tmp_path / "log").code == 0
+    rows = [json.loads(line) for line in (tmp_path / "log").read_text("utf-8").splitlines()]
+    lines = (tmp_path / "log").read_bytes().splitlines()
+    header, *middle, end = rows
+    assert header["format"] == "ml-connector log"
+    digest, events, at = bytes.fromhex(header["digest"]), 0, 1
+    while at <= len(middle):
+        commit = middle[at - 1]
+        count = commit["last"] - commit["first"] + 1
+        meta = _payload(commit, "meta", lines[at])
+        covered = digest + struct.pack(
+            ">qqqI", commit["first"], commit["last"], commit["recorded_at_us"], len(meta)
+        )
+        covered += meta
+        for index in range(at + 1, at + 1 + count):
+            event = middle[index - 1]
+            stream, kind = event["stream"].encode(), event["type"].encode()
+            covered += struct.pack(
+                ">qqqqII",
+                *(event["position"], event["version"], event["schema"], event.get("cause") or 0),
+                *(len(stream), len(kind)),
+            )
+            covered += stream + kind
+            if "digest" in event:
+                covered += bytes.fromhex(event["digest"])
+            else:
+                salt = bytes.fromhex(event["salt"])
+                covered += hashlib.sha256(salt + _payload(event, "data", lines[index])).digest()
+            events += 1
+        digest = hashlib.sha256(covered).digest()
+        assert digest.hex() == commit["digest"]
+        at += count + 1
+    assert (end["end"], end["digest"]) == (events, digest.hex())
+
+
+def _payload(row: dict[str, Any], name: str, line: bytes) -> bytes:
+    """The payload's own bytes: the last value of its line."""
+    if f"{name}_base64" in row:
+        return base64.b64decode(row[f"{name}_base64"])
+    return line[line.index(b'"%b":' % name.encode()) + len(name) + 3 : -1]
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "log.jsonl.zst"])
+def test_a_cut_export_goes_on(
+    tmp_path: Path, store: Path, run: Run, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Cut off anywhere, an export continued gives the file it would have given in one go."""
+    monkeypatch.setattr(files, "FRAME_BYTES", 4_000)
+    whole, part = tmp_path / name, tmp_path / f"part-{name}"
+    assert run("export", "--store", url(store), whole).code == 0
+    content = whole.read_bytes()
+    kept = []
+    for cut in [0, 1, 7, 60, *range(90, len(content), max(1, len(content) // 11)), len(content)]:
+        part.write_bytes(content[:cut])
+        ended = run("export", "--store", url(store), part, "--json")
+        assert ended.code == 0, (cut, ended.err)
+        assert part.read_bytes() == content, cut
+        kept.append(ended.json()["kept"])
+    assert kept == sorted(kept)
+    assert kept[-1] > 200
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "log.jsonl.zst"])
+def test_a_log_that_grows_is_exported_on(
+    tmp_path: Path, store: Path, run: Run, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Exported day by day, the file is the one that a single export gives."""
+    monkeypatch.setattr(files, "FRAME_BYTES", 4_000)
+    daily = tmp_path / name
+    for events in (400, 460, 700):
+        live(store, events, seed=events)
+        assert run("export", "--store", url(store), daily).code == 0
+    assert run("export", "--store", url(store), tmp_path / f"once-{name}").code == 0
+    assert daily.read_bytes() == (tmp_path / f"once-{name}").read_bytes()
+
+
+def test_what_is_erased_later_leaves_the_file(tmp_path: Path, store: Path, run: Run) -> None:
+    """An export continued after an erasure is written anew: the old payloads are gone from it."""
+    file = tmp_path / "log"
+    assert run("export", "--store", url(store), file).code == 0
+    assert any(
+        '"stream":"person/5"' in line and '"data"' in line for line in text_of(file).splitlines()
+    )
+    erase(store, "person/5")
+    again = run("export", "--store", url(store), file, "--json").json()
+    assert again["kept"] == 0
+    assert not any(
+        '"stream":"person/5"' in line and '"data' in line for line in text_of(file).splitlines()
+    )
+    assert run("verify", "--export", file).code == 0
+
+
+def test_parts_of_a_log(tmp_path: Path, store: Path, run: Run) -> None:
+    """Ranges hold whole commits, import one behind the other, and are refused out of order."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    first = run("export", "--store", url(store), "--to", "150", one, "--json").json()
+    assert first["first"] == 1
+    assert 110 < first["last"] <= 150
+    rest = run("export", "--store", url(store), "--from", first["last"] + 1, two, "--json").json()
+    assert rest["first"] == first["last"] + 1
+    checked = run("verify", "--export", two, "--json").json()
+    assert (checked["ok"], checked["first"], checked["head"]) == (True, rest["first"], rest["last"])
+    copy = tmp_path / "copy.db"
+    early = run("import", "--store", url(copy), two)
+    assert early.code == 2
+    assert f"Import first the file that holds positions 1 to {first['last']}" in early.err
+    assert run("import", "--store", url(copy), one).code == 0
+    done = run("import", "--store", url(copy), two, "--json").json()
+    assert (done["restored"], done["head"]) == (rest["last"] - first["last"], rest["last"])
+    again = run("import", "--store", url(copy), one, "--json").json()
+    assert (again["restored"], again["held"]) == (0, first["last"])
+
+
+def test_an_import_goes_on(tmp_path: Path, store: Path, run: Run) -> None:
+    """A file cut off imports as far as it is whole, says so, and its whole goes on from there."""
+    file, cut, copy = tmp_path / "log", tmp_path / "cut", tmp_path / "copy.db"
+    assert run("export", "--store", url(store), file).code == 0
+    content = file.read_bytes()
+    cut.write_bytes(content[: len(content) * 2 // 3])
+    ended = run("import", "--store", url(copy), cut)
+    assert ended.code == 1
+    assert "The file was cut off" in ended.out
+    done = run("import", "--store", url(copy), file, "--json").json()
+    assert 0 < done["restored"] < done["head"] == done["restored"] + done["held"]
+    live(store, 500, seed=9)
+    assert run("export", "--store", url(store), file).code == 0
+    assert run("import", "--store", url(copy), file).code == 0
+    assert run("export", "--store", url(copy), tmp_path / "back").code == 0
+    assert (tmp_path / "back").read_bytes() == file.read_bytes()
+
+
+def test_only_its_own_log_goes_on(tmp_path: Path, store: Path, run: Run) -> None:
+    """A store, or a file, that holds another log is left as it is, and the position is named."""
+    file, other = tmp_path / "log", tmp_path / "other.db"
+    live(other, 20, seed=5)
+    assert run("export", "--store", url(store), file).code == 0
+    before = run("verify", "--store", url(other), "--json").json()
+    refused = run("import", "--store", url(other), file, "--json")
+    assert refused.code == 2
+    assert "another log: at position 1" in refused.json()["error"]["what"]
+    content = file.read_bytes()
+    assert run("export", "--store", url(other), file).code == 2
+    assert file.read_bytes() == content
+    assert run("export", "--store", url(store), "--from", "100", file).code == 2
+    assert run("export", "--store", url(store), "--to", "100", file).code == 2
+    assert file.read_bytes() == content
+    assert run("export", "--store", url(store), "--from", "9999", tmp_path / "x").code == 2
+    assert run("verify", "--store", url(other), "--json").json() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"no line", b'{"position":1}\n'])
+@pytest.mark.parametrize("name", ["notes.txt", "notes.zst"])
+def test_other_files_are_left_alone(
+    tmp_path: Path, store: Path, run: Run, content: bytes, name: str
+) -> None:
+    """Neither command touches a file that is no exported log; export fills an empty one."""
+    file = tmp_path / name
+    file.write_bytes(content)
+    assert run("import", "--store", url(tmp_path / "copy.db"), file).code in {1, 2}
+    assert run("verify", "--export", file).code in {1, 2}
+    assert file.read_bytes() == content
+    ended = run("export", "--store", url(store), file)
+    assert ended.code == (0 if not content else 2)
+    assert (file.read_bytes() == content) is bool(content)
+
+
+def test_files_that_cannot_be_used(tmp_path: Path, store: Path, run: Run) -> None:
+    """A link, a folder, a missing place and a file another export writes are refused in words."""
+    link, busy = tmp_path / "link", tmp_path / "busy"
+    link.symlink_to(tmp_path / "aim")
+    for place in (link, tmp_path, tmp_path / "none" / "log"):
+        ended = run("export", "--store", url(store), place)
+        assert ended.code == 2, place
+        assert "cannot be written" in ended.err
+    assert not (tmp_path / "aim").exists()
+    fd = os.open(busy, os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        assert "another export is writing it" in run("export", "--store", url(store), busy).err
+    finally:
+        os.close(fd)
+    missing = run("import", "--store", url(tmp_path / "copy.db"), tmp_path / "missing")
+    assert missing.code == 2
+    assert "cannot be read" in missing.err
+
+
+def test_an_empty_log(tmp_path: Path, run: Run) -> None:
+    """A log without events is exported, verified and imported like any other."""
+    asyncio.run(_live(tmp_path / "events.db", 1, 0))
+    assert run("export", "--store", url(tmp_path / "events.db"), tmp_path / "log").code == 0
+    assert run("verify", "--export", tmp_path / "log").code == 0
+    assert run("import", "--store", url(tmp_path / "copy.db"), tmp_path / "log").code == 0
+
+
+def test_a_broken_store_is_not_exported(tmp_path: Path, store: Path, run: Run) -> None:
+    """What does not hold together is not written as if it did."""
+    conn = sqlite3.connect(store, isolation_level=None)
+    conn.execute("DROP TRIGGER events_are_immutable")
+    conn.execute("UPDATE events SET data = x'7b7d' WHERE position = 200")
+    conn.close()
+    ended = run("export", "--store", url(store), tmp_path / "log")
+    assert ended.code == 1
+    assert "the hash chain is broken" in ended.err
+    assert run("verify", "--export", tmp_path / "log").code == 1
+
+
+def _lines(file: Path) -> list[bytes]:
+    return file.read_bytes().splitlines(keepends=True)
+
+
+def _index(lines: list[bytes], position: int) -> int:
+    return next(n for n, line in enumerate(lines) if line.startswith(b'{"position":%d,' % position))
+
+
+def _altered(lines: list[bytes]) -> int:
+    at = _index(lines, 200)
+    lines[at] = lines[at].replace(b'"salt":"', b'"salt":"00', 1)
+    return 200
+
+
+def _dropped(lines: list[bytes]) -> int:
+    del lines[_index(lines, 200)]
+    return 200
+
+
+def _reordered(lines: list[bytes]) -> int:
+    at = _index(lines, 200)
+    lines[at], lines[at - 2] = lines[at - 2], lines[at]
+    return 198
+
+
+def _renamed(lines: list[bytes]) -> int:
+    at = _index(lines, 200)
+    lines[at] = lines[at].replace(b'"person/', b'"Person/', 1)
+    return 0
+
+
+def _garbled(lines: list[bytes]) -> int:
+    lines[_index(lines, 200)] = b'{"position":200,"stream":7}\n'
+    return 200
+
+
+def _foreign(lines: list[bytes]) -> int:
+    lines[_index(lines, 200)] = b"and so on\n"
+    return 200
+
+
+def _unhexed(lines: list[bytes]) -> int:
+    at = _index(lines, 200)
+    lines[at] = lines[at].replace(b'"salt":"', b'"salt":"xx', 1)
+    return 0
+
+
+def _cut(lines: list[bytes]) -> int:
+    del lines[-1:]
+    return -1
+
+
+def _cut_inside(lines: list[bytes]) -> int:
+    del lines[_index(lines, 200) :]
+    return 0
+
+
+def _cut_and_closed(lines: list[bytes]) -> int:
+    at = max(n for n, line in enumerate(lines[:200]) if line.startswith(b'{"first":'))
+    last = json.loads(lines[at - 1])["position"]
+    del lines[at:-1]
+    return int(last) + 1
+
+
+def _longer(lines: list[bytes]) -> int:
+    lines.append(lines[-1])
+    return -1
+
+
+TAMPERED = [_altered, _dropped, _reordered, _renamed, _garbled, _foreign, _unhexed]
+TAMPERED += [_cut, _cut_inside, _cut_and_closed, _longer]
+
+
+@pytest.mark.parametrize("tamper", TAMPERED, ids=lambda each: each.__name__)
+def test_a_tampered_file_is_told(
+    tmp_path: Path, store: Path, run: Run, tamper: Callable[[list[bytes]], int]
+) -> None:
+    """Whatever was changed in the file, verify and import say so and name the first position.
+
+    0: the first position of the commit of 200, which one digest covers; -1: behind the end.
+    """
+    file, copy = tmp_path / "log", tmp_path / "copy.db"
+    head = run("export", "--store", url(store), file, "--json").json()["last"]
+    lines = _lines(file)
+    at = next(n for n in range(_index(lines, 200), 0, -1) if lines[n].startswith(b'{"first":'))
+    first = json.loads(lines[at])["first"]
+    wanted = {0: first, -1: head + 1}
+    where = tamper(lines)
+    file.write_bytes(b"".join(lines))
+    ended = run("verify", "--export", file)
+    assert ended.code == 1
+    verdict = run("verify", "--export", file, "--json").json()
+    assert verdict["broken_at"] == wanted.get(where, where), verdict
+    assert f"BROKEN at position {verdict['broken_at']}" in ended.out
+    assert run("import", "--store", url(copy), file).code == 1
+    good = run("verify", "--store", url(copy), "--json").json()
+    assert good["ok"]
+    assert good["head"] < max(verdict["broken_at"], first + 40)
+
+
+@pytest.mark.parametrize("damage", ["middle", "tail"])
+def test_a_damaged_compressed_file_is_told(
+    tmp_path: Path, store: Path, run: Run, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes changed or missing in a compressed file are found before anything is believed."""
+    monkeypatch.setattr(files, "FRAME_BYTES", 4_000)
+    file = tmp_path / "log.zst"
+    assert run("export", "--store", url(store), file).code == 0
+    content = bytearray(file.read_bytes())
+    if damage == "middle":
+        content[len(content) // 2] ^= 0xFF
+    else:
+        del content[-40:]
+    file.write_bytes(content)
+    verdict = run("verify", "--export", file, "--json")
+    assert verdict.code == 1
+    assert verdict.json()["broken_at"] > 1
+    assert run("import", "--store", url(tmp_path / "copy.db"), file).code == 1
+
+
+def test_an_export_against_anchors(tmp_path: Path, store: Path, run: Run) -> None:
+    """A file made up whole is told by an anchor inside it; one outside says nothing."""
+    file, anchors, forged = tmp_path / "log", tmp_path / "anchors", tmp_path / "forged.db"
+    lines = []
+    for events in (340, 400, 470):
+        live(store, events, seed=events)
+        head = run("verify", "--store", url(store), "--json").json()
+        lines.append({"head": head["head"], "hash": head["hash"], "at": "2026-11-22T08:00:00Z"})
+    anchors.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"head":47')
+    assert run("export", "--store", url(store), file).code == 0
+    held = run("verify", "--export", file, "--anchor", anchors, "--json").json()
+    assert (held["ok"], held["anchor"]) == (True, lines[-1]["head"])
+    asyncio.run(_forge(store, forged, int(lines[0]["head"])))
+    assert run("export", "--store", url(forged), file.with_name("forged")).code == 0
+    told = run("verify", "--export", file.with_name("forged"), "--anchor", anchors, "--json")
+    assert told.code == 1
+    verdict = told.json()
+    assert (verdict["broken_at"], verdict["agrees_upto"]) == (lines[1]["head"], lines[0]["head"])
+    same = run("verify", "--store", url(forged), "--anchor", anchors, "--json").json()
+    assert (same["broken_at"], same["why"]) == (verdict["broken_at"], verdict["why"])
+    assert run("export", "--store", url(store), "--to", "90", tmp_path / "early").code == 0
+    early = run("verify", "--export", tmp_path / "early", "--anchor", anchors)
+    assert early.code == 1
+    assert "no anchor lies within" in early.out
+
+
+async def _forge(store: Path, forged: Path, keep: int) -> None:
+    """A log that begins like another, and goes on another way; its own chain holds."""
+    async with open_store(url(store), read_only=True) as true, open_store(url(forged)) as other:
+        for commit in await true.sealed(0, upto=keep, limit=10_000):
+            await other.restore([commit])
+        for commit in await true.sealed(keep, limit=10_000):
+            new = [NewEvent(e.stream, e.type, b'{"forged":1}') for e in commit.events]
+            await other.append(new)
