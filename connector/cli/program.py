@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from connector.cli import (
+    archive,
     check,
     demo,
     failures,
@@ -52,6 +53,8 @@ app.command("apply")(plan.apply)
 app.command("release")(release.release)
 app.command("rebuild")(rebuild.rebuild)
 app.command("verify")(verify.verify)
+app.command("export")(archive.export_log)
+app.command("import")(archive.import_log)
 app.command("demo")(demo.demo)
 app.add_typer(sandbox.app, name="sandbox")
 
