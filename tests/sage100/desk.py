@@ -22,13 +22,13 @@ from connector.sage100.errors import AgentBusy, AgentError, Call, CursorInvalid
 from connector.sage100.page_size import PageSizes
 from connector.sage100.passes import WORK_TABLES, Outcome
 from connector.sage100.rounds import Rounds
-from connector.sage100.selection import denied
 from connector.sandbox.agent import AgentOptions, Company, ManualClock, build_model
 from eventstore import EventStore, open_store
 from projections import events as e
-from projections.keys import KEY_COLUMNS, record_key
+from projections.keys import KEY_COLUMNS
 from projections.mapping import compiled
 from tests.projections.rig import MAPPING, new
+from tests.sage100 import sight
 from tests.sage100.wire import NOW
 from tests.sage100.world import instance
 
@@ -160,36 +160,13 @@ class Desk:
         """How many commands the log holds."""
         return len(await self.events(e.CommandEmitted))
 
-    async def view(self, entity: str) -> dict[str, dict[str, str]]:
+    async def view(self, entity: str) -> sight.Rows:
         """What the log says an entity holds now: key to row, vanished ones left out."""
-        held: dict[str, dict[str, str]] = {}
-        prefix, position = f"sage/acme/ABC/{entity}/", 0
-        while page := await self.store.read(
-            position, types=["RecordObserved", "RecordVanished"], limit=5_000
-        ):
-            position = page[-1].position
-            for stored in page:
-                if not stored.stream.startswith(prefix):
-                    continue
-                key = stored.stream.removeprefix(prefix)
-                event = e.decode(stored.type, stored.data)
-                if isinstance(event, e.RecordObserved):
-                    held[key] = event.row
-                else:
-                    held.pop(key, None)
-        return held
+        return await sight.view(self.store, entity)
 
-    def model(self, entity: str) -> dict[str, dict[str, str]]:
+    def model(self, entity: str) -> sight.Rows:
         """What may be read of Sage 100: key to row, without empty cells."""
-        names = KEY_COLUMNS[entity]
-        return {
-            record_key(entity, [row[name] for name in names]): {
-                name: cell.rstrip(" ")
-                for name, cell in row.items()
-                if cell.rstrip(" ") and not denied(name)
-            }
-            for row in self.company.rows(entity)
-        }
+        return sight.model(self.company, entity)
 
 
 def busy() -> AgentBusy:

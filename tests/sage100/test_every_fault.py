@@ -1,0 +1,249 @@
+"""Whatever comes between us and Sage 100: the log's event, the operator's words, and the healing.
+
+Each row is made by the simulated agent over a real socket. What an administrator could not mend
+without us (a wrong password in our configuration) is in `test_every_refusal`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.sage100.agent import Limits
+from connector.sandbox.agent import (
+    DoctypeXml,
+    DropConnection,
+    Exclusive,
+    Hold,
+    HttpAnswer,
+    MalformedXml,
+    Oversized,
+    SoapFault,
+    StrangerPage,
+    Trickle,
+    TruncatedBody,
+)
+from connector.sandbox.agent.faults import AnyFault
+from tests.sage100.fault import Act, Fault, rows, suffer
+from tests.sage100.room import Room
+
+ALL: dict[str, Any] = {"times": 9_999}
+SOON = Limits(total_s=0.4, idle_s=0.2)
+
+
+def injected(fault: AnyFault) -> Act:
+    """Script this fault."""
+    return lambda room: room.sim.inject(fault)
+
+
+def cleared(room: Room) -> None:
+    """End every scripted fault."""
+    room.sim.faults.clear()
+
+
+def conduct(**switches: Any) -> Act:
+    """Let the agent or its site behave so."""
+
+    def switch(room: Room) -> None:
+        for name, value in switches.items():
+            setattr(room.sim.conduct, name, value)
+
+    return switch
+
+
+def no_seat(room: Room) -> None:
+    """The office takes every seat, and the agent has lost its own."""
+    room.sim.conduct.seats_left = 0
+    room.sim.sessions.recycle()
+
+
+def fault_code(code: str, category: str, *says: str, waits: bool = False) -> Fault:
+    """A fault of the contract on every page."""
+    return Fault(
+        name=code,
+        make=injected(SoapFault(code=code, operation="ReadPage", **ALL)),
+        mend=cleared,
+        category=category,
+        code=code,
+        says=(f"The agent reports {code}", *says),
+        waits=waits,
+    )
+
+
+def stranger(status: int, *says: str) -> Fault:
+    """Another end's answer to everything."""
+    return Fault(
+        name=f"HTTP {status}",
+        make=injected(HttpAnswer(status=status, **ALL)),
+        mend=cleared,
+        category="not_the_agent",
+        code=str(status),
+        says=(f"HTTP status {status}", "502 Bad Gateway", "proxy or a tunnel answers", *says),
+    )
+
+
+def page(name: Any, status: int, *says: str, title: str) -> Fault:
+    """A page of IIS or a tunnel in place of every answer."""
+    return Fault(
+        name=f"page {name} as {status}",
+        make=injected(StrangerPage(page=name, status=status, **ALL)),
+        mend=cleared,
+        category="not_the_agent",
+        code=str(status),
+        says=("Not the agent answered", title, "IIS, a proxy or a tunnel", *says),
+    )
+
+
+def answer(name: str, fault: AnyFault, category: str, *says: str, limits: Any = None) -> Fault:
+    """What is wrong with every page of customers."""
+    return Fault(
+        name=name,
+        make=injected(fault),
+        mend=cleared,
+        category=category,
+        says=says,
+        limits=limits,
+    )
+
+
+CUSTOMERS: dict[str, Any] = {"entity": "AR_Customer", **ALL}
+
+IN_USE = (
+    Fault(
+        name="exclusive use",
+        make=conduct(exclusive=Exclusive()),
+        mend=conduct(exclusive=None),
+        code="ExclusiveUse",
+        says=("waiting since 2026-11-22T15:45:02Z", "Period end is running", "goes on by itself"),
+        waits=True,
+        asked=8,
+    ),
+    Fault(
+        name="no seat",
+        make=no_seat,
+        mend=conduct(seats_left=9),
+        code="LicenseExhausted",
+        says=("waiting since", "maximum number of users", "goes on by itself"),
+        waits=True,
+        asked=8,
+    ),
+    fault_code("SessionBusy", "busy", "waiting since", "goes on by itself", waits=True),
+)
+FAULT_CODES = (
+    Fault(
+        name="a record in use",
+        make=lambda room: room.sim.conduct.lock("AR_Customer", ("01", "ABF")),
+        mend=lambda room: room.sim.conduct.unlock("AR_Customer", ("01", "ABF")),
+        category="busy",
+        code="RecordLocked",
+        says=("AR_Customer", "in use by another user", "somebody edits this record"),
+    ),
+    Fault(
+        name="a dead session",
+        make=lambda room: room.sim.sessions.poison(),
+        mend=lambda room: room.sim.sessions.recycle(),
+        category="busy",
+        code="Internal",
+        says=("COM error", "starts a new session", "see its log"),
+    ),
+    fault_code("ExternalAccessDisabled", "configuration", "Company Maintenance"),
+    fault_code("InvalidCompany", "configuration", "three characters, case matters"),
+    fault_code("UnknownEntity", "configuration", "Update the agent"),
+    fault_code("UnknownColumn", "configuration", "[sage100.columns]"),
+    fault_code("InvalidCursor", "cursor", "starts again from its beginning"),
+)
+STRANGERS = (
+    stranger(404),
+    stranger(502),
+    stranger(503),
+    stranger(504),
+    page("iis-404.3", 404, title="404.3 - Not Found"),
+    page("iis-500.19", 500, title="500.19 - Internal Server Error"),
+    page("iis-503", 503, title="Service Unavailable"),
+    page("tunnel-502", 502, title="502 Bad Gateway"),
+    page("tunnel-530", 530, title="Error 1033"),
+    page("tunnel-530", 200, title="Error 1033"),
+)
+ANSWERS = (
+    answer("cut off", TruncatedBody(**CUSTOMERS), "answer", "in the middle", "time limit"),
+    answer(
+        "cut off abruptly",
+        TruncatedBody(abruptly=True, **CUSTOMERS),
+        "answer|unreachable",  # as much as had arrived when the connection was reset
+        "connection",
+    ),
+    answer(
+        "dropped", DropConnection(**CUSTOMERS), "unreachable", "No connection", "network in between"
+    ),
+    answer("XML that stops", MalformedXml(**CUSTOMERS), "answer", "ends", "time limit"),
+    answer("a DTD", DoctypeXml(**CUSTOMERS), "answer", "DTD", "whoever made the agent"),
+    answer(
+        "a slow trickle",
+        Trickle(piece_bytes=64, pause_s=0.05, **CUSTOMERS),
+        "timeout",
+        "not complete within 0.4 s",
+        "overloaded",
+        limits=SOON,
+    ),
+    answer(
+        "silence", Hold(**CUSTOMERS), "timeout", "Nothing came for 0.2 s", "overloaded", limits=SOON
+    ),
+    answer(
+        "oversized",
+        Oversized(body_bytes=2_000_000, **CUSTOMERS),
+        "answer",
+        "larger than 1000000 bytes",
+        "smallest page",
+        limits=Limits(body_bytes=1_000_000),
+    ),
+    answer(
+        "a zip bomb",
+        Oversized(body_bytes=20_000_000, compressed=True, **CUSTOMERS),
+        "answer",
+        "larger than 1000000 bytes",
+        limits=Limits(body_bytes=1_000_000),
+    ),
+    Fault(
+        name="rows behind a scan limit",
+        make=conduct(scan_cap=3),
+        mend=conduct(scan_cap=None),
+        sweep=True,
+        category="incomplete",
+        code="ScanLimitReached",
+        says=("the end was not reached", "scan limit was reached", "raise the scan limit"),
+    ),
+    Fault(
+        name="nobody listens",
+        make=lambda room: room.sim.go_down(),
+        mend=lambda room: room.sim.come_back(),
+        category="unreachable",
+        says=("No connection", "IIS and the network in between are up"),
+        asked=0,
+    ),
+)
+
+
+@rows(*IN_USE, *FAULT_CODES)
+async def test_each_fault_of_the_contract(
+    fault: Fault, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A fault says what it is and what to do, or since when it waits; afterwards all is healed."""
+    await suffer(fault, tmp_path, capsys)
+
+
+@rows(*STRANGERS)
+async def test_each_answer_of_somebody_else(
+    fault: Fault, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A page of IIS, a proxy or a tunnel is shown as such; afterwards all is healed."""
+    await suffer(fault, tmp_path, capsys)
+
+
+@rows(*ANSWERS)
+async def test_each_answer_that_cannot_be_used(
+    fault: Fault, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Cut off, slow, endless or wrong: nothing of it is believed; afterwards all is healed."""
+    await suffer(fault, tmp_path, capsys)

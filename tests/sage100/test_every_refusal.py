@@ -1,0 +1,203 @@
+"""Refused: the log-on, the certificate, or what is configured. Nothing is tried twice, all heals.
+
+Each row is made by the simulated agent over a real socket; then whoever is responsible (Windows,
+IIS, our configuration) mends it, and where that takes a restart, it is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.sage100.auth import Scheme
+from connector.sandbox.agent import LogonOptions, SoapFault
+from projections import events as e
+from tests.sage100.fault import Act, Fault, rows, suffer
+from tests.sage100.room import Room
+from tests.sage100.test_trust import FLAWS
+
+SCHEMES: dict[Scheme, Any] = {"negotiate": "Negotiate", "ntlm": "NTLM", "basic": "Basic"}
+OLD = {"tls1.0": ssl.TLSVersion.TLSv1, "tls1.1": ssl.TLSVersion.TLSv1_1}
+UNLOCK = "unlock the account, then restart"
+
+
+def told(**told: Any) -> Act:
+    """The connector is started with this in its configuration."""
+
+    async def configure(room: Room) -> None:
+        room.told = {**room.told, **told}
+        await room.start()
+
+    return configure
+
+
+def corrected(*names: str) -> Act:
+    """What was wrong in the configuration is right again."""
+
+    def correct(room: Room) -> None:
+        room.told = {name: value for name, value in room.told.items() if name not in names}
+
+    return correct
+
+
+def logon_rows(scheme: Scheme) -> tuple[Fault, ...]:
+    """What can be refused of a log-on by this scheme. Basic needs no challenge: one request."""
+
+    async def locked(room: Room) -> None:
+        for _ in range(3):
+            room.sim.account.admits(SCHEMES[scheme], right=False)
+        await room.start()
+
+    async def changed(room: Room) -> None:
+        room.sim.account.change_password("another one")
+        await room.start()
+
+    def row(name: str, make: Act, mend: Act, *says: str, **more: Any) -> Fault:
+        usual: dict[str, Any] = {
+            "options": {"logon": LogonOptions(schemes=(SCHEMES[scheme],), lock_after=3)},
+            "told": {"scheme": scheme},
+            "category": "logon",
+            "code": "401",
+            "restart": True,
+            "asked": 1 if scheme == "basic" else 2,
+        }
+        name = f"{scheme}: {name}"
+        return Fault(name=name, make=make, mend=mend, says=says, **{**usual, **more})
+
+    refused = ("HTTP status 401", UNLOCK)
+    other: Scheme = "negotiate" if scheme == "ntlm" else "ntlm"
+    return (
+        row("wrong password", told(password="wr0ng"), corrected("password"), *refused),
+        row("unknown user", told(username="nobody"), corrected("username"), *refused),
+        row("locked account", locked, lambda room: room.sim.account.unlock(), *refused),
+        row(
+            "password changed in Windows",
+            changed,
+            lambda room: room.told.update(password="another one"),
+            *refused,
+        ),
+        row(
+            "wrong API key",
+            told(api_key="another"),
+            corrected("api_key"),
+            "X-API-Key is unknown",
+            "restart",
+            code="403",
+        ),
+        row(
+            "another scheme is offered",
+            told(scheme=other),
+            lambda room: room.told.update(scheme=scheme),
+            f"asks for: {SCHEMES[scheme]}",
+            f'scheme = "{scheme}"',
+            asked=1,
+        ),
+    )
+
+
+def shown(profile: Any) -> Act:
+    """IIS shows another certificate, or speaks an old TLS only; connections are made anew."""
+
+    async def show(room: Room) -> None:
+        listener = room.sim.tls
+        if profile in OLD:
+            listener._only = OLD[profile]
+            listener._limit(listener.context)
+        await asyncio.to_thread(listener.use, "good" if profile in OLD else profile)
+        await room.start()
+
+    return show
+
+
+async def renewed(room: Room) -> None:
+    """The administrator of IIS puts it right."""
+    listener = room.sim.tls
+    if listener._only is not None:
+        listener._only = ssl.TLSVersion.TLSv1_3
+        listener._limit(listener.context)
+    await asyncio.to_thread(listener.use, "good")
+
+
+TRUST = tuple(
+    Fault(
+        name=f"TLS: {profile}",
+        options={"tls": "good"},
+        make=shown(profile),
+        mend=renewed,
+        category="tls",
+        code=problem,
+        says=("localhost", "issued by", "sha256:", *words),
+        asked=0,
+        event=e.TrustRefused,
+    )
+    for profile, problem, words in FLAWS
+)
+
+
+def misfit(name: str, make: Act, *says: str, wrong: str = "instance") -> Fault:
+    """What is configured does not fit the agent."""
+    return Fault(
+        name=name,
+        make=make,
+        mend=corrected(wrong),
+        category="configuration",
+        says=says,
+        restart=True,
+    )
+
+
+MISFITS = (
+    misfit(
+        "another time zone",
+        told(instance={"timezone": "America/Denver"}),
+        "time zone is America/Chicago, configured is America/Denver",
+        'timezone = "America/Chicago"',
+    ),
+    misfit(
+        "a column mapped to another one's name",
+        told(columns={"DateUpdated": "DateCreated"}),
+        "DateCreated",
+        "[sage100.columns]",
+        wrong="columns",
+    ),
+)
+SAGE_USER = Fault(
+    name="Sage 100 refuses the agent's user",
+    make=lambda room: room.sim.inject(
+        SoapFault(code="LogonFailed", operation="ReadPage", times=9_999)
+    ),
+    mend=lambda room: room.sim.faults.clear(),
+    category="logon",
+    code="LogonFailed",
+    says=("LogonFailed", "Sage 100 refused the agent's user", UNLOCK),
+    asked=2,  # GetInfo, which needs no session, and one page
+    restart=True,
+)
+
+
+@rows(*logon_rows("negotiate"), *logon_rows("ntlm"), *logon_rows("basic"), SAGE_USER)
+async def test_each_refused_log_on(
+    fault: Fault, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One attempt, the remedy, no locked account; corrected and restarted, all is healed."""
+    await suffer(fault, tmp_path, capsys)
+
+
+@rows(*TRUST)
+async def test_each_refused_certificate(
+    fault: Fault, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The flaw, the facts and the way to mend it in IIS; renewed, all is healed by itself."""
+    await suffer(fault, tmp_path, capsys)
+
+
+@rows(*MISFITS)
+async def test_each_configuration_that_does_not_fit(
+    fault: Fault, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is configured, what the agent has, and where to change it; then all is healed."""
+    await suffer(fault, tmp_path, capsys)
