@@ -312,17 +312,20 @@ async def open_writer(config: Config) -> AsyncIterator[EventStore]:
         yield store
 
 
+def open_hubspot(config: Config) -> HubSpot:
+    """HubSpot alone, to be entered; for what only looks there."""
+    return HubSpot(
+        config.hubspot.token,
+        Limiter(config.hubspot.tier),
+        base_url=config.hubspot.base_url,
+        api_version=config.hubspot.api_version,
+    )
+
+
 @contextlib.asynccontextmanager
 async def _open_ends(config: Config) -> AsyncIterator[tuple[HubSpot, dict[str, Agent]]]:
     async with contextlib.AsyncExitStack() as stack:
-        hubspot = await stack.enter_async_context(
-            HubSpot(
-                config.hubspot.token,
-                Limiter(config.hubspot.tier),
-                base_url=config.hubspot.base_url,
-                api_version=config.hubspot.api_version,
-            )
-        )
+        hubspot = await stack.enter_async_context(open_hubspot(config))
         agents = {
             settings.name: await stack.enter_async_context(_agent_of(settings))
             for settings in config.sage100

@@ -18,14 +18,19 @@ from typing import Final, Literal
 
 import msgspec
 
-from connector import breaker, planning, reports
+from connector import breaker, planning, reports, undo
 from connector.errors import ConnectorError
 from connector.mappings import Mappings
 from eventstore import EventStore
 from projections import events
-from projections.events import MassChangeReleased, PlanApplied, ReplayRequested
+from projections.events import (
+    MassChangeReleased,
+    PlanApplied,
+    ReplayRequested,
+    UndoRequested,
+)
 
-Request = ReplayRequested | MassChangeReleased | PlanApplied
+Request = ReplayRequested | MassChangeReleased | PlanApplied | UndoRequested
 
 _SUFFIX: Final = ".order"
 _REFUSED: Final = ".refused"
@@ -41,7 +46,7 @@ def folder_of(store_file: Path) -> Path:
 class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An order's file: the event asked for, under its type's name."""
 
-    type: Literal["ReplayRequested", "MassChangeReleased", "PlanApplied"]
+    type: Literal["ReplayRequested", "MassChangeReleased", "PlanApplied", "UndoRequested"]
     data: msgspec.Raw
 
 
@@ -82,6 +87,8 @@ async def carry_out(store: EventStore, store_file: Path, mappings: Mappings | No
                 await reports.request_replay(
                     store, request.selection, request.targets, dry_run=False, by=request.by
                 )
+            case UndoRequested():
+                await undo.request(store, request)
             case MassChangeReleased() if not await breaker.release(store, request):
                 _log.warning(
                     "%s was not released: it is not held, or was held again since; see 'status'",

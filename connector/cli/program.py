@@ -25,6 +25,7 @@ from connector.cli import (
     sandbox,
     setup,
     status,
+    undo,
     verify,
 )
 from connector.cli import run as service
@@ -50,6 +51,7 @@ app.command("parked")(parked.parked)
 app.command("replay")(replay.replay)
 app.command("plan")(plan.plan)
 app.command("apply")(plan.apply)
+app.command("undo")(undo.undo)
 app.command("release")(release.release)
 app.command("rebuild")(rebuild.rebuild)
 app.command("verify")(verify.verify)

@@ -1,0 +1,192 @@
+"""`undo`: put back what was there before a run, a plan or a replay wrote it."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Final
+
+import typer
+
+from connector import mappings, orders, reports
+from connector import undo as undoing
+from connector.app import open_hubspot, open_reader, open_writer
+from connector.cli import moments, output
+from connector.cli.session import AsJson, load, run_async
+from connector.config import Config
+from connector.errors import Misconfigured
+from connector.undo import Scope, UndoReport
+from eventstore import EventStore, StoreInUse
+from projections.events import UndoRequested
+
+_SHOWN: Final = 50
+
+
+def undo(
+    ctx: typer.Context,
+    run: Annotated[
+        str, typer.Option("--run", metavar="last|POS", help="A run: the last, or by a position.")
+    ] = "",
+    plan: Annotated[str, typer.Option("--plan", metavar="DIGEST", help="An applied plan.")] = "",
+    replay: Annotated[
+        str, typer.Option("--replay", metavar="last|POS", help="A replay, by its position.")
+    ] = "",
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help="All that was decided since then.")
+    ] = "",
+    until: Annotated[
+        str, typer.Option("--until", metavar="TIME", help="With --since: until then.")
+    ] = "",
+    lift: Annotated[
+        bool, typer.Option("--lift", help="End earlier undos: follow Sage 100 again.")
+    ] = False,
+    key: Annotated[
+        list[str] | None, typer.Option("--key", metavar="KEY", help="Of these records only.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what, ask for nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put values back where HubSpot still holds ours; the rest is listed with reasons."""
+    if sum([bool(run), bool(plan), bool(replay), bool(since), lift]) != 1:
+        raise typer.BadParameter("choose one of --run, --plan, --replay, --since and --lift")
+    if until and not since:
+        raise typer.BadParameter("--until goes with --since")
+    times = (
+        moments.time_us(since) if since else None,
+        moments.time_us(until, end_of_day=True) if until else None,
+    )
+    places = _position("--run", run), _position("--replay", replay)
+    config = load(ctx)
+    if lift:
+        lifted = run_async(_lift(config, key or [], dry_run=dry_run))
+        if as_json:
+            output.document({"lifted": lifted, "requested": bool(lifted) and not dry_run})
+        else:
+            render_lifted(lifted, dry_run=dry_run)
+        return
+
+    async def scope_of(store: EventStore) -> Scope:
+        if plan:
+            return await undoing.of_plan(store, plan)
+        if run:
+            return await undoing.of_round(store, places[0])
+        if replay:
+            return await undoing.of_replay(store, places[1])
+        return await undoing.of_time(store, times[0] or 0, times[1])
+
+    report = run_async(_undo(config, scope_of, key or [], dry_run=dry_run))
+    if as_json:
+        output.document(report)
+    else:
+        render(report, dry_run=dry_run)
+    if report.left and not dry_run:
+        raise typer.Exit(1)
+
+
+def _position(option: str, text: str) -> int | None:
+    if not text or text == "last":
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 18):
+        raise typer.BadParameter(f"{option} takes 'last' or a position of the log")
+    return int(text)
+
+
+async def _undo(
+    config: Config,
+    scope_of: Callable[[EventStore], Awaitable[Scope]],
+    key: Sequence[str],
+    *,
+    dry_run: bool,
+) -> UndoReport:
+    async with open_reader(config) as store:
+        mapping = await mappings.active(store)
+        if mapping is None:
+            raise Misconfigured("nothing was ever written from this store", where="store")
+        only = await _targets(store, key)
+        report = await undoing.judge(store, await scope_of(store), mapping, only)
+    if report.fields:
+        async with open_hubspot(config) as hubspot:
+            report = await undoing.still_ours(report, hubspot, mapping)
+    if dry_run or not report.fields:
+        return report
+    for asked in undoing.requests(report, getpass.getuser()):
+        await _ask(config, asked)
+    return UndoReport(report.selection, report.fields, report.left, requested=True)
+
+
+async def _lift(config: Config, key: Sequence[str], *, dry_run: bool) -> dict[str, list[str]]:
+    async with open_reader(config) as store:
+        only = await _targets(store, key)
+        found = await undoing.pinned_targets(store)
+    lifted = {name: pins for name, pins in found.items() if not key or name in only}
+    if lifted and not dry_run:
+        asked = UndoRequested("lifted", lifted=list(lifted), by=getpass.getuser())
+        await _ask(config, asked)
+    return lifted
+
+
+async def _targets(store: EventStore, key: Sequence[str]) -> list[str]:
+    names: list[str] = []
+    for one in key:
+        found = await reports.find(store, one)
+        if not found:
+            raise Misconfigured(
+                f"nothing in the log is known as {one!r}",
+                where="--key",
+                remedy="Keys look like ABC:01-ABF; 'ml-connector history KEY' tries one out.",
+            )
+        names += found
+    return names
+
+
+async def _ask(config: Config, asked: UndoRequested) -> None:
+    try:
+        async with open_writer(config) as store:
+            await undoing.request(store, asked)
+    except StoreInUse:
+        # The service runs: it is told instead.
+        if config.store.file is None:
+            raise
+        await orders.leave(config.store.file, asked)
+
+
+def render(report: UndoReport, *, dry_run: bool) -> None:
+    """What is put back, what is not and why."""
+    count = sum(len(pins) for pins in report.fields.values())
+    rows = [
+        (name, prop, ours, back or "(empty)")
+        for name, pins in report.fields.items()
+        for prop, (ours, back) in pins.items()
+    ]
+    if rows:
+        title = f"Put back, of {report.selection}" if not dry_run else "Would be put back"
+        heads = ["record", "property", "HubSpot holds", "back to"]
+        output.show(output.table(title, heads, rows[:_SHOWN]))
+        if len(rows) > _SHOWN:
+            output.say(f"… and {len(rows) - _SHOWN:,} more; all of them with --json.")
+    if report.left:
+        left = [(one.target, one.property or "-", one.reason) for one in report.left[:_SHOWN]]
+        title = f"Not put back: {len(report.left):,}"
+        output.show(output.table(title, ["record", "property", "why"], left))
+    records = f"{count:,} values of {len(report.fields):,} records"
+    if report.requested:
+        output.say(
+            f"{records} are put back by the running service or the next run, and stay so until "
+            "Sage 100 or the mapping gives another value."
+        )
+    elif report.fields:
+        output.say(f"Dry run: {records} would be put back.")
+    else:
+        output.say(f"Nothing can be put back of {report.selection}.")
+
+
+def render_lifted(lifted: dict[str, list[str]], *, dry_run: bool) -> None:
+    """Which records follow Sage 100 again."""
+    for name, pins in lifted.items():
+        output.say(f"  {name}: {', '.join(pins)}")
+    if not lifted:
+        output.say("No field is held back by an undo.")
+    elif dry_run:
+        output.say(f"Dry run: {len(lifted):,} records would follow Sage 100 again.")
+    else:
+        output.say(f"{len(lifted):,} records follow Sage 100 again, from the next run on.")

@@ -1,0 +1,58 @@
+"""Rounds of polling in the log: where one begins and the next one does.
+
+A round is a sequence of passes in which no entity of a company comes twice, with the settings and
+the new day that were told just before. So a `run --once` is one round, and the service's passes
+fall into rounds by themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from eventstore import EventStore
+
+_TELLING: Final = ("AgingDateAdvanced", "PollStarted", "SourceDescribed")
+_PAGE: Final = 1000
+
+
+class Round(NamedTuple):
+    """Positions `first` to `last`; the newest one lasts until the log's head."""
+
+    first: int
+    last: int
+
+
+async def rounds(store: EventStore) -> list[Round]:
+    """Every round of the log, the oldest first."""
+    starts: list[int] = []
+    seen: set[str] = set()
+    told = 0  # where the settings told since the last pass begin
+    position = 0
+    while page := await store.read(position, types=_TELLING, limit=_PAGE):
+        for event in page:
+            if event.type != "PollStarted":
+                told = told or event.position
+                continue
+            if not starts or event.stream in seen:
+                starts.append(told or event.position)
+                seen.clear()
+            seen.add(event.stream)
+            told = 0
+        position = page[-1].position
+    ends = [start - 1 for start in starts[1:]] + [(await store.head()).last]
+    return [Round(first, last) for first, last in zip(starts, ends, strict=False)]
+
+
+async def round_at(store: EventStore, position: int | None) -> Round | None:
+    """The round that holds a position, or (None) the newest one that led to a command."""
+    found = await rounds(store)
+    if position is not None:
+        return next((one for one in found if one.first <= position <= one.last), None)
+    newest = 0
+    for one in reversed(found):
+        page = await store.read(one.first, types=["CommandEmitted"], limit=_PAGE)
+        causes = [event.cause or 0 for event in page]
+        newest = max(newest, *causes) if causes else newest
+        if newest >= one.first:
+            return one
+    return None

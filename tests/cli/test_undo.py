@@ -1,0 +1,138 @@
+"""`undo`: what a run, a plan or a replay wrote is put back, as far as it is still ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from connector.sandbox.agent import maintenance
+from tests.cli.conftest import Bench
+from tests.cli.test_plan import louder, names
+
+
+def customer_keys(bench: Bench, count: int) -> list[tuple[str, str]]:
+    """The keys of the first customers in Sage 100."""
+    rows = list(bench.site.sage100.model.rows("AR_Customer"))[:count]
+    return [(row["ARDivisionNo"], row["CustomerNo"]) for row in rows]
+
+
+def move(bench: Bench, key: tuple[str, str], **fields: str) -> None:
+    """Change a customer in Sage 100."""
+    company = bench.site.sage100.company
+    bench.at_the_site(lambda: maintenance.change_customer(company, key, fields))
+
+
+def record(bench: Bench, key: tuple[str, str]) -> dict[str, str]:
+    """A customer's company in HubSpot."""
+    name = f"ABC:{key[0]}-{key[1]}"
+    found: dict[str, str] = bench.at_the_site(
+        lambda: dict(bench.site.portal.one("companies", "sage100_customer_key", name))
+    )
+    return found
+
+
+def test_a_run_is_undone_and_stays_undone(bench: Bench) -> None:
+    """Values come back, a person's edit is left alone, and no later pass redoes the run."""
+    assert bench.command("run", "--once").code == 0
+    one, two = customer_keys(bench, 2)
+    before = [record(bench, key) for key in (one, two)]
+    move(bench, one, City="Wrongville", CustomerName="Wrong & Sons")
+    move(bench, two, City="Wrongville")
+    assert bench.command("run", "--once").code == 0
+    assert record(bench, two)["city"] == "Wrongville"
+    edited = record(bench, two)["hs_object_id"]
+    bench.at_the_site(lambda: bench.site.portal.edit("companies", edited, {"city": "By a person"}))
+    writes = bench.at_the_site(lambda: bench.site.portal.calls.writes)
+    dry = bench.command("undo", "--run", "last", "--dry-run", "--json")
+    assert dry.code == 0
+    assert bench.at_the_site(lambda: bench.site.portal.calls.writes) == writes
+    target = f"companies/ABC:{one[0]}-{one[1]}"
+    assert dry.json()["fields"][target]["city"] == ["Wrongville", before[0]["city"]]
+
+    done = bench.command("undo", "--run", "last")
+    assert done.code == 1, "what a person has changed needs a person"
+    assert "but 'By a person'" in done.out
+    assert "are put back by the running service or the next run" in done.out
+    assert bench.command("run", "--once").code == 0
+    assert record(bench, one)["city"] == before[0]["city"]
+    assert record(bench, one)["name"] == before[0]["name"]
+    assert record(bench, two)["city"] == "By a person"
+    assert bench.command("run", "--once", "--sweep").code == 0
+    assert record(bench, one)["city"] == before[0]["city"]
+    told = bench.command("history", target).out
+    assert "undo: the value from before is put back" in told
+    assert "an undo puts back what was there before" in told
+
+    move(bench, one, City="Rightville")
+    assert bench.command("run", "--once").code == 0
+    assert record(bench, one)["city"] == "Rightville"
+    assert record(bench, one)["name"] == before[0]["name"]
+    lifted = bench.command("undo", "--lift", "--json").json()["lifted"]
+    assert lifted.pop(target) == ["name"]
+    assert all(name.startswith("contacts/") for name in lifted), "their company's name"
+    assert bench.command("run", "--once").code == 0
+    assert record(bench, one)["name"] == "Wrong & Sons"
+    assert bench.command("rebuild", "--verify").code == 0
+
+
+def test_a_plan_is_undone(bench: Bench) -> None:
+    """A mapping that turns out wrong: its values go back, though it stays in force."""
+    assert bench.command("run", "--once").code == 0
+    before = names(bench)
+    plan = bench.command("plan", "--mapping", louder(bench), "--json").json()
+    assert bench.command("apply", plan["digest"]).code == 0
+    assert names(bench) == {name.upper() for name in before}
+    done = bench.command("undo", "--plan", plan["digest"][:12], "--json")
+    assert done.code == 0, done.out
+    assert len(done.json()["fields"]) == 8
+    assert bench.command("run", "--once").code in {0, 1}
+    assert names(bench) == before
+    assert bench.command("plan", "--mapping", louder(bench), "--json").json()["records"] == 0
+
+
+def test_what_cannot_be_undone_is_told(bench: Bench) -> None:
+    """Records created, links, and values a replay merely sent again stay, each with its reason."""
+    assert bench.command("run", "--once").code == 0
+    first: dict[str, Any] = bench.command("undo", "--run", "last", "--dry-run", "--json").json()
+    assert first["fields"] == {}
+    reasons = {one["reason"] for one in first["left"]}
+    assert reasons == {
+        "it was created: nothing is deleted in HubSpot",
+        "a link: links are not taken back",
+    }
+    assert bench.command("replay", "--object", "vendors").code == 0
+    assert bench.command("run", "--once").code == 0
+    again = bench.command("undo", "--replay", "last", "--json")
+    assert again.code == 1
+    [left] = again.json()["left"]
+    assert left["reason"] == "the values were the same before, as far as the log knows"
+    [key] = customer_keys(bench, 1)
+    move(bench, key, City="Once")
+    assert bench.command("run", "--once").code == 0
+    position = bench.command("status", "--json").json()["log"]["head"]
+    move(bench, key, City="Twice")
+    assert bench.command("run", "--once").code == 0
+    older = bench.command("undo", "--run", position - 5, "--dry-run", "--json").json()
+    assert [one["property"] for one in older["left"]] == ["city"]
+    assert "has written it since" in older["left"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--run", "last", "--lift"],
+        ["--run", "soon"],
+        ["--run", "999999999"],
+        ["--plan", "0123456789"],
+        ["--replay", "last"],
+        ["--replay", "1"],
+        ["--until", "2026-01-01"],
+        ["--since", "2026-01-01", "--key", "99-NOBODY"],
+    ],
+)
+def test_an_undo_of_nothing_in_particular(bench: Bench, arguments: list[str]) -> None:
+    """An undo says exactly what is meant, or is refused."""
+    assert bench.command("run", "--once").code == 0
+    assert bench.command("undo", *arguments, "--dry-run").code == 2
