@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from connector import reports
+from connector import anchors, reports
 from connector.app import open_app
 from connector.cli import output
 from connector.cli.session import AsJson, load, need_store_folder, run_async
@@ -65,6 +65,7 @@ async def _once(config: Config, *, sweep: bool, as_json: bool) -> int:
     with watching(output.stderr()) as progress:
         async with open_app(config, progress=progress) as app:
             report = await app.run_once(sweep=sweep)
+            await anchors.publish(app.store, config.anchors)
             status = await reports.status(app.store)
     if as_json:
         output.document(_document(report, status))
