@@ -12,15 +12,41 @@ the old one stays in the tests. Streams:
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
+from projections.settings_events import (
+    AgingDateAdvanced,
+    CallsCounted,
+    Erased,
+    Event,
+    MappingActivated,
+    MassChangeReleased,
+    PlanApplied,
+    ReplayRequested,
+    SchemaEnsured,
+    SourceDescribed,
+    TrustRefused,
+    UndoRequested,
+)
+
+__all__ = [  # what is given on from there
+    "AgingDateAdvanced",
+    "CallsCounted",
+    "Erased",
+    "Event",
+    "MappingActivated",
+    "MassChangeReleased",
+    "PlanApplied",
+    "ReplayRequested",
+    "SchemaEnsured",
+    "SourceDescribed",
+    "TrustRefused",
+    "UndoRequested",
+]
+
 Via = Literal["cursor", "sweep"]
-
-
-class Event(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Root of all payloads; the class name is the event's type in the log."""
 
 
 # ---------------------------------------------------------------- sage/…
@@ -168,7 +194,7 @@ class CommandEmitted(Event, frozen=True):
     reason: str
     mapping: str = ""
     create: bool = False
-    fill: list[str] = []
+    fill: list[str] = msgspec.field(default_factory=list)
 
 
 class CommandSent(Event, frozen=True):
@@ -206,9 +232,9 @@ class CommandSucceeded(Event, frozen=True):
     outcome: Literal["created", "updated", "linked", "found"]
     batch: str = ""
     correlation_id: str = ""
-    kept: dict[str, str] = {}
+    kept: dict[str, str] = msgspec.field(default_factory=dict)
     replaced: str = ""
-    withheld: dict[str, Withheld] = {}
+    withheld: dict[str, Withheld] = msgspec.field(default_factory=dict)
 
 
 class CommandFailed(Event, frozen=True):
@@ -296,134 +322,13 @@ class FieldsPinned(Event, frozen=True):
     as long as Sage 100 and the mapping give the first. `lifted`: pins that end.
     """
 
-    values: dict[str, tuple[str, str]] = {}
-    lifted: list[str] = []
+    values: dict[str, tuple[str, str]] = msgspec.field(default_factory=dict)
+    lifted: list[str] = msgspec.field(default_factory=list)
 
 
 class RecordSkipped(Event, frozen=True):
     """A source record that by rule becomes no HubSpot object, and why."""
 
-    reason: str
-
-
-# ---------------------------------------------------------------- config/… and audit/…
-
-
-class MappingActivated(Event, frozen=True):
-    """From here on this mapping is in force. `mapping` is its content, `digest` its SHA-256."""
-
-    digest: str
-    mapping: dict[str, Any]
-
-
-class SourceDescribed(Event, frozen=True):
-    """What one company of an agent is like, as its GetInfo and our configuration say."""
-
-    instance: str
-    company: str
-    currency: str
-    timezone: str
-    aging_basis: Literal["DueDate", "InvoiceDate"] = "DueDate"
-    aging_limits: list[int] = []
-    revenue_periods: int = 12
-    columns: dict[str, list[str]] = {}
-
-
-class SchemaEnsured(Event, frozen=True):
-    """The portal has the property groups and properties that this mapping needs."""
-
-    mapping: str
-    portal: str
-    created: list[str] = []
-
-
-class AgingDateAdvanced(Event, frozen=True):
-    """The site's calendar day is now `date` (YYYY-MM-DD) for this company."""
-
-    company: str
-    date: str
-
-
-class ReplayRequested(Event, frozen=True):
-    """An operator wants these targets sent again in full. `selection` says how they were chosen."""
-
-    targets: list[str]
-    selection: str
-    by: str = ""
-
-
-class UndoRequested(Event, frozen=True):
-    """An operator wants what was written put back. `selection` says what is undone.
-
-    `fields`: target to property to (the value we wrote, the value from before). `lifted`: targets
-    whose pinned fields follow Sage 100 again.
-    """
-
-    selection: str
-    fields: dict[str, dict[str, tuple[str, str]]] = {}
-    lifted: list[str] = []
-    by: str = ""
-
-
-class PlanApplied(Event, frozen=True):
-    """A person wants a plan carried out: `digest` names it, `position` is that of its log.
-
-    `mapping`: digest of the mapping it was made with, which a MappingActivated beside this event
-    puts in force when it was not. `records`: how many it writes.
-    """
-
-    digest: str
-    position: int
-    mapping: str
-    records: int = 0
-    by: str = ""
-
-
-class MassChangeReleased(Event, frozen=True):
-    """A person lets the decisions of a company go on; `held` is the newest MassChangeHeld seen."""
-
-    company: str
-    held: int
-    by: str = ""
-
-
-class CallsCounted(Event, frozen=True):
-    """HTTP calls since the last count, for the books."""
-
-    hubspot_calls: int = 0
-    hubspot_writes: int = 0
-    hubspot_reads: int = 0
-    hubspot_429: int = 0
-    agent_calls: int = 0
-
-
-class TrustRefused(Event, frozen=True):
-    """TLS with an agent was refused, for its certificate or its TLS: `problem`, as it was shown.
-
-    `host` is the name asked for, `names` are those in the certificate, `fingerprint` is
-    "sha256:HEX" of it. Times are "YYYY-MM-DDTHH:MM:SSZ"; `clock` is when, by our own clock.
-    """
-
-    instance: str
-    endpoint: str
-    wsdl: str
-    host: str
-    problem: str
-    message: str
-    remedy: str
-    clock: str
-    subject: str = ""
-    names: list[str] = []
-    issuer: str = ""
-    not_before: str = ""
-    not_after: str = ""
-    fingerprint: str = ""
-
-
-class Erased(Event, frozen=True):
-    """Personal data in these streams was blanked; written by the store itself."""
-
-    streams: list[str]
     reason: str
 
 
