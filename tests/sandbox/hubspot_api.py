@@ -128,3 +128,15 @@ async def serving(
                 assert (await api.define(kind)).status == 201
             portal.calls.clear()
         yield api
+
+
+async def order(portal: SimulatedHubSpot, name: str, body: dict[str, Any]) -> dict[str, Any]:
+    """One order to /control, as another process gives it; its answer."""
+    headers = {"Authorization": f"Bearer {portal.control_token}"}
+    async with (
+        aiohttp.ClientSession(portal.base_url, headers=headers) as session,
+        session.post(f"/control/{name}", json=body) as response,
+    ):
+        answer: dict[str, Any] = await response.json()
+        assert response.status == 200, answer
+        return answer

@@ -1,4 +1,4 @@
-"""Trouble of HubSpot's own: locks, migration, gateways, half-done batches, and every kind of 429."""
+"""Trouble of HubSpot's own: locks, migration, gateways, half-done batches, every kind of 429."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from connector.sandbox.hubspot import Action, Drop, Hold, HubSpotOptions, Omit, faults
 
 from .clock import Clock
-from .hubspot_api import KEY, Api, serving
+from .hubspot_api import KEY, Api, order, serving
 
 LIST = "/crm/objects/V/companies"
 SOON_S = 10.0
@@ -33,7 +33,7 @@ async def test_a_locked_record_is_a_423_for_two_seconds() -> None:
     async with serving(clock=clock) as api:
         await api.upsert(THREE)
         company = api.portal.one("companies", KEY, "K1")["hs_object_id"]
-        api.portal.lock("companies", company)
+        await order(api.portal, "lock", {"object": "companies", "id": company})
         batch = await api.upsert({one: {"name": "B"} for one in THREE})
         single = await api.call("PATCH", f"{LIST}/{company}", {"properties": {"name": "B"}})
         other = await api.upsert({"K2": {"name": "C"}})

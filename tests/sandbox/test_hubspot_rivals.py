@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import aiohttp
 import pytest
 
-from connector.sandbox.hubspot import HubSpotOptions, SimulatedHubSpot
+from connector.sandbox.hubspot import HubSpotOptions
 
 from .clock import Clock
-from .hubspot_api import KEY, VERSIONS, Api, serving
+from .hubspot_api import KEY, VERSIONS, Api, order, serving
 
 ANN = 7_001
 
@@ -21,18 +20,6 @@ async def api(request: pytest.FixtureRequest) -> AsyncIterator[Api]:
     """A portal, spoken to in each version."""
     async with serving(request.param) as caller:
         yield caller
-
-
-async def order(portal: SimulatedHubSpot, name: str, body: dict[str, Any]) -> dict[str, Any]:
-    """One order to /control; gives its answer."""
-    headers = {"Authorization": f"Bearer {portal.control_token}"}
-    async with (
-        aiohttp.ClientSession(portal.base_url, headers=headers) as session,
-        session.post(f"/control/{name}", json=body) as response,
-    ):
-        answer: dict[str, Any] = await response.json()
-        assert response.status == 200, answer
-        return answer
 
 
 async def history(api: Api, record_id: str, name: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from . import faults
 from .calls import Call, Calls
 from .faults import Action, Answer, Drop, Empty, Hold, Injection, Omit
-from .options import HubSpotOptions, Latency, Limits
+from .options import HubSpotOptions, InvoiceRules, Latency, Limits
 from .portal import Portal
 from .property import Property
 from .server import SimulatedHubSpot, run_hubspot
@@ -23,6 +23,7 @@ __all__ = [
     "Hold",
     "HubSpotOptions",
     "Injection",
+    "InvoiceRules",
     "Latency",
     "Limits",
     "Omit",

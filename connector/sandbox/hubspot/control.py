@@ -97,6 +97,20 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     seconds: float = LOCK_S
 
 
+class Grant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /control/grant`; null: all scopes."""
+
+    scopes: tuple[str, ...] | None
+
+
+class Need(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /control/require`."""
+
+    object: str
+    property: str
+    when: tuple[str, str] | None = None
+
+
 def inject(portal: Portal, asked: Inject) -> dict[str, Any]:
     """Put a fault in force."""
     made = portal.inject(
@@ -158,6 +172,18 @@ def lock(portal: Portal, asked: Lock) -> dict[str, Any]:
     return {}
 
 
+def grant(portal: Portal, asked: Grant) -> dict[str, Any]:
+    """Give the token other scopes."""
+    portal.grant(asked.scopes)
+    return {}
+
+
+def require(portal: Portal, asked: Need) -> dict[str, Any]:
+    """Require a property of records."""
+    portal.require(asked.object, asked.property, when=asked.when)
+    return {}
+
+
 def recycle(portal: Portal, asked: Which) -> dict[str, Any]:
     """Restore a deleted record."""
     portal.recycle(asked.object, asked.id)
@@ -192,6 +218,8 @@ _ORDERS: dict[str, tuple[Any, Callable[[Portal, Any], dict[str, Any]]]] = {
     "add": (Edit, edit),
     "archive": (Which, archive),
     "lock": (Lock, lock),
+    "grant": (Grant, grant),
+    "require": (Need, require),
     "recycle": (Which, recycle),
     "merge": (Two, merge),
     "associate": (Pair, associate),

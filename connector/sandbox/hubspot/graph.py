@@ -6,12 +6,13 @@ pair's set of types is replaced when it is created again with types named.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .link_types import LinkTypes
 
 Types = tuple[int, ...]
 Ends = dict[int, Types]
+Changed = Callable[[str, int, str, int], None]
 Link = tuple[str, int, Types]
 """The other end of an association: its object type, its id, the type ids."""
 
@@ -21,6 +22,8 @@ class Associations:
 
     def __init__(self, types: LinkTypes) -> None:
         self.types = types
+        self.changed: Changed = lambda *_: None
+        """Called after a pair was associated or separated."""
         self._edges: dict[tuple[str, str], dict[int, Ends]] = {}
         self._interned: dict[Types, Types] = {}
 
@@ -63,6 +66,7 @@ class Associations:
             self._keep_one_primary(from_type, from_id, to_type, to_id, wanted, primary)
         self._put(from_type, from_id, to_type, to_id, wanted)
         self._put(to_type, to_id, from_type, from_id, {known[one] for one in wanted})
+        self.changed(from_type, from_id, to_type, to_id)
         return self.ends(from_type, from_id, to_type)[to_id]
 
     def _keep_one_primary(
@@ -124,6 +128,7 @@ class Associations:
             edges.get(a_id, {}).pop(b_id, None)
             if not edges.get(a_id, True):
                 del edges[a_id]
+        self.changed(from_type, from_id, to_type, to_id)
 
     def of(self, of_type: str, of_id: int) -> list[Link]:
         """Everything a record is associated with: type, id and type ids of the other end."""

@@ -52,8 +52,8 @@ _LABELS: dict[int, str] = {
     931: "Billing contact",
 }
 
-FIRST_OWN = 1
-"""First id of the associations of custom objects, as portals number them."""
+FIRST_OWN = 1001
+"""First id of the associations of custom objects, which every portal numbers by itself."""
 
 
 class LinkTypes:

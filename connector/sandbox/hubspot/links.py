@@ -10,11 +10,12 @@ from typing import Any
 
 import msgspec
 
+from . import commerce
 from .exchange import Reply, Request, batch_reply, decode, sized
 from .graph import Types
+from .inputs import Spec, To
 from .portal import Portal
 from .refusals import Problem, Refusal, not_found
-from .writes import Spec, To
 
 MAX_PAIRS = 2000
 MAX_READ = 1000
@@ -100,7 +101,7 @@ def associate_default(portal: Portal, request: Request) -> Reply:
     for position, one in enumerate(inputs):
         if request.skips(position):
             continue
-        ids = _ids(portal, from_type, one.from_.id, to_type, one.to.id)
+        ids = _new(portal, from_type, one.from_.id, to_type, one.to.id)
         if isinstance(ids, Problem):
             errors.append(ids.item())
             continue
@@ -114,7 +115,7 @@ def put_default(portal: Portal, request: Request) -> Reply:
     """`PUT …/associations/default/{to}/{toId}`: one pair, as often as one likes."""
     from_type, to_type = types_of(portal, request)
     from_id, to_id = request.params["id"], request.params["to_id"]
-    ids = _ids(portal, from_type, from_id, to_type, to_id)
+    ids = _new(portal, from_type, from_id, to_type, to_id)
     if isinstance(ids, Problem):
         raise Refusal(ids)
     portal.graph.associate(from_type, ids[0], to_type, ids[1])
@@ -250,6 +251,16 @@ def _ids(
     return start.id, end.id
 
 
+def _new(
+    portal: Portal, from_type: str, from_id: str, to_type: str, to_id: str
+) -> tuple[int, int] | Problem:
+    """The ids of two records that may be associated."""
+    ids = _ids(portal, from_type, from_id, to_type, to_id)
+    if isinstance(ids, Problem):
+        return ids
+    return commerce.other_parent(portal, from_type, ids[0], to_type, ids[1]) or ids
+
+
 def _typed(
     portal: Portal,
     from_type: str,
@@ -275,7 +286,7 @@ def _typed(
                 },
             )
         )
-    ids = _ids(portal, from_type, from_id, to_type, to_id)
+    ids = _new(portal, from_type, from_id, to_type, to_id)
     if isinstance(ids, Problem):
         raise Refusal(ids)
     return ids, types

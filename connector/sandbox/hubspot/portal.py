@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from . import effects
+from .admin import Required
 from .changes import Record
 from .faults import Action, Injection
 from .locks import LOCK_S
@@ -95,7 +98,7 @@ class Portal(State):
         clean = self._checked(name, properties)
         journal = self.by_hand(user_id)
         record = store.create(store.next_id(), source | clean, journal)
-        self.indexed(name, record)
+        effects.follow(self, name, journal)
         return str(record.id)
 
     def edit(
@@ -109,8 +112,9 @@ class Portal(State):
         """Change a record as a person would: "" clears, a lifecycle stage may move back."""
         name, record = self._live(object_type, record_id)
         clean = self._checked(name, properties)
-        self.stores[name].update(record, clean, self.by_hand(user_id))
-        self.indexed(name, record)
+        journal = self.by_hand(user_id)
+        self.stores[name].update(record, clean, journal)
+        effects.follow(self, name, journal)
 
     def archive(self, object_type: str, record_id: str) -> None:
         """Delete a record as a person would: it goes to the recycle bin."""
@@ -166,6 +170,19 @@ class Portal(State):
     def cure(self, object_type: str, key: str) -> None:
         """Take back `poison`."""
         self.poisoned.get(self.kinds.name(object_type), {}).pop(key.casefold(), None)
+
+    def grant(self, scopes: Sequence[str] | None) -> None:
+        """Give the token these scopes from now on; None: all."""
+        granted = None if scopes is None else tuple(scopes)
+        self.options = msgspec.structs.replace(self.options, scopes=granted)
+
+    def require(
+        self, object_type: str, property_name: str, *, when: tuple[str, str] | None = None
+    ) -> None:
+        """Require a property of new records, or of those in which another has a value."""
+        name = self.kinds.name(object_type)
+        rule = Required(property=property_name, when=when)
+        self.admin_rules[name] = (*self.admin_rules.get(name, ()), rule)
 
     def lock(self, object_type: str, record_id: str, seconds: float = LOCK_S) -> None:
         """Answer 423 to writes of a record for some seconds."""

@@ -7,12 +7,13 @@ from itertools import islice
 
 import msgspec
 
+from . import commerce
 from .changes import Record
 from .exchange import MAX_BATCH, Reply, Request, batch_reply, decode, sized
+from .inputs import find, non_unique
 from .portal import Portal
 from .refusals import Problem, Refusal, duplicate_ids, missing_records, not_found
 from .rendering import Shown, View, associated
-from .writes import find, non_unique
 
 MAX_HISTORY_BATCH = 50
 
@@ -94,8 +95,9 @@ def batch_archive(portal: Portal, request: Request) -> Reply:
     """`batch/archive`: 204 whether or not the ids exist."""
     inputs = decode(request.body, _IDS).inputs
     sized(inputs)
-    for position, one in enumerate(inputs):
-        record = portal.stores[request.type].live(one.id)
+    found = [portal.stores[request.type].resolve(one.id) for one in inputs]
+    commerce.need_deletable(portal, request.type, found)
+    for position, record in enumerate(found):
         if record is not None and not request.skips(position):
             portal.remove(request.type, record, request.now)
     return Reply(status=204, inputs=len(inputs))
@@ -144,7 +146,8 @@ def page(portal: Portal, request: Request) -> Reply:
 
 def archive(portal: Portal, request: Request) -> Reply:
     """`DELETE /{type}/{id}`: 204 whether or not it was there."""
-    record = portal.stores[request.type].live(request.params["id"])
+    record = portal.stores[request.type].resolve(request.params["id"])
+    commerce.need_deletable(portal, request.type, [record])
     if record is not None:
         portal.remove(request.type, record, request.now)
     return Reply(status=204)

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from . import links, merging, reads, schema, search, writes
+from . import deals, links, merging, reads, schema, search, writes
 from .exchange import Reply, Request
 from .limiter import Window
 from .portal import Portal
@@ -140,6 +140,7 @@ _TABLE: tuple[tuple[str, str, str, Endpoint, Access], ...] = (
     ("properties.get", "GET", f"{_PROPERTIES}/NAME", schema.get, "schema_read"),
     ("properties.update", "PATCH", f"{_PROPERTIES}/NAME", schema.update, "schema_write"),
     ("properties.archive", "DELETE", f"{_PROPERTIES}/NAME", schema.archive, "schema_write"),
+    ("pipelines.list", "GET", "/crm/pipelines/V/T", deals.listed, "schema_read"),
     ("account.details", "GET", "/account-info/V/details", schema.account, "none"),
     ("account.usage", "GET", "/account-info/V/api-usage/daily/private-apps", schema.usage, "none"),
 )

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from . import commerce
+from .admin import Required
 from .calls import Calls
 from .catalog import definitions
 from .changes import Journal, Record, integration, person
@@ -64,6 +66,7 @@ class State:
         self.kinds = Kinds()
         self.link_types = LinkTypes()
         self.graph = Associations(self.link_types)
+        self.graph.changed = self._linked
         self.limiter = Limiter(
             self.options.effective_limits(),
             clock=clock,
@@ -72,6 +75,8 @@ class State:
         )
         self.locks = Locks(clock)
         self.poisoned: dict[str, dict[str, Poison]] = {}
+        self.admin_rules: dict[str, tuple[Required, ...]] = {}
+        """What an administrator requires of records, by object type."""
         self.bin: dict[tuple[str, int], list[Link]] = {}
         """What archived records were associated with."""
         self.schemas: dict[str, Definitions] = {}
@@ -121,6 +126,13 @@ class State:
             "hs_object_id": str(record.id),
             self.kinds[object_type].modified: record.updated_at,
         }
+
+    def _linked(self, from_type: str, from_id: int, to_type: str, to_id: int) -> None:
+        """An association came or went: totals of invoices follow their line items."""
+        if from_type == "invoices" and to_type == "line_items":
+            commerce.work_out(self, from_id)
+        elif from_type == "line_items" and to_type == "invoices":
+            commerce.work_out(self, to_id)
 
     def by_api(self) -> Journal:
         """The journal of a request made with the token."""

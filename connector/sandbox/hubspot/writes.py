@@ -8,21 +8,30 @@ there (update by an unknown id) never fail the batch: they are listed in a 207.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import msgspec
 
+from . import commerce, effects
 from .changes import Journal, Record
 from .exchange import Reply, Request, batch_reply, decode, sized
+from .inputs import (
+    Batch,
+    Input,
+    Kind,
+    find,
+    need_ids,
+    refuse_duplicates,
+    refuse_non_unique,
+)
+from .planning import Plan, checked, inline_links, merged_away, target_of
 from .portal import Portal
-from .records import EMAIL, UniqueTaken
+from .records import UniqueTaken
 from .refusals import (
     Invalid,
-    Problem,
     Refusal,
-    duplicate_ids,
     invalid_properties,
     locked,
     missing_records,
@@ -30,61 +39,9 @@ from .refusals import (
 )
 from .rendering import Shown, record_url
 from .rules import append_choices, completed, conflict, forward_only
-from .values import Warned, check_values
-
-Kind = Literal["create", "update", "upsert"]
-Scalar = str | int | float | bool
-
-
-class To(msgspec.Struct, frozen=True):
-    """The other end of an inline association."""
-
-    id: str
-
-
-class Spec(msgspec.Struct, frozen=True, rename="camel"):
-    """An association type."""
-
-    association_category: str
-    association_type_id: int
-
-
-class Inline(msgspec.Struct, frozen=True):
-    """An association to make together with the record."""
-
-    to: To
-    types: tuple[Spec, ...]
-
-
-class Input(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One input of any write; which members count depends on the endpoint."""
-
-    properties: dict[str, Scalar]
-    id: str | None = None
-    id_property: str | None = None
-    object_write_trace_id: str | None = None
-    associations: tuple[Inline, ...] = ()
-
-
-class Batch(msgspec.Struct, frozen=True):
-    """The body of a batch write."""
-
-    inputs: list[Input]
-
 
 _BATCH = msgspec.json.Decoder(Batch)
 _SINGLE = msgspec.json.Decoder(Input)
-
-
-class Plan(msgspec.Struct, kw_only=True, gc=False):
-    """One checked input, ready to be carried out."""
-
-    position: int
-    trace_id: str | None
-    target: Record | None
-    properties: dict[str, str]
-    warned: list[Warned]
-    links: list[tuple[str, int, tuple[int, ...]]]
 
 
 def batch_create(portal: Portal, request: Request) -> Reply:
@@ -106,9 +63,9 @@ def _batch(portal: Portal, request: Request, kind: Kind) -> Reply:
     inputs = decode(request.body, _BATCH).inputs
     sized(inputs)
     if kind != "create":
-        _need_ids(inputs)
-        _refuse_duplicates(inputs)
-        _refuse_non_unique(portal, request.type, inputs, kind)
+        need_ids(inputs)
+        refuse_duplicates(inputs)
+        refuse_non_unique(portal, request.type, inputs, kind)
     traces = [one.object_write_trace_id for one in inputs]
     traced = None not in traces and len(set(traces)) == len(traces)
 
@@ -117,15 +74,15 @@ def _batch(portal: Portal, request: Request, kind: Kind) -> Reply:
     missing: list[Input] = []
     invalid: list[Invalid] = []
     for position, one in enumerate(inputs):
-        target = None if kind == "create" else _target(portal, request.type, one)
-        if target is None and kind != "create" and _merged_away(portal, request.type, one):
+        target = None if kind == "create" else target_of(portal, request.type, one)
+        if target is None and kind != "create" and merged_away(portal, request.type, one):
             if portal.options.merged_in_batch == "omit":
                 continue
             target = portal.stores[request.type].resolve(one.id or "")
         if target is None and (kind == "update" or (kind == "upsert" and not one.id_property)):
             missing.append(one)
             continue
-        clean, wrong, warned = _check(portal, request, one)
+        clean, wrong, warned = checked(portal, request, one, target)
         if wrong:
             if traced:
                 problem = invalid_properties(wrong, portal.options.portal_id)
@@ -133,7 +90,7 @@ def _batch(portal: Portal, request: Request, kind: Kind) -> Reply:
             invalid += wrong
             continue
         try:
-            links = _links(portal, request.type, one.associations)
+            links = inline_links(portal, request.type, one.associations)
         except Refusal as refused:
             if not traced:
                 raise
@@ -201,26 +158,8 @@ def update(portal: Portal, request: Request) -> Reply:
     return Reply(status=200, body=_single(portal, request, one, target))
 
 
-def find(
-    portal: Portal, request: Request, record_id: str, id_property: str | None
-) -> Record | None:
-    """The live record a path names; raises `Refusal` (400) for a non-unique `idProperty`."""
-    store = portal.stores[request.type]
-    if id_property is None:
-        return store.resolve(record_id)
-    if id_property not in store.unique:
-        raise Refusal(non_unique(portal, request.type, id_property, "read/update"))
-    return store.holder(id_property, record_id)
-
-
-def non_unique(portal: Portal, object_type: str, name: str, verb: str) -> Problem:
-    """400 for an `idProperty` that does not identify records."""
-    type_id = portal.kinds[object_type].type_id
-    return Problem(message=f"Unable to perform {verb} by non-unique {type_id} property {name}")
-
-
 def _single(portal: Portal, request: Request, one: Input, target: Record | None) -> Shown:
-    clean, wrong, warned = _check(portal, request, one)
+    clean, wrong, warned = checked(portal, request, one, target)
     if wrong:
         raise Refusal(invalid_properties(wrong, portal.options.portal_id))
     plan = Plan(
@@ -229,13 +168,17 @@ def _single(portal: Portal, request: Request, one: Input, target: Record | None)
         target=target,
         properties=clean,
         warned=warned,
-        links=_links(portal, request.type, one.associations) if target is None else [],
+        links=inline_links(portal, request.type, one.associations) if target is None else [],
     )
     journal = portal.by_api()
     _need_unlocked(portal, request, [plan])
     shown = _carry_out(portal, request, plan, journal, upsert=False)
     _written(portal, request, journal)
     return shown
+
+
+def _forget_links(portal: Portal, object_type: str, record_id: int) -> None:
+    portal.graph.forget(object_type, record_id)
 
 
 def _need_unlocked(portal: Portal, request: Request, plans: Sequence[Plan]) -> None:
@@ -248,98 +191,7 @@ def _need_unlocked(portal: Portal, request: Request, plans: Sequence[Plan]) -> N
 def _written(portal: Portal, request: Request, journal: Journal) -> None:
     """What follows once a request's changes stand."""
     request.touched.update((request.type, record_id) for record_id in journal.touched)
-    portal.indexed(request.type, *journal.touched.values())
-
-
-def _need_ids(inputs: Sequence[Input]) -> None:
-    if not all(one.id for one in inputs):
-        raise Refusal(
-            Problem(
-                message="Invalid input JSON on line 1, column 1: "
-                "Some required fields were not set: [id]"
-            )
-        )
-
-
-def _refuse_duplicates(inputs: Sequence[Input]) -> None:
-    seen = Counter(_identity(one) for one in inputs)
-    if len(seen) < len(inputs):
-        twice = {_identity(one): one.id or "" for one in inputs if seen[_identity(one)] > 1}
-        raise Refusal(duplicate_ids(list(twice.values())))
-
-
-def _identity(one: Input) -> tuple[str, str]:
-    key = one.id or ""
-    return (one.id_property, key.casefold()) if one.id_property else ("", key)
-
-
-def _refuse_non_unique(
-    portal: Portal, object_type: str, inputs: Sequence[Input], kind: Kind
-) -> None:
-    unique = portal.stores[object_type].unique
-    for name in {one.id_property for one in inputs}:
-        if name and (name not in unique or (name == EMAIL and kind == "update")):
-            raise Refusal(non_unique(portal, object_type, name, "update/upsert"))
-
-
-def _target(portal: Portal, object_type: str, one: Input) -> Record | None:
-    store = portal.stores[object_type]
-    if one.id_property:
-        return store.holder(one.id_property, one.id or "")
-    return store.live(one.id or "")
-
-
-def _merged_away(portal: Portal, object_type: str, one: Input) -> bool:
-    return not one.id_property and portal.stores[object_type].merged_away(one.id or "")
-
-
-def _check(
-    portal: Portal, request: Request, one: Input
-) -> tuple[dict[str, str], list[Invalid], list[Warned]]:
-    clean, wrong, warned = check_values(
-        portal.fields[request.type],
-        one.properties,
-        forgive_dates=request.version >= "2026-09",
-    )
-    poison = portal.poison_of(request.type, one.id, clean)
-    if poison is not None:
-        wrong.append(Invalid(poison.property, poison.code, poison.message))
-    return clean, wrong, warned
-
-
-def _links(
-    portal: Portal, from_type: str, inline: Sequence[Inline]
-) -> list[tuple[str, int, tuple[int, ...]]]:
-    """Inline associations, checked: one bad target refuses the record's creation."""
-    links = []
-    for one in inline:
-        ids = tuple(spec.association_type_id for spec in one.types)
-        to_type = next(
-            (
-                kind.name
-                for kind in portal.kinds
-                if ids and set(ids) <= portal.link_types.known(from_type, kind.name).keys()
-            ),
-            None,
-        )
-        if to_type is None:
-            raise Refusal(
-                Problem(
-                    message="One or more associations are invalid",
-                    context={"INVALID_ASSOCIATION_TYPE_ID": [str(n) for n in ids]},
-                )
-            )
-        target = portal.stores[to_type].live(one.to.id)
-        if target is None:
-            label = portal.kinds[to_type].legacy
-            raise Refusal(
-                Problem(
-                    message="One or more associations are invalid",
-                    context={"INVALID_OBJECT_IDS": [f"{label}={one.to.id} is not valid"]},
-                )
-            )
-        links.append((to_type, target.id, ids))
-    return links
+    effects.follow(portal, request.type, journal)
 
 
 def _carry_out(
@@ -351,16 +203,22 @@ def _carry_out(
     try:
         if record is None:
             echo = completed(portal, object_type, clean, request.now)
+            if object_type in commerce.TYPES:
+                commerce.settle_new(portal, object_type, echo, plan.links)
             record = store.create(store.next_id(), echo, journal)
         else:
             forward_only(record, clean)
             append_choices(portal, object_type, record, clean)
+            if object_type in commerce.TYPES:
+                commerce.settle_change(portal, object_type, record, clean)
             echo = clean
             store.update(record, clean, journal)
     except UniqueTaken as taken:
         raise Refusal(conflict(portal, object_type, taken, creating=record is None)) from None
     for to_type, to_id, types in plan.links:
         portal.graph.associate(object_type, record.id, to_type, to_id, types)
+    if plan.links:
+        journal.add(record, partial(_forget_links, portal, object_type, record.id))
     return Shown(
         id=str(record.id),
         properties=dict(sorted({**echo, **portal.base_properties(object_type, record)}.items())),
