@@ -35,6 +35,8 @@ from connector.sandbox.agent import (
 from connector.secret import Secret
 from eventstore import EventStore, open_store
 from projections import events as e
+from projections.mapping import compiled
+from tests.projections.rig import MAPPING, new
 from tests.sage100 import sight
 from tests.sage100.wire import NOW, Waits
 from tests.sage100.world import World, rounds
@@ -126,6 +128,8 @@ class Room:
         projector = Projector(self.store)
         while await projector.step():
             pass
+        projector.hold = False
+        await projector.run_until_idle()
         return await reports.status(self.store)
 
     async def operator(self, capsys: pytest.CaptureFixture[str]) -> tuple[str, bool]:
@@ -166,6 +170,8 @@ async def open_room(
         open_store(f"sqlite:///{folder}/e.db", tables=tables) as store,
         SimulatedAgent(AgentOptions(**{**usual, **options}), clock=clock) as sim,
     ):
+        activated = e.MappingActivated(MAPPING.digest, compiled.content(MAPPING))
+        await store.append([new("config/mapping", activated)])
         room = Room(sim, store, clock)
         if limits is not None:
             room.limits = limits
