@@ -16,6 +16,9 @@ KEY_PROPERTY: Final = "key_property"
 REJECTED: Final = "rejected"
 SAME_BUT_FOR_CASE: Final = "same_but_for_case"
 TOO_LARGE: Final = "too_large"
+MERGED: Final = "merged"
+MATCH_PROPOSED: Final = "match_proposed"
+MATCH_AMBIGUOUS: Final = "match_ambiguous"
 
 _REPLAY: Final = "Then: ml-connector replay --parked --reason {reason}"
 _CORRECTED: Final = "Once corrected in Sage 100 it is sent again by itself."
@@ -73,7 +76,7 @@ _ADVICE: Final[dict[str, str]] = {
     ),
     MISSING_SCOPE: (
         "The token may not do this: {properties}. Grant the scope to the service key in HubSpot "
-        "(Development > Keys). " + _REPLAY
+        "(Development > Keys); what waits for it then goes on by itself."
     ),
     OBJECT_UNAVAILABLE: (
         "The portal does not offer this kind of object at this address. Check hubspot_type in the "
@@ -87,6 +90,18 @@ _ADVICE: Final[dict[str, str]] = {
         "Another record of Sage 100, HubSpot record {owner}, has this key in other capitals. "
         "Nothing is written, so that neither overwrites the other. Rename one of them in Sage 100 "
         "(Delete and Change Customers); it is sent under its new key by itself."
+    ),
+    MERGED: (
+        "Sage 100 still has both records. Merge them there as well (then this one is of no use any "
+        "more), or let it have a HubSpot record of its own again: ml-connector replay --key KEY"
+    ),
+    MATCH_PROPOSED: (
+        "If they are the same, put the key into {properties} of HubSpot record {owner}. If not, "
+        "leave HubSpot as it is: a new record is created. " + _REPLAY
+    ),
+    MATCH_AMBIGUOUS: (
+        "If one of them is the same, put the key into its {properties}. If none is, leave HubSpot "
+        "as it is: a new record is created. " + _REPLAY
     ),
     TOO_LARGE: "The record is larger than HubSpot takes. Shorten its values. " + _REPLAY,
     RETRIES_EXHAUSTED: (

@@ -32,6 +32,9 @@ BASE_URL: Final = "https://api.hubapi.com"
 BATCH_LIMIT: Final = 100  # inputs of an object batch
 LINK_LIMIT: Final = 2_000  # pairs of an association batch
 LINK_READ_LIMIT: Final = 1_000  # records whose associations one call reads
+SEARCH_LIMIT: Final = 100  # values of one search
+SEARCH_PAGE: Final = 200
+SEARCH_BODY_LIMIT: Final = 3_000  # characters
 BODY_LIMIT_BYTES: Final = 1_000_000  # of our own requests
 
 _CONNECT_S: Final = 10.0
@@ -45,13 +48,13 @@ _KEEP_HEADERS: Final = ("retry-after", "x-hubspot-correlation-id", "content-type
 _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
-class UpsertInput(msgspec.Struct, frozen=True, rename="camel"):
-    """One record of batch/upsert; `id` is its value of `id_property`."""
+class WriteInput(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One record of a batch write; `id` is its value of `id_property`, HubSpot's own without."""
 
     id: str
-    id_property: str
     properties: dict[str, str]
     object_write_trace_id: str
+    id_property: str = ""
 
 
 class HubSpot:
@@ -112,9 +115,48 @@ class HubSpot:
             body["idProperty"] = id_property
         return await self._objects(object_type, "read", body, write=False)
 
-    async def batch_upsert(self, object_type: str, inputs: Sequence[UpsertInput]) -> Answer:
+    async def batch_upsert(self, object_type: str, inputs: Sequence[WriteInput]) -> Answer:
         """Create or update by unique property, at most 100."""
         return await self._objects(object_type, "upsert", {"inputs": inputs})
+
+    async def batch_update(self, object_type: str, inputs: Sequence[WriteInput]) -> Answer:
+        """Update what is there, by unique property or id, at most 100."""
+        return await self._objects(object_type, "update", {"inputs": inputs})
+
+    async def read_record(
+        self, object_type: str, record_id: str, properties: Sequence[str]
+    ) -> Answer:
+        """One record by HubSpot's id, also by one that was merged into another; 404 when gone."""
+        path = _path("crm", "objects", self.api_version, object_type, record_id)
+        return await self._call("GET", f"{path}?properties={','.join(properties)}")
+
+    async def search(
+        self,
+        object_type: str,
+        property_name: str,
+        values: Sequence[str],
+        properties: Sequence[str],
+        after: str = "",
+    ) -> Answer:
+        """A page of up to 200 records whose property is one of these (lower-case) values.
+
+        Of 100 values and 3,000 characters at most; lags behind what was written by seconds.
+        """
+        body: dict[str, Any] = {
+            "filterGroups": [
+                {
+                    "filters": [
+                        {"propertyName": property_name, "operator": "IN", "values": list(values)}
+                    ]
+                }
+            ],
+            "properties": list(properties),
+            "limit": SEARCH_PAGE,
+        }
+        if after:
+            body["after"] = after
+        path = _path("crm", "objects", self.api_version, object_type, "search")
+        return await self._call("POST", path, body, gate="search")
 
     async def _objects(self, object_type: str, what: str, body: Any, write: bool = True) -> Answer:
         path = _path("crm", "objects", self.api_version, object_type, "batch", what)

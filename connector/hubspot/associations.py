@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from connector.hubspot.answer import Answer, context_values, entries, error_and_details, text_of
+from connector.hubspot.culprit import parted
 from connector.hubspot.refusal import Why, why, why_whole
 from connector.hubspot.settle import (
     Outcome,
@@ -54,8 +55,8 @@ def settle_links(links: Sequence[Link], answer: Answer) -> Settlement:
         reason = why_whole(answer)
         if len(links) == 1:
             return Settlement((_failure(links[0], reason),))
-        middle = (len(links) + 1) // 2
-        return Settlement(again=(_keys(links[:middle]), _keys(links[middle:])))
+        first, second = parted(links)
+        return Settlement(again=(_keys(first), _keys(second)), sought=True)
     shown = _shown({link.pair for link in links}, answer)
     outcomes: dict[str, Outcome] = {link.key: linked(link) for link in links if link.pair in shown}
     left = [link for link in links if link.key not in outcomes]

@@ -2,24 +2,32 @@
 
 One bad record costs a hundred good ones their write unless it is found. When the answer names it,
 by trace id, by id, by a unique value or by a property only it carries, it is taken out and the
-rest goes again; else the batch is halved, which finds one bad record among n in at most
-2·⌈log2 n⌉ further calls.
+rest goes again; else the batch is parted in two, and the parts are tried (see `narrowing`). The
+second part is the larger one, by the golden section, because a culprit there costs fewer calls.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
 from connector.hubspot.answer import context_values, error_and_details, text_of
 from connector.hubspot.refusal import codes, taken
 
+T = TypeVar("T")
+
+_SHORT: Final = 0.382  # the shorter part of a golden section
 _DUPLICATES: Final = re.compile(r"Duplicate IDs found in batch input: \[(.{0,20000})\]")
 # Whoever carries such a property is refused, whatever its value.
 _OF_THE_NAME: Final = frozenset({"PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE"})
+
+
+# How a record is written: created under our key, updated by it, or updated by HubSpot's id because
+# it does not carry our key yet.
+How = Literal["create", "update", "take"]
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -29,13 +37,18 @@ class Input(msgspec.Struct, frozen=True):
     properties: dict[str, str]
     trace: str
     hubspot_id: str = ""
+    how: How = "create"
 
 
 class Split(msgspec.Struct, frozen=True):
-    """`guilty` are refused for certain; each group of `again` is a request of its own."""
+    """`guilty` are refused for certain; each group of `again` is a request of its own.
+
+    `sought`: `again` is two groups, and if all of the first are taken a culprit is in the second.
+    """
 
     guilty: tuple[Input, ...]
     again: tuple[tuple[Input, ...], ...]
+    sought: bool = False
 
 
 def split(inputs: Sequence[Input], error: dict[str, Any]) -> Split:
@@ -44,14 +57,26 @@ def split(inputs: Sequence[Input], error: dict[str, Any]) -> Split:
     if repeated is not None:
         # The ids it names belong to a pair each: never to one who is to blame.
         twins = _twins(inputs, error, repeated.group(1))
-        return _parted(inputs, (), [[one] for one in twins]) if twins else _halved(inputs)
+        return _apart(inputs, (), [[one] for one in twins]) if twins else _sought(inputs)
     guilty = named(inputs, error) or _taken_alone(inputs, error) or _carriers(inputs, error)
     if guilty:
-        return _parted(inputs, guilty, [])
+        return _apart(inputs, guilty, [])
     suspects = _suspects(inputs, error)
-    if suspects and len(suspects) < len(inputs):
-        return _parted(inputs, (), [suspects])
-    return _halved(inputs)
+    if suspects and 2 * len(suspects) <= len(inputs):
+        apart = _apart(inputs, (), [suspects])
+        return msgspec.structs.replace(apart, sought=True)
+    return _sought(inputs)
+
+
+def parted(items: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:
+    """Two parts of at least two items, the first one to be sent first."""
+    first = _first(len(items))
+    return items[:first], items[first:]
+
+
+def condemned(error: dict[str, Any]) -> frozenset[str]:
+    """Properties that nobody can write, whatever the value."""
+    return frozenset(name for code, group in codes(error) if code in _OF_THE_NAME for name in group)
 
 
 def named(inputs: Sequence[Input], error: dict[str, Any]) -> list[Input]:
@@ -82,7 +107,7 @@ def _taken_alone(inputs: Sequence[Input], error: dict[str, Any]) -> list[Input]:
 
 
 def _carriers(inputs: Sequence[Input], error: dict[str, Any]) -> list[Input]:
-    names = {name for code, group in codes(error) if code in _OF_THE_NAME for name in group}
+    names = condemned(error)
     return [one for one in inputs if not names.isdisjoint(one.properties)]
 
 
@@ -116,12 +141,24 @@ def _twins(inputs: Sequence[Input], error: dict[str, Any], listed: str) -> list[
     return twins
 
 
-def _halved(inputs: Sequence[Input]) -> Split:
-    middle = (len(inputs) + 1) // 2
-    return Split((), (tuple(inputs[:middle]), tuple(inputs[middle:])))
+def _sought(inputs: Sequence[Input]) -> Split:
+    first, second = parted(inputs)
+    return Split((), (tuple(first), tuple(second)), sought=True)
 
 
-def _parted(
+def _first(count: int) -> int:
+    """How many of so many go first; any number from least to most gives the same bound.
+
+    Fibonacci numbers: what can be searched with two calls less, and with one call less.
+    """
+    most, within = 1, 2
+    while most + within < count:
+        most, within = within, most + within
+    least = max(1, count - within)
+    return min(max(round(count * _SHORT), least), max(most, least))
+
+
+def _apart(
     inputs: Sequence[Input], guilty: Sequence[Input], apart: Sequence[Sequence[Input]]
 ) -> Split:
     out = {one.trace for one in guilty} | {one.trace for group in apart for one in group}

@@ -23,6 +23,7 @@ from connector.hubspot.answer import Answer
 from connector.hubspot.api import HubSpot
 from connector.hubspot.errors import NoAnswer
 from connector.hubspot.journal import Entry, OutcomeEntry
+from connector.hubspot.narrowing import Request, following
 from connector.hubspot.outcomes import Attempt, count, event_of
 from connector.hubspot.settle import Outcome, Settlement, not_tried, settle_unanswered
 from connector.hubspot.tally import LaneTally, tallies
@@ -63,6 +64,10 @@ class Surroundings(msgspec.Struct):
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:16]
     tallies: dict[str, LaneTally] = msgspec.field(default_factory=tallies)
+
+
+def _all_in_one(keys: Sequence[str]) -> list[tuple[str, ...]]:
+    return [tuple(keys)]
 
 
 class Delivery:
@@ -144,12 +149,23 @@ class Delivery:
         attempts: Mapping[str, Attempt],
         call: Callable[[Sequence[str]], Awaitable[Answer]],
         settle: Callable[[Sequence[str], Answer], Awaitable[Settlement]],
+        *,
+        groups: Callable[[Sequence[str]], list[tuple[str, ...]]] = _all_in_one,
     ) -> Settlement:
-        """Send attempts (by key) and record every outcome; the last settlement, for its verdict."""
-        requests = deque([tuple(attempts)])
+        """Send attempts (by key) and record every outcome; the last settlement, for its verdict.
+
+        `groups`: what may travel in one request. What is to be sent once more, changed, goes
+        together at the end.
+        """
+        requests = deque(Request(keys) for keys in groups(list(attempts)))
+        later: list[str] = []
         settled = Settlement()
-        while requests:
-            asked = requests.popleft()
+        while requests or later:
+            if not requests:
+                requests.extend(Request(keys) for keys in groups(later))
+                later = []
+            request = requests.popleft()
+            asked = request.keys
             correlation_id = ""
             try:
                 answer = await self.answered(lambda asked=asked: call(asked))  # type: ignore[misc]
@@ -159,11 +175,15 @@ class Delivery:
                 settled = settle_unanswered(asked, problem)
             outcomes = settled.outcomes
             if settled.verdict:
-                left = [key for group in (*requests, *settled.again) for key in group]
-                outcomes += not_tried(left, settled)
+                waiting = [key for one in (request, *requests) for key in one.rest]
+                waiting += [key for one in requests for key in one.keys]
+                waiting += [key for keys in settled.again for key in keys]
+                outcomes += not_tried([*waiting, *settled.resend, *later], settled)
                 requests.clear()
+                later.clear()
             else:
-                requests.extend(settled.again)
+                requests.extend(following(request, settled))
+                later.extend(settled.resend)
             await self._record(batch, correlation_id, attempts, outcomes, settled.after_s)
         return settled
 

@@ -138,11 +138,9 @@ def _new(stream: str, event: events.Event, cause: int | None) -> NewEvent:
 
 
 def _with_replaced(before: Target, event: events.Event) -> events.Event:
-    """The event, naming the record that was gone when another one was created in its place."""
-    if (
-        isinstance(event, events.CommandSucceeded)
-        and event.outcome == "created"
-        and before.hubspot_id not in {"", event.hubspot_id}
-    ):
-        return msgspec.structs.replace(event, replaced=before.hubspot_id)
+    """The event, naming the record in whose place another one now stands."""
+    if isinstance(event, events.CommandSucceeded) and event.outcome != "linked":
+        known = before.lost or before.hubspot_id
+        if known not in {"", event.hubspot_id} and ">" not in known:
+            return msgspec.structs.replace(event, replaced=known)
     return event

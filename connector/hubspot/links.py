@@ -46,11 +46,14 @@ class LinkDelivery(Delivery):
             if name not in orphans:
                 left, right = keys.parents(name)
                 kinds[keys.split_target(left)[0], keys.split_target(right)[0]].append(name)
+        held = Settlement()
         for (left, right), group in kinds.items():
             settlement = await self._deliver_kind(left, right, group)
             if settlement.verdict in {"stop", "pause"}:
                 return settlement
-        return Settlement()
+            if settlement.verdict == "hold":
+                held = settlement
+        return held
 
     async def _deliver_kind(self, left: str, right: str, names: list[str]) -> Settlement:
         store = self.around.store

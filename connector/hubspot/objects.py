@@ -1,44 +1,43 @@
 """Carrying out commands on companies, vendors, contacts and invoices.
 
 Look before writing where the record may exist unknown to us, decide per command what that means,
-put the attempts into the log, upsert by our own key, record. See `records` for the decisions.
+put the attempts into the log, write, record. What is new is upserted under our own key; what we
+know is updated by that key, never upserted, so that a record which people deleted or merged away
+gets no twin behind their backs: HubSpot then says that it is not there, and it is looked for. See
+`records` for the decisions.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from connector import rows
-from connector.hubspot import advice as advices
 from connector.hubspot import journal
 from connector.hubspot.answer import Answer
-from connector.hubspot.api import UpsertInput
+from connector.hubspot.api import WriteInput
 from connector.hubspot.culprit import Input
-from connector.hubspot.delivery import Delivery
-from connector.hubspot.errors import NoAnswer
 from connector.hubspot.holds import types_of
 from connector.hubspot.journal import Entry
+from connector.hubspot.looking import Look, LookingDelivery
 from connector.hubspot.outcomes import Attempt
 from connector.hubspot.records import (
-    BY_KEY,
     Adopt,
+    Decision,
     Found,
-    Record,
+    Lose,
+    Park,
     Send,
     must_look,
-    records,
     resolve,
-    wanted_properties,
 )
-from connector.hubspot.refusal import Why, why_whole
-from connector.hubspot.settle import Settlement, general_verdict, settle, settle_unanswered
+from connector.hubspot.settle import Settlement, settle
+from connector.hubspot.withholding import LeftOut, withhold
 from connector.tracing import origin, tracer
 from eventstore import WrongVersion
-from projections import events, keys, ledger
+from projections import events, keys
 from projections.mapping.rules import ObjectMapping
 from projections.tables import Target
 from projections.workspace import Workspace
@@ -46,19 +45,15 @@ from projections.workspace import Workspace
 _CLAIM_TRIES: Final = 5
 
 
-class Look(msgspec.Struct):
-    """What reading by key showed: records found, keys asked for, keys HubSpot will not read.
+class _Claimed(msgspec.Struct):
+    """Attempts that stand in the log, by key: what is sent, and what was left out of it."""
 
-    `trouble`: why nothing can be said, and nothing must be sent.
-    """
-
-    found: dict[str, Record] = {}
-    asked: set[str] = set()
-    refused: dict[str, Why] = {}
-    trouble: Settlement | None = None
+    sends: dict[str, Input] = {}
+    attempts: dict[str, Attempt] = {}
+    left_out: dict[str, LeftOut] = {}
 
 
-class ObjectDelivery(Delivery):
+class ObjectDelivery(LookingDelivery):
     """Batches of one lane of HubSpot objects."""
 
     async def deliver(self, lane: str, names: Sequence[str]) -> Settlement:
@@ -73,69 +68,14 @@ class ObjectDelivery(Delivery):
         context, links = await origin(store, (await journal.emitted(store, docs)).values())
         attributes: dict[str, str | int] = {"hubspot.object": lane, "hubspot.commands": len(names)}
         with tracer.start_as_current_span("write", context, links=links, attributes=attributes):
-            look = await self._look(
-                mapping, [_key(name) for name in names if must_look(docs[name])]
-            )
+            look = await self.look(mapping, docs)
             if look.trouble is not None:
                 return look.trouble
-            await self._refuse_namesakes(lane, look)
+            await self.refuse_namesakes(lane, look)
             await self._park_unreadable(names, look)
             batch = self.around.new_id()
-            sends, attempts = await self._claim(mapping, names, look, batch)
-            return await self._send(mapping, batch, sends, attempts) if sends else Settlement()
-
-    async def _look(self, mapping: ObjectMapping, wanted: Sequence[str]) -> Look:
-        look = Look(found={}, asked=set(), refused={})
-        requests = deque([list(wanted)] if wanted else [])
-        properties = wanted_properties(mapping)
-        hubspot = self.around.hubspot
-        while requests:
-            asked = requests.popleft()
-            try:
-                answer = await self.answered(
-                    lambda asked=asked: hubspot.batch_read(  # type: ignore[misc]
-                        mapping.hubspot_type, mapping.key, asked, properties
-                    )
-                )
-            except NoAnswer as problem:
-                look.trouble = settle_unanswered(asked, problem)
-                return look
-            look.trouble = general_verdict(asked, answer)
-            if look.trouble is not None:
-                return look
-            if answer.ok:
-                look.found |= records(answer, mapping)
-                look.asked.update(asked)
-                continue
-            why = why_whole(answer)
-            if mapping.key in why.message or "non-unique" in why.message:
-                look.trouble = _barred(why, mapping.key)
-                return look
-            if len(asked) == 1:
-                look.refused[asked[0]] = why
-            else:
-                middle = len(asked) // 2
-                requests.extend([asked[:middle], asked[middle:]])
-        return look
-
-    async def _refuse_namesakes(self, lane: str, look: Look) -> None:
-        """Refuse keys that are another record's of ours to HubSpot, which compares without case."""
-        folded = {key.casefold(): key for key in look.found}
-        others = {
-            key: folded[key.casefold()]
-            for key in look.asked - look.found.keys()
-            if key.casefold() in folded
-        }
-        work = Workspace()
-        targets = {key: f"{lane}/{other}" for key, other in others.items()}
-        await rows.load(self.around.store, work, {"target": targets.values()})
-        for key, other in others.items():
-            if ledger.exists_in_hubspot(work.get("target", Target, targets[key])):
-                look.refused[key] = Why(
-                    advices.SAME_BUT_FOR_CASE,
-                    f"HubSpot takes the keys {key} and {other} for one: it compares without case.",
-                    advices.advice(advices.SAME_BUT_FOR_CASE, owner=look.found[other].hubspot_id),
-                )
+            claimed = await self._claim(mapping, names, look, batch)
+            return await self._send(mapping, batch, claimed) if claimed.sends else Settlement()
 
     async def _park_unreadable(self, names: Sequence[str], look: Look) -> None:
         for name in names:
@@ -145,8 +85,8 @@ class ObjectDelivery(Delivery):
 
     async def _claim(
         self, mapping: ObjectMapping, names: Sequence[str], look: Look, batch: str
-    ) -> tuple[dict[str, Input], dict[str, Attempt]]:
-        """Decide on what stands in the log now; put adoptions, finds and attempts into it."""
+    ) -> _Claimed:
+        """Decide on what stands in the log now; put all that follows, and attempts, into it."""
         store = self.around.store
         types = types_of(mapping)
         for _ in range(_CLAIM_TRIES):
@@ -157,7 +97,7 @@ class ObjectDelivery(Delivery):
                 for name in names
                 if (doc := journal.target_of(work, name)).state == "pending"
                 # What has changed so that it should be looked for first waits for the next turn.
-                and (not must_look(doc) or _key(name) in look.asked)
+                and look.covers(_key(name), doc)
             }
             causes = await journal.emitted(store, docs)
             entries: list[Entry] = []
@@ -165,28 +105,17 @@ class ObjectDelivery(Delivery):
             kept: dict[str, dict[str, str]] = {}
             for name, doc in docs.items():
                 key = _key(name)
-                event: events.Event
-                match resolve(doc, look.found.get(key), types):
-                    case Adopt(record=record):
-                        event = events.RecordAdopted(
-                            record.hubspot_id,
-                            BY_KEY,
-                            {k: v for k, v in record.values.items() if k != mapping.key},
-                        )
-                    case Found() as found:
-                        event = events.CommandSucceeded(
-                            doc.command, found.hubspot_id, "found", kept=found.kept
-                        )
-                    case Send() as send:
-                        event = events.CommandSent(doc.command, batch, doc.attempt + 1)
-                        sends[key] = Input(
-                            key=key,
-                            properties={**send.properties, mapping.key: key},
-                            trace=f"{batch}-{len(sends)}",
-                            hubspot_id=doc.hubspot_id,
-                        )
-                        kept[name] = send.kept
-                entries.append(Entry(name, event, causes[name]))
+                decision = _decide(doc, key, look, mapping, types)
+                if isinstance(decision, Send):
+                    sends[key] = Input(
+                        key=key,
+                        properties={**decision.properties, mapping.key: key},
+                        trace=f"{batch}-{len(sends)}",
+                        hubspot_id=decision.hubspot_id or doc.hubspot_id,
+                        how=decision.how,
+                    )
+                    kept[name] = decision.kept
+                entries.append(Entry(name, _event(decision, doc, mapping, batch), causes[name]))
             if not entries:
                 break
             try:
@@ -194,39 +123,70 @@ class ObjectDelivery(Delivery):
             except WrongVersion:
                 continue
             self.count(entries)
-            return sends, _attempts(entries, commit.first, kept)
-        return {}, {}
+            return _Claimed(sends, _attempts(entries, commit.first, kept), {})
+        return _Claimed({}, {}, {})
 
-    async def _send(
-        self,
-        mapping: ObjectMapping,
-        batch: str,
-        sends: Mapping[str, Input],
-        attempts: Mapping[str, Attempt],
-    ) -> Settlement:
+    async def _send(self, mapping: ObjectMapping, batch: str, claimed: _Claimed) -> Settlement:
+        sends, attempts, left_out = claimed.sends, claimed.attempts, claimed.left_out
+
         async def call(asked: Sequence[str]) -> Answer:
-            inputs = [
-                UpsertInput(key, mapping.key, sends[key].properties, sends[key].trace)
-                for key in asked
-            ]
-            return await self.around.hubspot.batch_upsert(mapping.hubspot_type, inputs)
+            hubspot = self.around.hubspot
+            inputs = [_input(sends[key], mapping.key) for key in asked]
+            if sends[asked[0]].how == "create":
+                return await hubspot.batch_upsert(mapping.hubspot_type, inputs)
+            return await hubspot.batch_update(mapping.hubspot_type, inputs)
 
         async def settled(asked: Sequence[str], answer: Answer) -> Settlement:
-            return settle([sends[key] for key in asked], answer, mapping.key)
+            found = settle([sends[key] for key in asked], answer, mapping.key)
+            found = withhold(found, sends, left_out, mapping.hubspot_type, mapping.key)
+            for key in found.resend:
+                attempts[key] = msgspec.structs.replace(attempts[key], withheld=left_out[key])
+            return found
 
-        return await self.exchange(batch, attempts, call, settled)
+        def groups(keys_: Sequence[str]) -> list[tuple[str, ...]]:
+            alike: dict[str, list[str]] = {}
+            for key in keys_:
+                alike.setdefault(sends[key].how, []).append(key)
+            return [tuple(group) for group in alike.values()]
+
+        return await self.exchange(batch, attempts, call, settled, groups=groups)
 
 
 def _key(name: str) -> str:
     return keys.split_target(name)[1]
 
 
-def _barred(why: Why, key_property: str) -> Settlement:
-    reason = advices.KEY_PROPERTY
-    why = msgspec.structs.replace(
-        why, reason=reason, advice=advices.advice(reason, properties=[key_property])
-    )
-    return Settlement(verdict="bar", why=why)
+def _input(one: Input, key_property: str) -> WriteInput:
+    if one.how == "take":
+        return WriteInput(one.hubspot_id, one.properties, one.trace)
+    return WriteInput(one.key, one.properties, one.trace, key_property)
+
+
+def _decide(
+    doc: Target, key: str, look: Look, mapping: ObjectMapping, types: Mapping[str, str]
+) -> Decision:
+    if not must_look(doc):
+        return Send(dict(doc.changes), {}, "update", doc.hubspot_id)
+    return resolve(doc, look.found.get(key), look.known.get(doc.hubspot_id), mapping, types)
+
+
+def _event(decision: Decision, doc: Target, mapping: ObjectMapping, batch: str) -> events.Event:
+    match decision:
+        case Adopt(record=record):
+            values = {name: value for name, value in record.values.items() if name != mapping.key}
+            return events.RecordAdopted(
+                record.hubspot_id, decision.rule, values, unkeyed=decision.unkeyed
+            )
+        case Found() as found:
+            return events.CommandSucceeded(doc.command, found.hubspot_id, "found", kept=found.kept)
+        case Lose(why=why):
+            return events.RecordLost(doc.hubspot_id, why)
+        case Park(why=why):
+            return events.CommandParked(
+                doc.command, why.reason, why.message, why.advice, why.status
+            )
+        case Send():
+            return events.CommandSent(doc.command, batch, doc.attempt + 1)
 
 
 def _attempts(

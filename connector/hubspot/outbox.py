@@ -75,13 +75,15 @@ class Outbox:
         """How many commands of a lane are not sent yet."""
         return await self._store.count(f"outbox_{lane}")
 
-    async def next_due_us(self) -> int | None:
+    async def next_due_us(self, held: Collection[str] = ()) -> int | None:
         """When the next command that is neither in work nor waits becomes due, maybe in the past.
 
-        None when there is none.
+        None when there is none. `held`: lanes that are left alone.
         """
         ranks = []
         for lane in LANES:
+            if lane in held:
+                continue
             passed = self._taken[lane] | self._gates[lane].keys()
             table = f"outbox_{lane}"
             for row in await self._store.due(table, upto=_FOR_EVER, limit=len(passed) + 1):
@@ -104,13 +106,13 @@ class Outbox:
                 del gates[name]
 
     async def _close_gates(self, docs: dict[str, Target], gates: dict[str, int]) -> Collection[str]:
-        """Find commands older than their record's adoption, also after a restart."""
+        """Find commands older than their record's adoption or loss, also after a restart."""
         adopted: dict[str, int] = {}
         for name, doc in docs.items():
-            if doc.hubspot_id and doc.version > doc.command:
+            if (doc.hubspot_id or doc.lost) and doc.version > doc.command:
                 stream = keys.hubspot_stream(name)
                 for event in await self._store.history(stream, after=doc.command):
-                    if event.type == "RecordAdopted":
+                    if event.type in {"RecordAdopted", "RecordLost"}:
                         adopted[name] = event.position
         await self._open_gates(adopted)
         gates.update(adopted)

@@ -17,7 +17,8 @@ MAX_ATTEMPTS: Final = 8  # of a command whose failures are its own, not HubSpot'
 class Attempt(msgspec.Struct, frozen=True):
     """A command on its way: target, key in the batch, number of the attempt.
 
-    `sent`: position of its CommandSent. `kept`: properties left as HubSpot has them.
+    `sent`: position of its CommandSent. `kept`: properties left as HubSpot has them. `withheld`:
+    properties left out because HubSpot would not take them.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Attempt(msgspec.Struct, frozen=True):
     sent: int
     kept: dict[str, str] = {}
     linking: bool = False
+    withheld: dict[str, events.Withheld] = {}
 
 
 def event_of(
@@ -47,6 +49,7 @@ def event_of(
                 batch,
                 correlation_id,
                 attempt.kept,
+                withheld=attempt.withheld,
             )
         case Refused(why=why):
             return events.CommandParked(
@@ -102,5 +105,7 @@ def count(event: events.Event, tally: LaneTally) -> None:
             tally.held += 1
         case events.RecordAdopted():
             tally.adopted += 1
+        case events.RecordLost():
+            tally.lost += 1
         case _:
             pass

@@ -17,6 +17,7 @@ from connector.hubspot.answer import (
     Answer,
     clean,
     context_values,
+    entries,
     error_and_details,
     message_of,
     text_of,
@@ -45,9 +46,18 @@ class Taken(msgspec.Struct, frozen=True):
     owner: str
 
 
+class Blame(msgspec.Struct, frozen=True):
+    """A property that HubSpot objects to, its code for that, and its words."""
+
+    property: str
+    code: str
+    message: str
+
+
 class Why(msgspec.Struct, frozen=True):
     """Why HubSpot refused. `transient`: the same may succeed later. `properties`: those named.
-    `owner`: HubSpot id of the record that holds what we want.
+    `owner`: HubSpot id of the record that holds what we want. `blames`: the properties without
+    which it would have been taken, as far as it says.
     """
 
     reason: str
@@ -57,6 +67,7 @@ class Why(msgspec.Struct, frozen=True):
     transient: bool = False
     properties: tuple[str, ...] = ()
     owner: str = ""
+    blames: tuple[Blame, ...] = ()
 
 
 def taken(error: dict[str, Any]) -> Taken | None:
@@ -115,6 +126,29 @@ def why(error: dict[str, Any], status: int) -> Why:
         transient=reason in _TRANSIENT,
         properties=tuple(dict.fromkeys(named)),
         owner=owner,
+        blames=_blames(error, reason, message, owned),
+    )
+
+
+def _blames(
+    error: dict[str, Any], reason: str, message: str, owned: Taken | None
+) -> tuple[Blame, ...]:
+    if owned is not None:
+        return (Blame(owned.property, reason, message),)
+    if reason == "CONFLICT":
+        return (Blame("email", reason, message),)  # of contacts only, and it names no property
+    if reason == "INVOICE_TO_LINE_ITEM":
+        return (Blame("hs_invoice_status", reason, message),)
+    said = {
+        name: clean(text_of(one.get("message")))
+        for one in entries(error, "errors")
+        for name in _properties(one)
+    }
+    return tuple(
+        Blame(name, code, said.get(name) or message)
+        for code, names in codes(error)
+        if not code.startswith("MISSING_")
+        for name in names
     )
 
 

@@ -14,13 +14,14 @@ import msgspec
 
 from connector.hubspot import advice as advices
 from connector.hubspot.answer import Answer, clean, context_values, entries, message_of, text_of
-from connector.hubspot.culprit import Input, holders, named, split
+from connector.hubspot.culprit import Input, condemned, holders, named, split
 from connector.hubspot.errors import DailyLimitReached, NoAnswer, OutcomeUnknown
 from connector.hubspot.refusal import Why, codes, taken, why, why_whole
 
 # What the answer means beyond its inputs. stop: nothing more with this token. bar: nothing more of
-# this kind of object. pause: HubSpot itself is in trouble, not these records.
-Verdict = Literal["", "stop", "bar", "pause"]
+# this kind of object. hold: the same until a scope is granted. pause: HubSpot itself is in trouble,
+# not these records.
+Verdict = Literal["", "stop", "bar", "hold", "pause"]
 
 # Statuses of which HubSpot, or what stands before it, says that nothing was carried out.
 _NOT_EXECUTED: Final = frozenset({423, 429, 477, 521, 523, 525, 526, 530})
@@ -58,10 +59,16 @@ Outcome = Written | Refused | Undone
 
 
 class Settlement(msgspec.Struct, frozen=True):
-    """Outcomes, the keys of each next request, and what the answer means beyond these inputs."""
+    """Outcomes, the keys of each next request, and what the answer means beyond these inputs.
+
+    `sought`: there are two next requests, and if the first is taken a culprit is in the second.
+    `resend`: keys to be sent once more after everything else, changed.
+    """
 
     outcomes: tuple[Outcome, ...] = ()
     again: tuple[tuple[str, ...], ...] = ()
+    sought: bool = False
+    resend: tuple[str, ...] = ()
     verdict: Verdict = ""
     why: Why | None = None
     after_s: float | None = None
@@ -86,9 +93,15 @@ def settle(inputs: Sequence[Input], answer: Answer, key_property: str) -> Settle
     if len(inputs) == 1:
         return Settlement((_refusal(inputs[0], error, reason, key_property),))
     parts = split(inputs, error)
+    if taken(error) is None and not named(parts.guilty, error):
+        # It may speak of many records: certain of these is only what nobody can write.
+        never = condemned(error)
+        blames = tuple(blame for blame in reason.blames if blame.property in never)
+        reason = msgspec.structs.replace(reason, blames=blames)
     return Settlement(
         tuple(_refusal(one, error, reason, key_property) for one in parts.guilty),
         tuple(tuple(one.key for one in group) for group in parts.again),
+        parts.sought,
     )
 
 
@@ -133,13 +146,12 @@ def general_verdict(keys: Sequence[str], answer: Answer) -> Settlement | None:
             verdict="stop",
             why=reason,
         )
-    if not foreign and (status in {403, 404} or message.startswith("Unable to infer object type")):
-        reason = why_whole(answer)
-        code = advices.MISSING_SCOPE if status == 403 else advices.OBJECT_UNAVAILABLE
-        if reason.reason != code:
-            reason = msgspec.structs.replace(
-                reason, reason=code, advice=advices.advice(code, properties=[])
-            )
+    if not foreign and status == 403:
+        reason = _as(advices.MISSING_SCOPE, answer)
+        outcomes = tuple(Undone(key, reason.reason, message, status) for key in keys)
+        return Settlement(outcomes, verdict="hold", why=reason)
+    if not foreign and (status == 404 or message.startswith("Unable to infer object type")):
+        reason = _as(advices.OBJECT_UNAVAILABLE, answer)
         return Settlement(tuple(Refused(key, reason) for key in keys), verdict="bar", why=reason)
     if foreign or status < 400 or status in {408, 423, 429, 477} or status >= 500:
         unknown = answer.ok or status == 408 or (status >= 500 and status not in _NOT_EXECUTED)
@@ -152,6 +164,14 @@ def general_verdict(keys: Sequence[str], answer: Answer) -> Settlement | None:
             after_s=answer.retry_after_s,
         )
     return None
+
+
+def _as(code: str, answer: Answer) -> Why:
+    """Why a whole request was refused, under this code whatever HubSpot's is."""
+    reason = why_whole(answer)
+    if reason.reason == code:
+        return reason
+    return msgspec.structs.replace(reason, reason=code, advice=advices.advice(code, properties=[]))
 
 
 def unaccounted(key: str, status: int, message: str) -> Undone:

@@ -15,6 +15,7 @@ class LaneTally(msgspec.Struct, kw_only=True):
     linked: int = 0
     found: int = 0
     adopted: int = 0
+    lost: int = 0
     held: int = 0
     parked: int = 0
     failed: int = 0

@@ -26,6 +26,7 @@ from connector.hubspot.links import LinkDelivery
 from connector.hubspot.objects import ObjectDelivery
 from connector.hubspot.outage import Outage
 from connector.hubspot.outbox import Outbox
+from connector.hubspot.scopes import Holds
 from connector.hubspot.settle import Settlement, Undone
 from connector.hubspot.tally import LaneTally, Summary, tallies
 from connector.progress import Progress, Silent
@@ -68,6 +69,7 @@ class Writer:
         self._links = LinkDelivery(around)
         self._outbox = Outbox(around.store, around.now_us)
         self._outage = Outage(around.now_us, around.delay_s)
+        self._holds = Holds(around.now_us)
         self._running: dict[asyncio.Task[Settlement], _Batch] = {}
         self._barred: dict[str, str] = {}
         self._done = dict.fromkeys(LANES, 0)  # of earlier runs
@@ -96,6 +98,7 @@ class Writer:
             self._done[lane] += tally.succeeded
         self._around.tallies.update(tallies())
         self._barred.clear()
+        self._holds.try_again()
         self.stopped = None
         self._outage.answered()
         await self._recover()
@@ -135,8 +138,15 @@ class Writer:
             return False
         if self._stalled and not self._running:
             return False
+        held = self._holds.held()
         for lane in LANES:
+            if lane in held:
+                continue
             limit = LINK_LIMIT if lane == "associations" else BATCH_LIMIT
+            if self._holds.on_trial(lane):
+                if self._outbox.taken(lane):
+                    return False
+                limit = 1
             names = await self._outbox.take(lane, limit)
             if names:
                 batch = _Batch(lane, names)
@@ -178,6 +188,7 @@ class Writer:
             return False
         if wait_s is None:
             wait_s = _IDLE_S
+        wait_s = min(wait_s, self._holds.wait_s())
         if self._outbox.gated and not until_idle:
             wait_s = min(wait_s, _GATE_LOOK_S)
         if wait_s > 0:
@@ -194,7 +205,7 @@ class Writer:
         if self._stalled:
             self._stalled = False
             return _GATE_LOOK_S
-        due_us = await self._outbox.next_due_us()
+        due_us = await self._outbox.next_due_us(self._holds.held())
         if due_us is None:
             return None
         return max(0.0, (due_us - self._around.now_us()) / 1_000_000)
@@ -233,11 +244,19 @@ class Writer:
             case "bar":
                 self._barred[lane] = message
                 _log.error("HubSpot takes no %s: %s", lane, message)
+            case "hold":
+                self._barred[lane] = message
+                self._holds.refused(lane)
+                remedy = settled.why.advice if settled.why is not None else ""
+                _log.error("HubSpot takes no %s: %s %s", lane, message, remedy)
             case "pause":
                 self._outage.failed(message, settled.after_s)
                 _log.warning("HubSpot fails (%d in a row): %s", self._outage.failures, message)
             case _:
                 self._outage.answered()
+                if self._holds.on_trial(lane):
+                    self._holds.granted(lane)
+                    self._barred.pop(lane, None)
 
     # ------------------------------------------------------------ beginning and end
 

@@ -14,8 +14,8 @@ import msgspec
 from connector import rows
 from connector.hubspot import journal
 from connector.hubspot.answer import Answer
-from connector.hubspot.api import HubSpot, UpsertInput
-from connector.hubspot.delivery import Surroundings
+from connector.hubspot.api import HubSpot, WriteInput
+from connector.hubspot.delivery import Surroundings, now_us
 from connector.hubspot.limiter import Limiter
 from connector.hubspot.schema import setup
 from connector.hubspot.writer import Writer
@@ -82,13 +82,20 @@ async def a_client(portal: SimulatedHubSpot, **options: Any) -> AsyncIterator[Hu
 class Untraced(HubSpot):
     """A client whose trace ids HubSpot ignores: one bad input refuses the whole batch."""
 
-    async def batch_upsert(self, object_type: str, inputs: Sequence[UpsertInput]) -> Answer:
+    async def batch_upsert(self, object_type: str, inputs: Sequence[WriteInput]) -> Answer:
         """Send the inputs without their trace ids."""
-        plain = [
-            {"id": one.id, "idProperty": one.id_property, "properties": one.properties}
-            for one in inputs
-        ]
-        return await self._objects(object_type, "upsert", {"inputs": plain})
+        return await self._objects(object_type, "upsert", {"inputs": _untraced(inputs)})
+
+    async def batch_update(self, object_type: str, inputs: Sequence[WriteInput]) -> Answer:
+        """The same for updates."""
+        return await self._objects(object_type, "update", {"inputs": _untraced(inputs)})
+
+
+def _untraced(inputs: Sequence[WriteInput]) -> list[dict[str, Any]]:
+    plain: list[dict[str, Any]] = msgspec.to_builtins(inputs)
+    for one in plain:
+        del one["objectWriteTraceId"]
+    return plain
 
 
 class Fragile(HubSpot):
@@ -96,7 +103,7 @@ class Fragile(HubSpot):
 
     breaker = ""
 
-    async def batch_upsert(self, object_type: str, inputs: Sequence[UpsertInput]) -> Answer:
+    async def batch_upsert(self, object_type: str, inputs: Sequence[WriteInput]) -> Answer:
         """Answer 500 for every batch that holds the record."""
         if any(one.id == self.breaker for one in inputs):
             return Answer(500, {"status": "error", "message": "internal error"})
@@ -122,6 +129,7 @@ class Site:
         store: EventStore | None = None,
         delay_s: Callable[[int], float] = at_once,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        now_us: Callable[[], int] = now_us,
         **options: Any,
     ) -> Writer:
         """A new writer on the site's store (or on this one)."""
@@ -129,6 +137,7 @@ class Site:
             store or self.store,
             self.hubspot,
             lambda: MAPPING.source,
+            now_us=now_us,
             delay_s=delay_s,
             sleep=sleep,
         )

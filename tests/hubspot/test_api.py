@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from connector.errors import Misconfigured
-from connector.hubspot.api import BASE_URL, HubSpot, UpsertInput
+from connector.hubspot.api import BASE_URL, HubSpot, WriteInput
 from connector.hubspot.errors import DailyLimitReached, NeverSent, OutcomeUnknown
 from connector.hubspot.limiter import Limiter
 from connector.sandbox.hubspot import Answer, Drop, Hold, faults
@@ -33,7 +33,7 @@ async def client(**options: Any) -> AsyncIterator[HubSpot]:
 
 async def test_every_call_goes_where_the_api_says() -> None:
     """Method, path, version and body of each call are those of the date-versioned API."""
-    one = UpsertInput("K", "sage100_customer_key", {"name": "N"}, "t0")
+    one = WriteInput("K", {"name": "N"}, "t0", "sage100_customer_key")
     async with a_portal() as portal, a_client(portal, api_version="2026-09") as hubspot:
         assert (await hubspot.account_details()).status == 200
         assert (await hubspot.read_properties("companies")).status == 200

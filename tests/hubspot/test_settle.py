@@ -153,8 +153,8 @@ def test_a_refused_token_stops_everything() -> None:
     assert all(isinstance(one, Undone) and not one.unknown for one in settled.outcomes)
 
 
-def test_a_missing_scope_bars_the_object_and_names_the_scope() -> None:
-    """403: the records are refused with the scope to grant."""
+def test_a_missing_scope_holds_the_object_and_names_the_scope() -> None:
+    """403: nothing is refused for good; the verdict is to hold, with the scope to grant."""
     answer = refusal(
         "This app hasn't been granted all required scopes",
         403,
@@ -167,11 +167,11 @@ def test_a_missing_scope_bars_the_object_and_names_the_scope() -> None:
         ],
     )
     settled = settle(inputs(2), answer, KEY)
-    assert settled.verdict == "bar"
+    assert settled.verdict == "hold"
     assert settled.why is not None
     assert settled.why.reason == "missing_scope"
     assert "crm.objects.invoices.write" in settled.why.advice
-    assert all(isinstance(one, Refused) for one in settled.outcomes)
+    assert all(isinstance(one, Undone) and not one.blamed for one in settled.outcomes)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 524, 302, 423, 429, 477, 521, 530])
@@ -273,12 +273,12 @@ def test_keys_that_differ_only_in_case_go_apart() -> None:
     assert settled.again == (("ABC:X",), ("ABC:x", "ABC:y"))
 
 
-def test_a_nameless_refusal_halves_the_batch() -> None:
+def test_a_nameless_refusal_parts_the_batch() -> None:
     """409 that names only another record's id: half and half, nobody refused yet."""
     settled = settle(
         inputs(5), refusal("Contact already exists. Existing ID: 51", 409, category="CONFLICT"), KEY
     )
-    assert [len(group) for group in settled.again] == [3, 2]
+    assert [len(group) for group in settled.again] == [2, 3]
 
 
 def test_alone_the_culprit_is_certain() -> None:

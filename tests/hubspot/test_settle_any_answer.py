@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from connector.hubspot.answer import Answer
 from connector.hubspot.culprit import Input
+from connector.hubspot.narrowing import Request, following
 from connector.hubspot.settle import Refused, settle
 
 from .answers import KEY, accounted, batch, inputs, invalid, refusal, result
@@ -21,17 +22,18 @@ def play(given: list[Input], bad: set[str], answer_to: Any) -> tuple[dict[str, A
     """Send until nothing is left; outcomes by key, and the calls it took."""
     by_key = {one.key: one for one in given}
     outcomes: dict[str, Any] = {}
-    requests = deque([given])
+    requests = deque([Request(tuple(one.key for one in given))])
     calls = 0
     while requests:
-        asked = requests.popleft()
+        request = requests.popleft()
+        asked = [by_key[key] for key in request.keys]
         calls += 1
         settled = settle(asked, answer_to(asked, bad), KEY)
         assert accounted(asked, settled)
         for outcome in settled.outcomes:
             assert outcome.key not in outcomes
             outcomes[outcome.key] = outcome
-        requests.extend([by_key[key] for key in group] for group in settled.again)
+        requests.extend(following(request, settled))
     return outcomes, calls
 
 
@@ -54,14 +56,26 @@ def telling(asked: Sequence[Input], bad: set[str]) -> Answer:
 def test_bad_records_are_found_in_few_calls(
     count: int, picks: set[int], data: st.DataObject
 ) -> None:
-    """Only the bad ones are refused, in at most 2·⌈log2 n⌉ further calls for each of them."""
+    """Only the bad ones are refused, in at most 2·log2 n further calls for each of them."""
     server = data.draw(st.sampled_from([nameless, telling]))
     given = inputs(count)
     bad = {given[pick].key for pick in picks if pick < count}
     outcomes, calls = play(given, bad, server)
     assert {key for key, one in outcomes.items() if isinstance(one, Refused)} == bad
     assert outcomes.keys() == {one.key for one in given}
-    assert calls <= 1 + len(bad) * 2 * math.ceil(math.log2(max(2, count)))
+    assert calls <= 1 + len(bad) * 2 * math.log2(max(2, count))
+
+
+@given(count=st.integers(2, 2_000), data=st.data())
+def test_one_bad_record_costs_as_few_calls_as_are_promised(count: int, data: st.DataObject) -> None:
+    """Wherever it stands: ⌈log n / log φ⌉ + 1 further calls at most, and never 2·log2 n."""
+    given = inputs(count)
+    bad = given[data.draw(st.integers(0, count - 1))]
+    outcomes, calls = play(given, {bad.key}, nameless)
+    assert [key for key, one in outcomes.items() if isinstance(one, Refused)] == [bad.key]
+    golden = math.log((1 + math.sqrt(5)) / 2)
+    assert calls - 1 <= math.ceil(math.log(count) / golden) + 1
+    assert calls - 1 <= 2 * math.log2(count)
 
 
 JSON = st.recursive(

@@ -17,6 +17,7 @@ from .rig import Fragile, Site, Untraced, a_client
 ACME = "companies/ABC:01-ACME"
 KEY = "sage100_customer_key"
 UPSERT = "objects.batch.upsert"
+UPDATE = "objects.batch.update"
 
 
 async def test_one_poisoned_record_parks_and_ninety_nine_arrive(site: Site) -> None:
@@ -37,29 +38,18 @@ async def test_one_poisoned_record_parks_and_ninety_nine_arrive(site: Site) -> N
     assert await site.books_close()
 
 
-async def test_a_whole_batch_refused_is_halved_until_the_bad_one_stands_alone(site: Site) -> None:
-    """400 without a name: ninety-nine arrive, one is parked, at most 14 calls more than one."""
+@pytest.mark.parametrize("place", [0, 37, 38, 42, 99])
+async def test_a_whole_batch_refused_is_parted_until_the_bad_one_stands_alone(
+    site: Site, place: int
+) -> None:
+    """400 without a name: ninety-nine arrive, one is parked, at most 11 calls more than one."""
     await site.emit_many("C", 100)
-    site.portal.poison("companies", "ABC:01-C0042", "no")
+    site.portal.poison("companies", f"ABC:01-C{place:04d}", "no")
     async with a_client(site.portal, kind=Untraced) as site.hubspot:
         summary = await site.writer().run_until_idle()
     assert (summary.parked, summary.succeeded) == (1, 99)
-    assert site.portal.calls.count(route=UPSERT) <= 15
+    assert site.portal.calls.count(route=UPSERT) <= 12
     assert await site.books_close()
-
-
-async def test_a_taken_e_mail_address_parks_that_contact_alone(site: Site) -> None:
-    """A conflict names the contact that has the address; its neighbours arrive."""
-    owner = site.portal.add("contacts", {"email": "joe@acme.example"})
-    await site.emit(ACME, name="Acme")
-    await site.emit("contacts/ABC:01-ACME:JOE", firstname="Joe", email="joe@acme.example")
-    await site.emit("contacts/ABC:01-ACME:ANN", firstname="Ann", email="ann@acme.example")
-    summary = await site.writer().run_until_idle()
-    assert summary.lanes["contacts"].created == 1
-    parked = (await site.stream("contacts/ABC:01-ACME:JOE"))[-1]
-    assert isinstance(parked, events.CommandParked)
-    assert parked.reason == "CONFLICT"
-    assert f"record {owner}" in parked.advice
 
 
 @pytest.mark.parametrize(
@@ -90,7 +80,7 @@ async def test_a_lost_update_is_found_by_its_values(site: Site) -> None:
     await site.emit(ACME, name="Acme", annualrevenue="5")
     await site.writer().run_until_idle()
     await site.emit(ACME, annualrevenue="1250.50", sage100_oldest_due_date="2026-03-01")
-    site.portal.inject(Drop(applied=True), route=UPSERT)
+    site.portal.inject(Drop(applied=True), route=UPDATE)
     summary = await site.writer().run_until_idle()
     assert summary.lanes["companies"].found == 1
     assert (await site.target(ACME)).held["annualrevenue"] == "1250.50"
@@ -228,25 +218,6 @@ async def test_a_token_refused_in_the_middle_loses_no_command(site: Site) -> Non
         await site.writer().run_until_idle()
     assert await site.types(ACME) == ["CommandEmitted", "CommandSent", "CommandFailed"]
     assert (await site.writer().run_until_idle()).succeeded == 1
-
-
-async def test_a_missing_scope_parks_one_object_and_lets_the_others_flow(site: Site) -> None:
-    """403 on contacts: they are parked with the scope to grant; companies arrive."""
-    await site.emit(ACME, name="Acme")
-    for number in range(150):
-        await site.emit(f"contacts/ABC:01-ACME:N{number}", firstname="Joe")
-    site.grant("crm.objects.companies.read", "crm.objects.companies.write")
-    summary = await site.writer(in_flight=1).run_until_idle()
-    assert summary.lanes["companies"].created == 1
-    assert summary.lanes["contacts"].parked == 150
-    assert "contacts" in summary.barred
-    assert site.portal.calls.count(status=403) == 1
-    parked = (await site.stream("contacts/ABC:01-ACME:N1"))[-1]
-    assert isinstance(parked, events.CommandParked)
-    assert parked.reason == "missing_scope"
-    assert "crm.objects.contacts.read" in parked.advice
-    assert "replay --parked --reason missing_scope" in parked.advice
-    assert await site.books_close()
 
 
 async def test_a_portal_that_is_not_set_up_says_so(site: Site) -> None:

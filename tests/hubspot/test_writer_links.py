@@ -117,7 +117,7 @@ async def test_an_end_that_is_gone_parks_its_pairs_alone(site: Site) -> None:
 
 
 async def test_a_kind_that_may_not_be_written_does_not_keep_the_others(site: Site) -> None:
-    """403 on one pair of object types parks those associations only."""
+    """403 on one pair of object types holds those associations; the others are made."""
     await linked_contacts(site, 2)
     invoice = "invoices/ABC:01-ACME:1-0-IN"
     await site.emit(invoice, hs_currency="USD")
@@ -128,8 +128,9 @@ async def test_a_kind_that_may_not_be_written_does_not_keep_the_others(site: Sit
     )
     summary = await site.writer().run_until_idle()
     lane = summary.lanes["associations"]
-    assert (lane.linked, lane.parked) == (2, 1)
-    assert (await site.target(billed)).reason == "missing_scope"
+    assert (lane.linked, lane.parked, summary.pending) == (2, 0, 1)
+    assert "no scope" in summary.barred["associations"]
+    assert (await site.target(billed)).state == "pending"
 
 
 def test_two_associations_of_one_pair_are_both_done() -> None:
@@ -173,7 +174,7 @@ def test_a_whole_refusal_of_one_pair_is_final_and_of_several_halved() -> None:
     """400 for many pairs is halved; for one it is that pair's."""
     answer = Answer(400, {"status": "error", "message": "bad", "category": "VALIDATION_ERROR"})
     links = [Link(str(number), (str(number), "9")) for number in range(5)]
-    assert settle_links(links, answer).again == (("0", "1", "2"), ("3", "4"))
+    assert settle_links(links, answer).again == (("0", "1"), ("2", "3", "4"))
     (outcome,) = settle_links(links[:1], answer).outcomes
     assert isinstance(outcome, Refused)
 

@@ -43,7 +43,7 @@ async def test_a_known_record_is_updated_without_looking(site: Site) -> None:
     summary = await site.writer().run_until_idle()
     assert summary.lanes["companies"].updated == 1
     assert site.portal.one("companies", KEY, "ABC:01-ACME")["name"] == "Acme Inc"
-    assert [call.route for call in site.portal.calls] == ["objects.batch.upsert"]
+    assert [call.route for call in site.portal.calls] == ["objects.batch.update"]
 
 
 async def test_a_hundred_records_travel_in_one_call(site: Site) -> None:
@@ -181,18 +181,3 @@ async def test_a_batch_stays_below_a_megabyte(site: Site) -> None:
     ]
     assert len(sizes) == 2
     assert max(sizes) <= 1_000_000
-
-
-async def test_a_record_that_was_deleted_is_created_anew_and_said_so(site: Site) -> None:
-    """When an update turns out to create, the event names the record that was gone."""
-    await site.emit(ACME, name="Acme", phone="1")
-    await site.writer().run_until_idle()
-    record = site.portal.one("companies", KEY, "ABC:01-ACME")["hs_object_id"]
-    site.portal.archive("companies", record)
-    await site.emit(ACME, name="Acme 2")
-    await site.writer().run_until_idle()
-    stored = (await site.store.history(f"hubspot/{ACME}"))[-1]
-    event = events.decode(stored.type, stored.data)
-    assert isinstance(event, events.CommandSucceeded)
-    assert (event.outcome, event.replaced) == ("created", record)
-    assert event.hubspot_id != record

@@ -1,0 +1,189 @@
+"""Reading what HubSpot holds of the records that commands are for, before anything is sent.
+
+By our key first. One that we knew and that the key does not find is looked for by its HubSpot id,
+which tells a deleted record from a merged one and from one whose key somebody removed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+
+import msgspec
+
+from connector import rows
+from connector.hubspot import advice as advices
+from connector.hubspot.answer import Answer
+from connector.hubspot.delivery import Delivery
+from connector.hubspot.errors import NoAnswer
+from connector.hubspot.records import (
+    MERGED_IDS,
+    Record,
+    must_look,
+    record_of,
+    records,
+    records_by_id,
+    wanted_properties,
+)
+from connector.hubspot.refusal import Why, why_whole
+from connector.hubspot.settle import Settlement, general_verdict, settle_unanswered
+from projections import keys, ledger
+from projections.mapping.rules import ObjectMapping
+from projections.tables import Target
+from projections.workspace import Workspace
+
+
+class Look(msgspec.Struct):
+    """What reading showed: records by key, the keys asked for, those that HubSpot will not read.
+
+    `known`: records by the HubSpot ids asked for (`ids`). `trouble`: why nothing can be said, and
+    nothing must be sent.
+    """
+
+    found: dict[str, Record] = {}
+    asked: set[str] = set()
+    refused: dict[str, Why] = {}
+    known: dict[str, Record] = {}
+    ids: set[str] = set()
+    trouble: Settlement | None = None
+
+    def covers(self, key: str, doc: Target) -> bool:
+        """Whether all was looked at that deciding on this target's command needs."""
+        if not must_look(doc):
+            return True
+        if key not in self.asked:
+            return False
+        return key in self.found or doc.hubspot_id in self.ids or not doc.hubspot_id
+
+
+class LookingDelivery(Delivery):
+    """A delivery that looks before it writes."""
+
+    async def look(self, mapping: ObjectMapping, docs: Mapping[str, Target]) -> Look:
+        """Read the records of those targets (by name) that must be looked at."""
+        look = Look(found={}, asked=set(), refused={}, known={}, ids=set())
+        wanted = {_key(name): doc for name, doc in docs.items() if must_look(doc)}
+        await self._by_key(mapping, list(wanted), look)
+        if look.trouble is not None:
+            return look
+        gone = [
+            doc.hubspot_id
+            for key, doc in wanted.items()
+            if doc.hubspot_id and key in look.asked and key not in look.found
+        ]
+        await self._by_id(mapping, list(dict.fromkeys(gone)), look)
+        return look
+
+    async def _by_key(self, mapping: ObjectMapping, wanted: Sequence[str], look: Look) -> None:
+        requests = deque([list(wanted)] if wanted else [])
+        properties = wanted_properties(mapping)
+        hubspot = self.around.hubspot
+        while requests:
+            asked = requests.popleft()
+            answer = await self._read(
+                asked,
+                lambda asked=asked: hubspot.batch_read(  # type: ignore[misc]
+                    mapping.hubspot_type, mapping.key, asked, properties
+                ),
+                look,
+            )
+            if answer is None:
+                return
+            if answer.ok:
+                look.found |= records(answer, mapping)
+                look.asked.update(asked)
+                continue
+            why = why_whole(answer)
+            if mapping.key in why.message or "non-unique" in why.message:
+                look.trouble = _barred(why, mapping.key)
+                return
+            if len(asked) == 1:
+                look.refused[asked[0]] = why
+            else:
+                middle = len(asked) // 2
+                requests.extend([asked[:middle], asked[middle:]])
+
+    async def _by_id(self, mapping: ObjectMapping, wanted: Sequence[str], look: Look) -> None:
+        if not wanted:
+            return
+        properties = [*wanted_properties(mapping), MERGED_IDS]
+        hubspot = self.around.hubspot
+        answer = await self._read(
+            wanted,
+            lambda: hubspot.batch_read(mapping.hubspot_type, "", wanted, properties),
+            look,
+        )
+        if answer is None or not answer.ok:
+            return
+        found = records_by_id(answer, mapping)
+        for record_id in wanted:
+            # Only a record asked for alone is also found by the id of one merged into it.
+            record = found.get(record_id) or await self._alone(mapping, record_id, look)
+            if look.trouble is not None:
+                return
+            look.ids.add(record_id)
+            if record is not None:
+                look.known[record_id] = record
+
+    async def _alone(self, mapping: ObjectMapping, record_id: str, look: Look) -> Record | None:
+        wanted = wanted_properties(mapping)
+        hubspot = self.around.hubspot
+        answer = await self._read(
+            [record_id],
+            lambda: hubspot.read_record(mapping.hubspot_type, record_id, wanted),
+            look,
+            missing={404},
+        )
+        if answer is None or not answer.ok:
+            return None
+        return record_of(answer.body, wanted) if isinstance(answer.body, dict) else None
+
+    async def _read(
+        self,
+        asked: Sequence[str],
+        call: Callable[[], Awaitable[Answer]],
+        look: Look,
+        *,
+        missing: Collection[int] = (),
+    ) -> Answer | None:
+        """The answer, or None with the trouble noted."""
+        try:
+            answer = await self.answered(call)
+        except NoAnswer as problem:
+            look.trouble = settle_unanswered(asked, problem)
+            return None
+        if answer.status in missing and isinstance(answer.body, dict):
+            return answer
+        look.trouble = general_verdict(asked, answer)
+        return None if look.trouble is not None else answer
+
+    async def refuse_namesakes(self, lane: str, look: Look) -> None:
+        """Refuse keys that are another record's of ours to HubSpot, which compares without case."""
+        folded = {key.casefold(): key for key in look.found}
+        others = {
+            key: folded[key.casefold()]
+            for key in look.asked - look.found.keys()
+            if key.casefold() in folded
+        }
+        work = Workspace()
+        targets = {key: f"{lane}/{other}" for key, other in others.items()}
+        await rows.load(self.around.store, work, {"target": targets.values()})
+        for key, other in others.items():
+            if ledger.exists_in_hubspot(work.get("target", Target, targets[key])):
+                look.refused[key] = Why(
+                    advices.SAME_BUT_FOR_CASE,
+                    f"HubSpot takes the keys {key} and {other} for one: it compares without case.",
+                    advices.advice(advices.SAME_BUT_FOR_CASE, owner=look.found[other].hubspot_id),
+                )
+
+
+def _key(name: str) -> str:
+    return keys.split_target(name)[1]
+
+
+def _barred(why: Why, key_property: str) -> Settlement:
+    reason = advices.KEY_PROPERTY
+    why = msgspec.structs.replace(
+        why, reason=reason, advice=advices.advice(reason, properties=[key_property])
+    )
+    return Settlement(verdict="bar", why=why)
