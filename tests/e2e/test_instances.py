@@ -1,0 +1,207 @@
+"""Several agents in one configuration: what befalls one is not felt by the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from connector import reports
+from connector.sage100.passes import Outcome
+from connector.sandbox.agent import (
+    AgentOptions,
+    CompanyOptions,
+    Exclusive,
+    Hold,
+    SimulatedAgent,
+    SoapFault,
+    StrangerPage,
+    maintenance,
+)
+from tests.e2e import holding
+from tests.e2e.expectation import Expectation, merged
+from tests.e2e.site import SELDOM, Site, open_site
+from tests.e2e.waiting import LIMIT_S, until
+
+SMALL = AgentOptions(seed=81, customers=15, invoices=40, vendors=2)
+OFTEN = {"customers": "1s", "invoices": "1s", "vendors": "1s", "sweep": "1d"}
+
+
+class Two(msgspec.Struct, frozen=True):
+    """Two offices with an agent each, in one configuration and one portal."""
+
+    south: Site
+    north: Site
+
+    def expectation(self) -> Expectation:
+        """What HubSpot must hold of both."""
+        return merged([self.south.expectation(), self.north.expectation()])
+
+
+def configured(north: SimulatedAgent, zone: str, schedule: dict[str, str]) -> str:
+    """The tables of the second agent."""
+    times = "\n".join(f'{name} = "{when}"' for name, when in schedule.items())
+    return f"""
+[[sage100]]
+name = "north"
+endpoint = "{north.endpoint}"
+companies = ["XYZ"]
+timezone = "{zone}"
+currency = "USD"
+
+[sage100.auth]
+scheme = "basic"
+username = "{north.username}"
+password = {{ env = "NORTH_PASSWORD" }}
+api_key = {{ env = "NORTH_API_KEY" }}
+
+[sage100.schedule]
+{times}
+"""
+
+
+@asynccontextmanager
+async def open_two(folder: Path, *, schedule: dict[str, str] = SELDOM) -> AsyncIterator[Two]:
+    """Start both."""
+    async with open_site(folder, SMALL, schedule=schedule) as south:
+        theirs = msgspec.structs.replace(
+            SMALL,
+            seed=82,
+            companies=(CompanyOptions(code="XYZ", name="Northern"),),
+            time_zone=south.sage100.options.time_zone,
+        )
+        async with SimulatedAgent(theirs) as agent:
+            text = south.config_path.read_text(encoding="utf-8")
+            text += configured(agent, theirs.time_zone, schedule)
+            south.config_path.write_text(text, encoding="utf-8")
+            south.env.update(NORTH_PASSWORD=agent.password, NORTH_API_KEY=agent.api_key)
+            yield Two(south, msgspec.structs.replace(south, sage100=agent))
+
+
+Make = Callable[[Two], Any]
+
+
+def injected(fault: Any) -> Make:
+    """A scripted fault at the northern agent."""
+    return lambda two: two.north.sage100.inject(fault)
+
+
+def cleared(two: Two) -> None:
+    """Mend what was scripted or switched."""
+    two.north.sage100.faults.clear()
+    two.north.sage100.conduct.exclusive = None
+
+
+def wrong_password(two: Two) -> None:
+    """The configuration has another password than Windows."""
+    two.south.env["NORTH_PASSWORD"] = "wr0ng"
+
+
+def right_password(two: Two) -> None:
+    """It is corrected."""
+    two.south.env["NORTH_PASSWORD"] = two.north.sage100.password
+
+
+FAULTS: dict[str, tuple[Make, Make, str]] = {
+    "refused by Sage 100": (
+        injected(SoapFault(code="LogonFailed", operation="ReadPage", times=999)),
+        cleared,
+        "LogonFailed",
+    ),
+    "wrong password": (wrong_password, right_password, "HTTP status 401"),
+    "a stranger's page": (
+        injected(StrangerPage(page="iis-404.3", times=999)),
+        cleared,
+        "404.3 - Not Found",
+    ),
+    "in use": (
+        lambda two: setattr(two.north.sage100.conduct, "exclusive", Exclusive()),
+        cleared,
+        "Period end is running",
+    ),
+    "its company is not served": (
+        injected(SoapFault(code="InvalidCompany", times=999)),
+        cleared,
+        "InvalidCompany",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_one_fails_and_the_other_is_kept_true(tmp_path: Path, name: str) -> None:
+    """The failing agent's passes say why; the other one's records are in HubSpot, all and right."""
+    make, mend, says = FAULTS[name]
+    async with open_two(tmp_path) as two:
+        make(two)
+        async with two.south.app() as app:
+            report = await app.run_once()
+            ended: dict[str, list[Outcome]] = {company: [] for company in ("ABC", "XYZ")}
+            for one in report.passes:
+                ended[one.company].append(one)
+            assert all(one.completed for one in ended["ABC"])
+            assert [one for one in ended["XYZ"] if one.completed] == []
+            assert all(says in str(one.error) for one in ended["XYZ"])
+            assert holding.differences(two.south.portal, two.south.expectation()) == []
+            status = await reports.status(app.store)
+            assert status["books_close"]
+            assert {row["instance"] for row in status["sage100"] if row["error"]} <= {"north"}
+        mend(two)
+        async with two.south.app() as app:
+            assert (await app.run_once()).complete
+            assert holding.differences(two.south.portal, two.expectation()) == []
+
+
+async def test_an_agent_that_hangs_delays_nobody_else(tmp_path: Path) -> None:
+    """While one answer does not come, changes of the other office still reach HubSpot."""
+    async with open_two(tmp_path, schedule=OFTEN) as two, two.south.app() as app:
+        held = two.north.sage100.inject(Hold(operation="ReadPage"))
+        stop = asyncio.Event()
+        service = asyncio.create_task(app.run(stop))
+
+        def south_is_true() -> bool:
+            assert not service.done()
+            found = holding.differences(two.south.portal, two.south.expectation())
+            return found == []
+
+        await until(lambda: held.reached.is_set(), "the northern agent is asked")
+        await until(south_is_true, "the southern office is in HubSpot")
+        maintenance.change_customer(two.south.company, ("01", "ABF"), {"CustomerName": "Renamed"})
+        await until(south_is_true, "a change of the southern office is in HubSpot")
+        assert two.north.sage100.calls.in_flight == 1
+        held.release()
+
+        def both_are_true() -> bool:
+            assert not service.done()
+            return holding.differences(two.south.portal, two.expectation()) == []
+
+        await until(both_are_true, "both offices are in HubSpot")
+        stop.set()
+        async with asyncio.timeout(LIMIT_S):
+            await service
+
+
+async def test_an_agent_that_refused_us_does_not_end_the_service(tmp_path: Path) -> None:
+    """Its instance stands still after one attempt; the other one goes on and ends in order."""
+    async with open_two(tmp_path, schedule=OFTEN) as two:
+        wrong_password(two)
+        async with two.south.app() as app:
+            stop = asyncio.Event()
+            service = asyncio.create_task(app.run(stop))
+
+            def south_is_true() -> bool:
+                assert not service.done()
+                return holding.differences(two.south.portal, two.south.expectation()) == []
+
+            await until(south_is_true, "the southern office is in HubSpot")
+            buyer = ("01", "ABF")
+            maintenance.change_customer(two.south.company, buyer, {"CustomerName": "Renamed"})
+            await until(south_is_true, "a change of the southern office is in HubSpot")
+            assert two.north.sage100.calls.requests == 1
+            stop.set()
+            async with asyncio.timeout(LIMIT_S):
+                await service
