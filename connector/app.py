@@ -18,6 +18,7 @@ from functools import partial
 from typing import Final, Literal
 
 from connector import anchors, breaker, orders, planning
+from connector.causes import Causes
 from connector.check import CheckLine
 from connector.config import Config, Sage100Settings
 from connector.config.mapping import load_mapping
@@ -76,6 +77,7 @@ class App:
         self._ended: set[str] = set()  # companies whose round is over, with perhaps a rest to fold
         around = Surroundings(store, hubspot, lambda: self.mapping.source)
         self.writer = Writer(around)
+        self._causes = Causes(store)
         self._rounds = {
             settings.name: Rounds(
                 agents[settings.name],
@@ -91,6 +93,7 @@ class App:
 
     async def setup(self) -> SchemaReport:
         """Create what the portal lacks of the mapping's groups and properties."""
+        await is_current(self.store)  # an empty store is of this version from its first event on
         wanted = self.mappings.configured
         report = await schema.setup(self.store, self.hubspot, wanted.source, wanted.digest)
         await self._count_calls()
@@ -105,9 +108,12 @@ class App:
         await self._prepare()
         if self.config.store.file is not None:
             await orders.carry_out(self.store, self.config.store.file, self.mappings)
+        await self._causes.try_again()
         try:
             outcomes = await self._poll_once(sweep=sweep)
             turns = await self._write_all()
+            if await self._causes.release():
+                turns += await self._write_all()
         finally:
             await self._count_calls()
             while await self.projector.step():
@@ -157,6 +163,8 @@ class App:
                 group.create_task(self.writer.run(stop, self._progress))
                 group.create_task(self._count_now_and_then(stop))
                 group.create_task(self._take_orders(stop))
+                group.create_task(anchors.keep(self.store, self.config.anchors, stop))
+                group.create_task(self._causes.keep(stop))
                 group.create_task(anchors.keep(self.store, self.config.anchors, stop))
         finally:
             await self._count_calls()

@@ -31,6 +31,7 @@ _SOURCES: Final = {
 }
 REPLAY_STREAM: Final = "audit/replay"
 _REPLAY_PAGE: Final = 500
+_BEHIND: Final = 20
 _BLIND_SPOT: Final = timedelta(days=7)
 
 
@@ -54,7 +55,10 @@ class RunReport(msgspec.Struct, frozen=True):
 
 
 class ParkedItem(msgspec.Struct, frozen=True):
-    """One dead letter: what HubSpot said and what to do about it."""
+    """One dead letter: what HubSpot said and what to do about it.
+
+    `waiting`: how many commands are held behind it, of which `behind` names some.
+    """
 
     target: str
     reason: str
@@ -64,6 +68,7 @@ class ParkedItem(msgspec.Struct, frozen=True):
     correlation_id: str
     since: str
     waiting: int
+    behind: tuple[str, ...] = ()
 
 
 class HistoryMoment(msgspec.Struct, frozen=True):
@@ -177,6 +182,7 @@ async def parked(store: EventStore, *, reason: str = "") -> list[ParkedItem]:
         if reason and payload.reason != reason:
             continue
         [commit] = await store.commits([event.position])
+        held = await store.scan("waiting", prefix=f"{name}>", limit=_BEHIND)
         out.append(
             ParkedItem(
                 target=name,
@@ -187,6 +193,7 @@ async def parked(store: EventStore, *, reason: str = "") -> list[ParkedItem]:
                 correlation_id=payload.correlation_id,
                 since=iso(commit.recorded_at_us) if commit else "",
                 waiting=await store.count("waiting", prefix=f"{name}>"),
+                behind=tuple(decode("waiting", row.value).text for row in held),
             )
         )
     return sorted(out, key=lambda item: (item.reason, item.target))
@@ -268,6 +275,7 @@ async def select_for_replay(
     reason: str = "",
     object_name: str = "",
     since_us: int | None = None,
+    everything: bool = False,
 ) -> tuple[str, list[str]]:
     """(selection in words, targets) of a replay; unknown keys raise KeyError with the key."""
     if key:
@@ -281,9 +289,10 @@ async def select_for_replay(
     if is_parked:
         items = await parked(store, reason=reason)
         return f"parked {reason}".strip(), [item.target for item in items]
-    if object_name:
-        rows = await _scan_all(store, "target", f"{object_name}/")
-        return f"all {object_name}", [name for name, doc in rows if not doc.skipped]
+    if object_name or everything:
+        rows = await _scan_all(store, "target", f"{object_name}/" if object_name else "")
+        words = f"all {object_name}" if object_name else "all records"
+        return words, [name for name, doc in rows if not doc.skipped]
     position = await store.position_at(since_us or 0)
     seen: dict[str, None] = {}
     while page := await store.read(position, types=["CommandEmitted"], limit=1000):

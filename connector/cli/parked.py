@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -13,6 +14,8 @@ from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
 from connector.reports import ParkedItem
+
+_FEW: Final = 3
 
 
 def parked(
@@ -47,12 +50,25 @@ def render(items: list[ParkedItem]) -> None:
         output.show(
             output.table(
                 f"{reason}: {len(rows)}",
-                ["record", "since", "status", "HubSpot said", "waiting behind it"],
-                (
-                    (row.target, row.since, row.status or None, row.message, row.waiting)
-                    for row in rows
-                ),
+                ["record", "since", "status", "held behind it"],
+                ((row.target, row.since, row.status or None, row.waiting) for row in rows),
             )
         )
+        said: dict[str, list[str]] = {}
+        for row in rows:
+            said.setdefault(row.message, []).append(row.target)
+        for message, names in said.items():
+            output.say(f"  HubSpot said, of {_first(names, len(names))}: {message}")
+        for row in rows:
+            if row.waiting:
+                output.say(f"  held behind {row.target}: {_first(row.behind, row.waiting)}")
         for advice in dict.fromkeys(row.advice for row in rows if row.advice):
             output.say(f"  advice: {advice}")
+        output.say(f"  all of them again: ml-connector retry {reason}")
+
+
+def _first(names: Sequence[str], count: int) -> str:
+    """The first of so many names, and how many more there are."""
+    more = count - min(_FEW, len(names))
+    shown = ", ".join(names[:_FEW])
+    return f"{shown} and {more:,} more" if more else shown

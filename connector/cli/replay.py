@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import getpass
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Final
 
 import typer
 
@@ -14,9 +15,13 @@ from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
 from connector.errors import Misconfigured
 from connector.reports import ReplayReport
-from eventstore import StoreInUse
+from eventstore import EventStore, StoreInUse
 from projections.events import ReplayRequested
 from projections.tables import LANES
+
+Selected = tuple[str, list[str]]  # in words, and the targets
+Select = Callable[[EventStore], Awaitable[Selected]]
+_SHOWN: Final = 50
 
 
 def replay(
@@ -34,55 +39,61 @@ def replay(
     since: Annotated[
         str, typer.Option("--since", metavar="TIME", help="All with a command since then.")
     ] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Everything there is.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what, ask for nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask for records to be sent again; the running service, or the next run, does it."""
-    if sum([bool(key), parked, bool(object_name), bool(since)]) != 1:
-        raise typer.BadParameter("choose one of --key, --parked, --object and --since")
+    if sum([bool(key), parked, bool(object_name), bool(since), everything]) != 1:
+        raise typer.BadParameter("choose one of --key, --parked, --object, --since and --all")
     if reason and not parked:
         raise typer.BadParameter("--reason goes with --parked")
     if object_name and object_name not in LANES:
         raise typer.BadParameter(f"--object is one of {', '.join(LANES)}")
     since_us = moments.time_us(since) if since else None
-    config = load(ctx)
-    report = run_async(
-        _replay(
-            config,
-            keys=key or [],
+
+    async def select(store: EventStore) -> Selected:
+        return await reports.select_for_replay(
+            store,
+            key=key or [],
             is_parked=parked,
             reason=reason,
             object_name=object_name,
             since_us=since_us,
-            dry_run=dry_run,
+            everything=everything,
         )
-    )
+
+    _ask(load(ctx), select, dry_run=dry_run, as_json=as_json)
+
+
+def retry(
+    ctx: typer.Context,
+    reason: Annotated[
+        str, typer.Argument(metavar="REASON", help="Only what is parked for this reason.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what, ask for nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Try parked records again, all of them or those of one cause."""
+
+    async def select(store: EventStore) -> Selected:
+        return await reports.select_for_replay(store, is_parked=True, reason=reason)
+
+    _ask(load(ctx), select, dry_run=dry_run, as_json=as_json)
+
+
+def _ask(config: Config, select: Select, *, dry_run: bool, as_json: bool) -> None:
+    report = run_async(_replay(config, select, dry_run=dry_run))
     if as_json:
         output.document(report)
     else:
         render(report)
 
 
-async def _replay(
-    config: Config,
-    *,
-    keys: list[str],
-    is_parked: bool,
-    reason: str,
-    object_name: str,
-    since_us: int | None,
-    dry_run: bool,
-) -> ReplayReport:
+async def _replay(config: Config, select: Select, *, dry_run: bool) -> ReplayReport:
     async with open_reader(config) as store:
         try:
-            selection, targets = await reports.select_for_replay(
-                store,
-                key=keys,
-                is_parked=is_parked,
-                reason=reason,
-                object_name=object_name,
-                since_us=since_us,
-            )
+            selection, targets = await select(store)
         except KeyError as unknown:
             raise Misconfigured(
                 f"nothing in the log is known as {unknown.args[0]!r}",
@@ -106,8 +117,10 @@ async def _replay(
 
 def render(report: ReplayReport) -> None:
     """Which records, and what happens now."""
-    for target in report.targets:
+    for target in report.targets[:_SHOWN]:
         output.say(f"  {target}")
+    if len(report.targets) > _SHOWN:
+        output.say(f"  … and {len(report.targets) - _SHOWN:,} more; all of them with --json")
     count = len(report.targets)
     if report.requested:
         output.say(

@@ -1,0 +1,126 @@
+"""What the portal would not take for a cause of its own, and going on when that is gone.
+
+A property that somebody creates, a scope that is granted, an object that the edition now has: the
+log is told of none of it. So of each kind of record and cause one that is parked, or was written
+with a property left out, is tried again now and then; when HubSpot takes it, all with the same
+cause are sent again. Every try and every release is a ReplayRequested in the log, asked for by the
+service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from connector import reports
+from connector.hubspot import advice
+from eventstore import EventStore
+from projections.tables import Target
+from projections.workspace import decode
+
+# Reasons that end without anything changing in Sage 100, in the mapping or in the record.
+OF_THE_PORTAL: Final = frozenset(
+    {"PROPERTY_DOESNT_EXIST", advice.KEY_PROPERTY, advice.MISSING_SCOPE, advice.OBJECT_UNAVAILABLE}
+)
+TRY_EVERY_S: Final = 600.0
+_LOOK_S: Final = 5.0
+_PAGE: Final = 1000
+_BY: Final = "service"
+_log: Final = logging.getLogger(__name__)
+
+
+class _Try(msgspec.Struct, frozen=True):
+    """A record that is tried again, and the version of its stream when that was asked for."""
+
+    name: str
+    version: int
+
+
+def _reasons(doc: Target) -> set[str]:
+    """Why HubSpot has not all that this record should hold."""
+    reasons = {one.reason for one in doc.withheld.values()}
+    return reasons | {doc.reason} if doc.state == "parked" else reasons
+
+
+class Causes:
+    """The tries of one store."""
+
+    def __init__(self, store: EventStore, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._clock = clock
+        self._tries: dict[tuple[str, str], _Try] = {}
+        self._next_s = 0.0
+
+    async def try_again(self) -> int:
+        """Ask for one record of each kind and cause, unless one is under way; how many."""
+        self._next_s = self._clock() + TRY_EVERY_S
+        asked = 0
+        for (lane, reason), names in (await self._waiting()).items():
+            if (lane, reason) in self._tries:
+                continue
+            doc = await self._target(names[0])
+            self._tries[lane, reason] = _Try(names[0], doc.version)
+            await self._replay(f"is {reason} over?", names[:1])
+            asked += 1
+        return asked
+
+    async def release(self) -> int:
+        """Look how the tries did: send again what waited for the same; how many records."""
+        released = 0
+        for (lane, reason), one in list(self._tries.items()):
+            doc = await self._target(one.name)
+            if doc.version == one.version or doc.state not in {"idle", "parked"}:
+                continue  # still under way
+            del self._tries[lane, reason]
+            if reason in _reasons(doc):
+                continue
+            names = (await self._waiting()).get((lane, reason), [])
+            if names:
+                _log.info("%s is over for %s: %d are sent again", reason, lane, len(names))
+                await self._replay(f"{reason} is over", names)
+                released += len(names)
+        return released
+
+    async def keep(self, stop: asyncio.Event) -> None:
+        """Try and release until `stop`."""
+        while not stop.is_set():
+            if self._tries:
+                await self.release()
+            if self._clock() >= self._next_s:
+                self._tries.clear()  # one of a company that is held may never have been sent
+                await self.try_again()
+            try:
+                async with asyncio.timeout(_LOOK_S):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def _waiting(self) -> dict[tuple[str, str], list[str]]:
+        """(Kind, cause) to the records, of the causes that lie in the portal."""
+        out: dict[tuple[str, str], list[str]] = {}
+        for table in ("parked", "withheld"):
+            after = ""
+            while page := await self._store.scan(table, after=after, limit=_PAGE):
+                names = [row.key for row in page]
+                found = (await self._store.rows({"target": names})).get("target", {})
+                for name in names:
+                    if name not in found:
+                        continue
+                    doc: Target = decode("target", found[name].value)
+                    for reason in sorted(_reasons(doc) & OF_THE_PORTAL):
+                        out.setdefault((name.partition("/")[0], reason), []).append(name)
+                after = names[-1]
+        return out
+
+    async def _target(self, name: str) -> Target:
+        found = (await self._store.rows({"target": [name]})).get("target", {})
+        doc: Target = decode("target", found[name].value) if name in found else Target()
+        return doc
+
+    async def _replay(self, selection: str, names: list[str]) -> None:
+        await reports.request_replay(self._store, selection, names, dry_run=False, by=_BY)
