@@ -42,6 +42,8 @@ _ADVICE: Final[dict[str, str]] = {
         "{properties} takes a date: use the transform 'date' (or 'datetime') in the mapping. "
         + _REPLAY
     ),
+    "INVALID_BOOLEAN": "{properties} is yes or no: use the transform 'flag'. " + _REPLAY,
+    "VALUE_TOO_LONG": "The value is too long for {properties}. Shorten it. " + _CORRECTED,
     "READ_ONLY_VALUE": (
         "HubSpot computes {properties} itself and lets nobody write it: take it out of the "
         "mapping. " + _REPLAY

@@ -21,6 +21,7 @@ from connector import rows
 from connector.hubspot import journal
 from connector.hubspot.answer import Answer
 from connector.hubspot.api import HubSpot
+from connector.hubspot.definitions import Definitions
 from connector.hubspot.errors import NoAnswer
 from connector.hubspot.journal import Entry, OutcomeEntry
 from connector.hubspot.narrowing import Request, following
@@ -54,7 +55,10 @@ def full_jitter_s(failures: int) -> float:
 
 
 class Surroundings(msgspec.Struct):
-    """What deliveries need of the world; time, chance and waiting are parameters."""
+    """What deliveries need of the world; time, chance and waiting are parameters.
+
+    `definitions`: to check values by before they are sent; None: HubSpot is left to refuse them.
+    """
 
     store: EventStore
     hubspot: HubSpot
@@ -64,6 +68,7 @@ class Surroundings(msgspec.Struct):
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:16]
     tallies: dict[str, LaneTally] = msgspec.field(default_factory=tallies)
+    definitions: Definitions | None = None
 
 
 def _all_in_one(keys: Sequence[str]) -> list[tuple[str, ...]]:

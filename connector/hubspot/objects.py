@@ -15,10 +15,12 @@ from typing import Final
 import msgspec
 
 from connector import rows
+from connector.hubspot import advice as advices
 from connector.hubspot import journal
 from connector.hubspot.answer import Answer
 from connector.hubspot.api import WriteInput
 from connector.hubspot.culprit import Input
+from connector.hubspot.definitions import Live, objections
 from connector.hubspot.holds import types_of
 from connector.hubspot.journal import Entry
 from connector.hubspot.looking import Look, LookingDelivery
@@ -33,8 +35,9 @@ from connector.hubspot.records import (
     must_look,
     resolve,
 )
+from connector.hubspot.refusal import Why
 from connector.hubspot.settle import Settlement, settle
-from connector.hubspot.withholding import LeftOut, withhold
+from connector.hubspot.withholding import LeftOut, withhold, without
 from connector.tracing import origin, tracer
 from eventstore import WrongVersion
 from projections import events, keys
@@ -48,9 +51,30 @@ _CLAIM_TRIES: Final = 5
 class _Claimed(msgspec.Struct):
     """Attempts that stand in the log, by key: what is sent, and what was left out of it."""
 
-    sends: dict[str, Input] = {}
-    attempts: dict[str, Attempt] = {}
-    left_out: dict[str, LeftOut] = {}
+    batch: str
+    sends: dict[str, Input]
+    attempts: dict[str, Attempt]
+    left_out: dict[str, LeftOut]
+
+    def take(self, key: str, send: Send, mapping: ObjectMapping, live: Live | None) -> Send | Park:
+        """Add one, without the values that the portal does not allow; Park when none is left."""
+        one = Input(
+            key=key,
+            properties={**send.properties, mapping.key: key},
+            trace=f"{self.batch}-{len(self.sends)}",
+            hubspot_id=send.hubspot_id,
+            how=send.how,
+        )
+        blames = [] if live is None else objections(one.properties, live, but=mapping.key)
+        if blames:
+            less = without(one, blames, mapping.hubspot_type, mapping.key)
+            if less is None:
+                first = blames[0]
+                advice = advices.advice(first.code, properties=[first.property])
+                return Park(Why(first.code, f"{first.property}: {first.message}", advice))
+            one, self.left_out[key] = less
+        self.sends[key] = one
+        return send
 
 
 class ObjectDelivery(LookingDelivery):
@@ -73,9 +97,15 @@ class ObjectDelivery(LookingDelivery):
                 return look.trouble
             await self.refuse_namesakes(lane, look)
             await self._park_unreadable(names, look)
-            batch = self.around.new_id()
-            claimed = await self._claim(mapping, names, look, batch)
-            return await self._send(mapping, batch, claimed) if claimed.sends else Settlement()
+            live = await self._definitions(mapping, docs)
+            claimed = await self._claim(mapping, names, look, live)
+            return await self._send(mapping, claimed) if claimed.sends else Settlement()
+
+    async def _definitions(self, mapping: ObjectMapping, docs: Mapping[str, Target]) -> Live | None:
+        written = [doc.changes for doc in docs.values() if doc.state == "pending"]
+        if self.around.definitions is None or not written:
+            return None
+        return await self.around.definitions.for_writing(mapping.hubspot_type, written)
 
     async def _park_unreadable(self, names: Sequence[str], look: Look) -> None:
         for name in names:
@@ -84,10 +114,11 @@ class ObjectDelivery(LookingDelivery):
                 await self.park_unsent([name], Settlement(why=why))
 
     async def _claim(
-        self, mapping: ObjectMapping, names: Sequence[str], look: Look, batch: str
+        self, mapping: ObjectMapping, names: Sequence[str], look: Look, live: Live | None
     ) -> _Claimed:
         """Decide on what stands in the log now; put all that follows, and attempts, into it."""
         store = self.around.store
+        batch = self.around.new_id()
         types = types_of(mapping)
         for _ in range(_CLAIM_TRIES):
             work = Workspace()
@@ -101,20 +132,14 @@ class ObjectDelivery(LookingDelivery):
             }
             causes = await journal.emitted(store, docs)
             entries: list[Entry] = []
-            sends: dict[str, Input] = {}
+            claimed = _Claimed(batch, {}, {}, {})
             kept: dict[str, dict[str, str]] = {}
             for name, doc in docs.items():
                 key = _key(name)
                 decision = _decide(doc, key, look, mapping, types)
                 if isinstance(decision, Send):
-                    sends[key] = Input(
-                        key=key,
-                        properties={**decision.properties, mapping.key: key},
-                        trace=f"{batch}-{len(sends)}",
-                        hubspot_id=decision.hubspot_id or doc.hubspot_id,
-                        how=decision.how,
-                    )
                     kept[name] = decision.kept
+                    decision = claimed.take(key, decision, mapping, live)
                 entries.append(Entry(name, _event(decision, doc, mapping, batch), causes[name]))
             if not entries:
                 break
@@ -123,10 +148,11 @@ class ObjectDelivery(LookingDelivery):
             except WrongVersion:
                 continue
             self.count(entries)
-            return _Claimed(sends, _attempts(entries, commit.first, kept), {})
-        return _Claimed({}, {}, {})
+            claimed.attempts = _attempts(entries, commit.first, kept, claimed.left_out)
+            return claimed
+        return _Claimed(batch, {}, {}, {})
 
-    async def _send(self, mapping: ObjectMapping, batch: str, claimed: _Claimed) -> Settlement:
+    async def _send(self, mapping: ObjectMapping, claimed: _Claimed) -> Settlement:
         sends, attempts, left_out = claimed.sends, claimed.attempts, claimed.left_out
 
         async def call(asked: Sequence[str]) -> Answer:
@@ -149,7 +175,7 @@ class ObjectDelivery(LookingDelivery):
                 alike.setdefault(sends[key].how, []).append(key)
             return [tuple(group) for group in alike.values()]
 
-        return await self.exchange(batch, attempts, call, settled, groups=groups)
+        return await self.exchange(claimed.batch, attempts, call, settled, groups=groups)
 
 
 def _key(name: str) -> str:
@@ -190,7 +216,10 @@ def _event(decision: Decision, doc: Target, mapping: ObjectMapping, batch: str) 
 
 
 def _attempts(
-    entries: Sequence[Entry], first: int, kept: Mapping[str, dict[str, str]]
+    entries: Sequence[Entry],
+    first: int,
+    kept: Mapping[str, dict[str, str]],
+    left_out: Mapping[str, LeftOut],
 ) -> dict[str, Attempt]:
     """The attempts among what was appended, by key."""
     return {
@@ -201,6 +230,7 @@ def _attempts(
             attempt=entry.event.attempt,
             sent=first + index,
             kept=kept.get(entry.name, {}),
+            withheld=left_out.get(_key(entry.name), {}),
         )
         for index, entry in enumerate(entries)
         if isinstance(entry.event, events.CommandSent)

@@ -121,17 +121,25 @@ def _unfit(mapping: ObjectMapping, rule: Rule, live: Mapping[str, Any]) -> list[
 def _missing_options(subject: str, rule: Rule, live: Mapping[str, Any]) -> list[Problem]:
     if text_of(live.get("type")) != "enumeration" or live.get("externalOptions") is True:
         return []
-    offered = {text_of(option.get("value")) for option in entries(live, "options")}
+    options = entries(live, "options")
+    offered = {text_of(option.get("value")) for option in options}
     wanted = set(rule.values.values())
     if rule.define is not None:
         wanted |= {option.value for option in rule.define.options}
     lacking = sorted(value for value in wanted - offered if value)
     if not lacking:
         return []
+    labels = {text_of(one.get("label")).casefold(): text_of(one.get("value")) for one in options}
+    meant = [
+        f"{value} is the label of {labels[value.casefold()]}"
+        for value in lacking
+        if value.casefold() in labels
+    ]
+    hint = f" ({clean('; '.join(meant), 200)})" if meant else ""
     return [
         Problem(
             subject,
-            f"the portal offers no option with the value {clean(', '.join(lacking), 200)}",
+            f"the portal offers no option with the value {clean(', '.join(lacking), 200)}{hint}",
             "Add the options to the property in HubSpot, or map to the values it offers.",
         )
     ]

@@ -15,6 +15,7 @@ from connector import rows
 from connector.hubspot import journal
 from connector.hubspot.answer import Answer
 from connector.hubspot.api import HubSpot, WriteInput
+from connector.hubspot.definitions import Definitions
 from connector.hubspot.delivery import Surroundings, now_us
 from connector.hubspot.limiter import Limiter
 from connector.hubspot.schema import setup
@@ -130,6 +131,7 @@ class Site:
         delay_s: Callable[[int], float] = at_once,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now_us: Callable[[], int] = now_us,
+        definitions: Definitions | None = None,
         **options: Any,
     ) -> Writer:
         """A new writer on the site's store (or on this one)."""
@@ -140,6 +142,7 @@ class Site:
             now_us=now_us,
             delay_s=delay_s,
             sleep=sleep,
+            definitions=definitions,
         )
         return Writer(around, **options)
 
