@@ -2,11 +2,15 @@
 
 The lines follow the way in: TLS, reached and let in, clock and zone, every company code, every
 entity's columns. What cannot be looked at because an earlier step failed is left out.
+
+An agent that asks Sage 100 for a column by a wrong name gets blanks and no error, so the first rows
+of every entity are looked at: a column that Sage 100 itself never leaves empty and that is blank in
+all of them is such a mistake. Of other columns it is only said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,7 +22,7 @@ from connector.sage100.errors import NotTrusted
 from connector.sage100.instance import Instance
 from connector.sage100.passes import system_time
 from connector.sage100.retry import ONCE
-from connector.sage100.selection import select
+from connector.sage100.selection import Selection, select
 from connector.sage100.trust_words import remedy as remedy_for
 
 # A clock further off than this makes cursors and aging days doubtful.
@@ -26,6 +30,18 @@ _SKEW_S: Final = 120
 # A certificate that renews itself has done so by then.
 _RENEWED_BY: Final = timedelta(days=14)
 _SHOWN_NAMES: Final = 5
+_LOOKED_AT: Final = 100  # rows of each entity
+_ENOUGH: Final = 10  # rows, to say of a column that it is always blank
+# What Sage 100 asks for at every entry, or writes itself.
+_NEVER_BLANK: Final[dict[str, tuple[str, ...]]] = {
+    "AR_TermsCode": ("TermsCodeDesc",),
+    "AR_Customer": ("CustomerName",),
+    "AR_CustomerContact": ("ContactName",),
+    "AR_CustomerSalesHistory": ("DollarsSold",),
+    "AR_Invoice": ("InvoiceDate", "Balance", "IsOpen"),
+    "AR_Payment": ("TransactionType", "TransactionAmt"),
+    "AP_Vendor": ("VendorName",),
+}
 
 
 async def check_agent(
@@ -44,11 +60,13 @@ async def check_agent(
     lines.append(CheckLine(f"{subject} {agent.endpoint}", True, f"let in: {version}"))
     lines.append(_zone(subject, info, instance))
     lines.append(_clock(subject, info, instance, now()))
-    lines += [
-        await _company(f"{subject} company {company}", agent, info, company)
-        for company in instance.companies
-    ]
-    lines += [_entity(f"{subject} {entity}", agent, info, entity) for entity in ENTITIES]
+    readable = []
+    for company in instance.companies:
+        line = await _company(f"{subject} company {company}", agent, info, company)
+        lines.append(line)
+        readable += [company] if line.ok else []
+    for entity in ENTITIES:
+        lines.append(await _entity(f"{subject} {entity}", agent, info, entity, readable))
     return lines
 
 
@@ -113,7 +131,9 @@ async def _company(subject: str, agent: Agent, info: AgentInfo, code: str) -> Ch
     )
 
 
-def _entity(subject: str, agent: Agent, info: AgentInfo, name: str) -> CheckLine:
+async def _entity(
+    subject: str, agent: Agent, info: AgentInfo, name: str, companies: Sequence[str]
+) -> CheckLine:
     entity = info.entity(name)
     if entity is None:
         return CheckLine(
@@ -123,6 +143,46 @@ def _entity(subject: str, agent: Agent, info: AgentInfo, name: str) -> CheckLine
         selection = select(entity, agent.call("GetInfo"))
     except ConnectorError as problem:
         return CheckLine(subject, False, problem.what, problem.remedy)
-    return CheckLine(
-        subject, True, f"{len(selection.columns)} of {len(entity.columns)} columns read"
-    )
+    columns = f"{len(selection.columns)} of {len(entity.columns)} columns read"
+    missing = [column for column in _NEVER_BLANK[name] if column not in selection.columns]
+    if missing:
+        return CheckLine(
+            subject,
+            False,
+            f"{columns}; it has no column {', '.join(missing)}",
+            "Map the agent's own name in [sage100.columns], or update the agent.",
+        )
+    rows, blank = await _blank(agent, companies, selection)
+    wrong = [column for column in _NEVER_BLANK[name] if column in blank]
+    if wrong:
+        return CheckLine(
+            subject,
+            False,
+            f"{columns}; {', '.join(wrong)} blank in all of the first {rows} rows",
+            "Sage 100 never leaves these empty: the agent asks for them by a wrong name. Compare "
+            "its names with the file layouts of this Sage 100 version.",
+        )
+    shown = ", ".join(blank[:_SHOWN_NAMES]) + (", …" if len(blank) > _SHOWN_NAMES else "")
+    detail = f"{columns}; blank in all of the first {rows} rows: {shown}" if blank else columns
+    return CheckLine(subject, True, detail)
+
+
+async def _blank(
+    agent: Agent, companies: Sequence[str], selection: Selection
+) -> tuple[int, list[str]]:
+    """How many rows of one company were looked at, and the columns that are blank in all of them;
+    nothing when no company has enough rows.
+    """
+    for company in companies:
+        try:
+            page = await agent.read_page(
+                company, selection.entity, columns=selection.columns, limit=_LOOKED_AT, retry=ONCE
+            )
+        except ConnectorError:
+            continue
+        if len(page.rows) < _ENOUGH:
+            continue
+        filled = [any(cells) for cells in zip(*page.rows, strict=True)]
+        blank = [name for name, is_ in zip(page.columns, filled, strict=True) if not is_]
+        return len(page.rows), blank
+    return 0, []
