@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Final
 
 import msgspec
@@ -14,8 +13,10 @@ from connector.cli import moments as times
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
-from connector.moments import iso
-from connector.reports import History, HistoryMoment
+from connector.projector import entries_of
+from connector.reports import History
+from eventstore import EventStore
+from projections import asof, keys
 from projections.timeline import Moment
 
 _FEW: Final = 6
@@ -47,14 +48,13 @@ def history(
 ) -> None:
     """One record's life, event by event, each with its cause."""
     at_us = times.time_us(at, end_of_day=True) if at else None
-    found = run_async(_read(load(ctx), key))
+    found, fields = run_async(_read(load(ctx), key, at_us))
     if at_us is None:
         if as_json:
             output.document(found)
         else:
             render(found, everything=everything)
     else:
-        fields = fields_at(found.moments, iso(at_us))
         if as_json:
             output.document(
                 {
@@ -71,31 +71,30 @@ def history(
         raise typer.Exit(1)
 
 
-async def _read(config: Config, key: str) -> History:
+async def _read(config: Config, key: str, at_us: int | None) -> tuple[History, list[FieldThen]]:
     async with open_reader(config) as store:
-        return await reports.history(store, key)
+        found = await reports.history(store, key)
+        if at_us is None or not found.target:
+            return found, []
+        return found, await fields_at(store, found, at_us)
 
 
-def fields_at(moments: Iterable[HistoryMoment], until: str) -> list[FieldThen]:
-    """The properties HubSpot had acknowledged by `until` (ISO 8601 UTC, as in the moments)."""
-    held: dict[str, FieldThen] = {}
-    asked: dict[str, str | None] = {}
-    because = ""
-    for each in moments:
-        if each.time > until:
-            break
-        moment = each.moment
-        if moment.event == "CommandEmitted":
-            asked = {name: after for name, (_, after) in moment.changes.items()}
-            because = moment.text
-        elif moment.event in {"CommandSucceeded", "RecordAdopted"}:
-            answered = {name: after for name, (_, after) in moment.changes.items()}
-            adopted = moment.event == "RecordAdopted"
-            for name, value in (answered if adopted else asked | answered).items():
-                held[name] = FieldThen(
-                    name, value, each.time, moment.text if adopted else because, moment.position
-                )
-    return [held[name] for name in sorted(held)]
+async def fields_at(store: EventStore, found: History, at_us: int) -> list[FieldThen]:
+    """What HubSpot had acknowledged of a record at a time (µs UTC), each value with its reason."""
+    # Times are shown to the millisecond, cut off: one that was copied means all of it.
+    upto = await store.position_at(at_us // 1000 * 1000 + 999)
+    stored = await store.history(keys.hubspot_stream(found.target), upto=upto)
+    told = {each.moment.position: each for each in found.moments}
+    return [
+        FieldThen(
+            one.field,
+            one.value,
+            told[one.position].time,
+            told[one.because].moment.text if one.because in told else "",
+            one.position,
+        )
+        for one in asof.held_at(entries_of(stored))
+    ]
 
 
 def render(found: History, *, everything: bool = False) -> None:
