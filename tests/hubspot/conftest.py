@@ -11,7 +11,17 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses
 
+from tests.openapi import watched
+
 from .rig import Site, a_site
+
+
+@pytest.fixture(autouse=True)
+def as_described() -> Iterator[None]:
+    """Every exchange with a simulated HubSpot is as its API is described, where that is known."""
+    with watched(requests="all") as problems:
+        yield
+    assert problems == []
 
 
 @pytest.fixture

@@ -33,7 +33,6 @@ SOON_S = 10.0
 async def api() -> AsyncIterator[Api]:
     """A portal in the newest version."""
     async with serving() as caller:
-        caller.described = False
         yield caller
 
 

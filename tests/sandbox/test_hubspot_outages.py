@@ -23,7 +23,6 @@ THREE = {f"K{number}": {"name": "A"} for number in range(3)}
 async def api() -> AsyncIterator[Api]:
     """A portal in the newest version."""
     async with serving() as caller:
-        caller.described = False
         yield caller
 
 

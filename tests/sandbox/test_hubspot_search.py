@@ -105,7 +105,6 @@ async def test_filters_of_a_group_all_hold_and_one_group_is_enough(api: Api) -> 
 async def test_a_sort_may_be_an_object_too() -> None:
     """The guide's form of a sort, which the description does not have, works as well."""
     async with serving() as api:
-        api.described = False
         await api.upsert(COMPANIES)
         by = {"propertyName": "annualrevenue", "direction": "DESCENDING"}
 

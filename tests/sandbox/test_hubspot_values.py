@@ -101,6 +101,7 @@ async def test_an_unknown_option_lists_the_allowed_ones(api: Api) -> None:
     )
 
 
+@pytest.mark.usefixtures("wrong_requests")  # numbers and booleans, where texts are described
 @pytest.mark.parametrize(
     ("name", "sent", "stored"),
     [

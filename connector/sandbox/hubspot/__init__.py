@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from . import faults
 from .calls import Call, Calls
+from .exchange import Exchange
 from .faults import Action, Answer, Drop, Empty, Hold, Injection, Omit
 from .options import HubSpotOptions, InvoiceRules, Latency, Limits
 from .portal import Portal
@@ -20,6 +21,7 @@ __all__ = [
     "Calls",
     "Drop",
     "Empty",
+    "Exchange",
     "Hold",
     "HubSpotOptions",
     "Injection",

@@ -88,6 +88,25 @@ class Reply(msgspec.Struct, kw_only=True):
     headers: dict[str, str] = {}
     inputs: int = 1
     """How many inputs the call had, for accounting and latency."""
+    injected: bool = False
+    """True when a fault made the answer up."""
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """One request and its answer, as they were on the wire."""
+
+    method: str
+    path: str
+    """As it was sent: with its percent signs."""
+    query: tuple[str, ...]
+    """Names of the query's parameters."""
+    sent: bytes
+    status: int
+    """0 when the connection was dropped."""
+    content_type: str
+    answered: bytes
+    injected: bool
+    """True when the answer was made up by a fault."""
 
 
 def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:

@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 
 from .calls import Call
-from .exchange import Reply, Request
+from .exchange import Exchange, Reply, Request
 from .faults import Answer, Drop, Empty, Hold, Omit
 from .kinds import Kind
 from .portal import Portal
@@ -53,7 +53,7 @@ def handler(portal: Portal, route: Route) -> Callable[[web.Request], Awaitable[w
         except Refusal as refused:
             reply = Reply(status=refused.problem.status, body=refused.problem.body(correlation_id))
         except _Dropped:
-            reply = Reply(status=0)
+            reply = Reply(status=0, injected=True)
         portal.calls.add(
             Call(
                 method=http.method,
@@ -68,11 +68,12 @@ def handler(portal: Portal, route: Route) -> Callable[[web.Request], Awaitable[w
                 body=body if portal.options.keep_bodies else None,
             )
         )
-        if reply.status == 0:
-            if http.transport is not None:
-                http.transport.abort()
-            return web.Response()
-        return _response(portal, route, reply, correlation_id)
+        response = _response(portal, route, reply, correlation_id)
+        for observe in portal.observers:
+            observe(_exchange(http, body, reply, response))
+        if reply.status == 0 and http.transport is not None:
+            http.transport.abort()
+        return response
 
     return handle
 
@@ -188,15 +189,36 @@ async def _answer(portal: Portal, route: Route, request: Request, method: str) -
     if isinstance(action, Drop):
         raise _Dropped
     if isinstance(action, Answer):
-        return Reply(status=action.status, body=action.body, headers=action.headers, inputs=inputs)
+        return Reply(
+            status=action.status,
+            body=action.body,
+            headers=action.headers,
+            inputs=inputs,
+            injected=True,
+        )
     if reply is None:
         raise RuntimeError(f"route {route.name} was not carried out")
     if isinstance(action, Empty):
-        return Reply(status=reply.status, inputs=inputs)
+        return Reply(status=reply.status, inputs=inputs, injected=True)
     return reply
 
 
+def _exchange(http: web.Request, body: bytes, reply: Reply, response: web.Response) -> Exchange:
+    return Exchange(
+        method=http.method,
+        path=http.rel_url.raw_path,
+        query=tuple(http.query),
+        sent=body,
+        status=reply.status,
+        content_type=response.content_type,
+        answered=response.body if isinstance(response.body, bytes) else b"",
+        injected=reply.injected,
+    )
+
+
 def _response(portal: Portal, route: Route, reply: Reply, correlation_id: str) -> web.Response:
+    if reply.status == 0:
+        return web.Response()
     headers = {
         "x-hubspot-correlation-id": correlation_id,
         **portal.limiter.headers(route.window),

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import msgspec
 
 from . import effects
 from .admin import Required
 from .changes import Record
+from .exchange import Exchange
 from .faults import Action, Injection
 from .locks import LOCK_S
 from .merging import merge
@@ -24,6 +25,9 @@ from .values import check_values
 
 class Portal(State):
     """A portal: its state, and hands to work on it by the side of the API."""
+
+    observers: ClassVar[list[Callable[[Exchange], None]]] = []
+    """Called with every exchange of every portal of this process."""
 
     # What tests and people use.
 
