@@ -18,6 +18,17 @@ _LOCAL = set(string.ascii_letters + string.digits + ".!#$%&'*+/=?^_`{|}~-")
 _LABEL = set(string.ascii_letters + string.digits + "-")
 
 
+def shown(cell: str) -> str:
+    """Text with one blank for what nobody can see: C0, C1, and marks of characters lost."""
+    visible = ""
+    for char in cell:
+        if not (char < " " or "\x7f" <= char <= "\x9f" or char == "\ufffd"):
+            visible += char
+        elif not visible.endswith("\0"):
+            visible += "\0"
+    return visible.replace("\0", " ").strip()
+
+
 def money(cell: str) -> Decimal:
     """An amount to the cent; blank is nothing."""
     text = cell.strip()

@@ -26,9 +26,11 @@ TYPES = {
     "DM": "Debit memo",
     "FC": "Finance charge",
     "PP": "Prepayment",
+    "PY": "Payment",
     "CA": "Cash sale",
     "XD": "Deleted",
 }
+NO_DOCUMENT = {"BF", "BC"}  # balance forward: owed, but no document
 CREDITS = {"CM", "PP", "PY"}
 BUCKETS = ("current", "1_30", "31_60", "61_90", "over_90")
 
@@ -100,6 +102,8 @@ def expect(rows: Rows, setting: Setting) -> Expectation:
             out.links.add((f"contacts/{contact_key}", f"companies/{key}"))
     for key in out.companies:  # what has no customer yet waits for it
         for row in invoices[key]:
+            if row["InvoiceType"] in NO_DOCUMENT:
+                continue
             invoice = _invoice_key(row, setting)
             out.invoices[invoice] = _invoice(key, row, setting, terms, payments[invoice])
             out.links.add((f"invoices/{invoice}", f"companies/{key}"))
@@ -154,7 +158,7 @@ def _company(
     paid_on, paid = _last_payment(invoices, payments, setting, row)
     always: dict[str, Value] = {
         "sage100_customer_key": key,
-        "name": row["CustomerName"],
+        "name": cells.shown(row["CustomerName"]),
         "phone": row["TelephoneNo"],
         **_address(row),
         "annualrevenue": revenue,
@@ -192,7 +196,7 @@ def _contact(customer: str, person: Row | None, row: Row, stand_in: Row | None) 
         "TelephoneExt1": "",
         "ContactTitle": "",
     }
-    first, last = cells.person(said["ContactName"] or row["CustomerName"])
+    first, last = cells.person(cells.shown(said["ContactName"]) or cells.shown(row["CustomerName"]))
     mails = cells.mails(said["EmailAddress"])
     phone = cells.telephone(said["TelephoneNo1"], said["TelephoneExt1"])
     if stand_in is not None:
@@ -205,7 +209,7 @@ def _contact(customer: str, person: Row | None, row: Row, stand_in: Row | None) 
         "lastname": last,
         "email": mails[0] if mails else "",
         "phone": phone,
-        "company": row["CustomerName"],
+        "company": cells.shown(row["CustomerName"]),
         "sage100_customer_no": f"{row['ARDivisionNo']}-{row['CustomerNo']}",
         "sage100_contact_code": said["ContactCode"],
     }
@@ -220,7 +224,7 @@ def _invoice(
     late: Value = ""
     if balance > 0 and due is not None:
         late = Decimal(max(0, (setting.as_of - due).days))
-    dates = [when for one in paid if (when := cells.day(one["PaymentDate"]))]
+    dates = [when for one in paid if (when := _received(one))]
     always: dict[str, Value] = {
         "sage100_invoice_key": _invoice_key(row, setting),
         "hs_currency": setting.currency,
@@ -231,7 +235,7 @@ def _invoice(
         "hs_amount_billed": total,
         "sage100_customer_key": customer,
         "sage100_invoice_no": row["InvoiceNo"],
-        "sage100_invoice_type": TYPES[row["InvoiceType"]],
+        "sage100_invoice_type": TYPES.get(row["InvoiceType"], row["InvoiceType"]),
         "sage100_status": _status(row, total, balance),
         "sage100_total": total,
         "sage100_balance": balance,
@@ -337,6 +341,11 @@ def _payments(rows: list[Row], setting: Setting) -> dict[str, list[Row]]:
     return found
 
 
+def _received(receipt: Row) -> date | None:
+    """The day of a receipt; of one without, the day it was posted."""
+    return cells.day(receipt["PaymentDate"]) or cells.day(receipt["TransactionDate"])
+
+
 def _last_payment(
     invoices: list[Row], payments: Mapping[str, list[Row]], setting: Setting, customer: Row
 ) -> tuple[date | None, Value]:
@@ -345,7 +354,7 @@ def _last_payment(
         (when, abs(cells.money(one["TransactionAmt"])))
         for row in invoices
         for one in payments.get(_invoice_key(row, setting), ())
-        if (when := cells.day(one["PaymentDate"]))
+        if (when := _received(one))
     ]
     if found:
         return max(found)
@@ -358,9 +367,7 @@ def _days_to_pay(invoices: list[Row], payments: Mapping[str, list[Row]], setting
     days = []
     for row in invoices:
         dates = [
-            when
-            for one in payments.get(_invoice_key(row, setting), ())
-            if (when := cells.day(one["PaymentDate"]))
+            when for one in payments.get(_invoice_key(row, setting), ()) if (when := _received(one))
         ]
         invoiced = cells.day(row["InvoiceDate"])
         if row["InvoiceType"] in {"IN", "DM", "FC"} and not _balance(row) and dates and invoiced:
