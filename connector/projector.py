@@ -42,7 +42,7 @@ from projections.tables import (
 from projections.workspace import Workspace, decode
 
 CHECKPOINT: Final = "projector"
-PAGE_EVENTS: Final = 500
+PAGE_EVENTS: Final = 1_000
 PAGE_TARGETS: Final = 400
 _MAX_TRIES: Final = 20
 _MOST_COMPANIES: Final = 10_000

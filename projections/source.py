@@ -7,6 +7,7 @@ after both. Whatever may look different now is marked dirty; nothing is decided 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -31,8 +32,9 @@ class Record(NamedTuple):
     key: str
 
 
+@functools.lru_cache(maxsize=2_048)
 def record_of(stream: str) -> Record:
-    """Read a sage/… stream name."""
+    """Read a sage/… stream name. Asked for twice per event, before and after rows are loaded."""
     _, instance, company, entity, key = stream.split("/", 4)
     return Record(instance, company, entity, keys.external_key(company, key))
 
