@@ -1,0 +1,174 @@
+"""`proof`: the AR tie-out: Sage 100 = our figures = HubSpot, to the cent, or why not."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from decimal import Decimal
+from typing import Annotated, Final
+
+import typer
+
+from connector.app import open_hubspot, open_reader
+from connector.cli import output
+from connector.cli.session import AsJson, load, run_async
+from connector.cli.watch import watching
+from connector.config import Config
+from connector.errors import Misconfigured
+from connector.proof import CompanyProof, Proof, prove
+
+_SHOWN: Final = 40
+_LABELS: Final = {
+    "balance": "open balance",
+    "current": "current",
+    "bucket_1": "bucket 1",
+    "bucket_2": "bucket 2",
+    "bucket_3": "bucket 3",
+    "bucket_4": "bucket 4",
+    "documents": "open documents",
+}
+_COLUMNS: Final = (
+    *("company", "currency", "as_of", "record", "measure", "between", "left", "right"),
+    *("difference", "reason", "detail"),
+)
+
+
+def proof(
+    ctx: typer.Context,
+    company: Annotated[
+        list[str] | None,
+        typer.Option("--company", metavar="CODE", help="Only these companies; repeatable."),
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Read HubSpot as well, by key, instead of the ledger.")
+    ] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Comma-separated: the sums, then every difference.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tie receivables out per company; exit 1 when a difference has no reason in the log."""
+    if as_csv and as_json:
+        raise typer.BadParameter("choose one of --csv and --json")
+    config = load(ctx)
+    found = run_async(_prove(config, _companies(config, company), live=live))
+    if as_json:
+        output.document(found)
+    elif as_csv:
+        write_csv(found)
+    else:
+        render(found)
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+def _companies(config: Config, wanted: list[str] | None) -> list[str]:
+    configured = [code for agent in config.sage100 for code in agent.companies]
+    chosen = [code.upper() for code in wanted or configured]
+    for code in chosen:
+        if code not in configured:
+            raise Misconfigured(
+                f"no company {code!r} is configured",
+                where="--company",
+                remedy=f"Give one of: {', '.join(configured)}.",
+            )
+    return chosen
+
+
+async def _prove(config: Config, companies: list[str], *, live: bool) -> Proof:
+    with watching(output.stderr()) as progress:
+        async with open_reader(config) as store:
+            if not live:
+                return await prove(store, companies, progress)
+            async with open_hubspot(config) as hubspot:
+                return await prove(store, companies, progress, hubspot)
+
+
+def render(found: Proof) -> None:
+    """A table of sums for each company, the differences below, and the verdict."""
+    for one in found.companies:
+        _render_company(one, live=found.live)
+    at = f"position {found.position:,} of the log, {found.time}"
+    if not found.settled:
+        output.say(
+            f"NOT SETTLED: the figures moved each time they were taken ({found.takes} times, last "
+            f"at {at}). Try again when less is under way."
+        )
+    elif found.ok:
+        output.say(f"TIED OUT at {at}: every difference has its reason, unexplained 0.00.")
+    else:
+        total = sum((line.unexplained for one in found.companies for line in one.lines), Decimal(0))
+        output.say(f"NOT TIED OUT at {at}: unexplained {total:,.2f}.")
+
+
+def _render_company(one: CompanyProof, *, live: bool) -> None:
+    title = (
+        f"{one.company}: {one.open_items:,} open items of {one.customers:,} customers"
+        f"{f', {one.currency}' if one.currency else ''}, aged as of {one.as_of or 'no day yet'}"
+    )
+    last = "HubSpot" if live else "HubSpot (acknowledged)"
+    names = ["", "Sage 100", "ours", last, "difference", "explained", "unexplained"]
+    output.show(
+        output.table(
+            title,
+            names,
+            (
+                (
+                    _LABELS[line.measure],
+                    *(
+                        f"{amount:,.2f}"
+                        for amount in (
+                            *(line.sage, line.ours, line.hubspot),
+                            *(line.difference, line.explained, line.unexplained),
+                        )
+                    ),
+                )
+                for line in one.lines
+            ),
+        )
+    )
+    if not one.differences:
+        return
+    # What has no reason first: that is what somebody must look at.
+    listed = sorted(one.differences, key=lambda each: each.reason != "unexplained")
+    output.show(
+        output.table(
+            f"{one.company}: {len(listed):,} differences",
+            ["record", "", "between", "left", "right", "difference", "reason", ""],
+            (
+                (
+                    *(each.record, _LABELS[each.measure], each.between),
+                    *(f"{amount:,.2f}" for amount in (each.left, each.right, each.difference)),
+                    *(each.reason, each.detail),
+                )
+                for each in listed[:_SHOWN]
+            ),
+        )
+    )
+    if len(listed) > _SHOWN:
+        output.say(f"  and {len(listed) - _SHOWN:,} more: --csv or --json lists all of them")
+
+
+def write_csv(found: Proof) -> None:
+    """One line for each sum (without a record) and one for each difference."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for one in found.companies:
+        common = (one.company, one.currency, one.as_of)
+        for line in one.lines:
+            verdict = "unexplained" if line.unexplained else "tied out"
+            detail = f"ours {line.ours}, explained {line.explained}, unexplained {line.unexplained}"
+            writer.writerow(
+                (
+                    *(*common, "", line.measure, "Sage 100 and HubSpot", line.sage, line.hubspot),
+                    *(line.difference, verdict, detail),
+                )
+            )
+        for each in one.differences:
+            writer.writerow(
+                (
+                    *(*common, each.record, each.measure, each.between, each.left, each.right),
+                    *(each.difference, each.reason, output.clean(each.detail)),
+                )
+            )
+    sys.stdout.flush()

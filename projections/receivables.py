@@ -1,0 +1,176 @@
+"""What Sage 100 says is owed, straight from its rows in the log, without any of our read models.
+
+This is one side of the AR tie-out. It keeps the newest row of every open item and nothing else, so
+that it shares with the projector only the rules of Sage 100 itself: what a cell means, when an
+invoice is due, where a bucket ends.
+
+Signed sums, as open receivables hold them: credit memos, payments on account and prepayments are
+negative. A customer is division and number. Under a national account the payer owes, and the rows
+already carry it as their customer; who bought does not matter here. A balance-forward line counts
+in what is owed and is no document.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final, NamedTuple
+
+from projections import aging, invoice, keys, values
+from projections import events as e
+from projections.folding import Entry
+from projections.source import record_of
+from projections.tables import OpenItem, Source
+
+# What a customer's receivables are made of, and the fact of the mapping that carries each.
+MEASURES: Final[dict[str, str]] = {
+    "balance": "aging.balance",
+    "current": "aging.current",
+    "bucket_1": "aging.bucket_1",
+    "bucket_2": "aging.bucket_2",
+    "bucket_3": "aging.bucket_3",
+    "bucket_4": "aging.bucket_4",
+}
+DOCUMENTS: Final = "documents"
+DOCUMENT_FACT: Final = "invoice.balance"
+TYPES: Final = (
+    "RecordObserved",
+    "RecordVanished",
+    "SourceDescribed",
+    "AgingDateAdvanced",
+    "MappingActivated",
+)
+EVERYBODY: Final = "*"
+_CENT: Final = Decimal("0.01")
+
+Figures = tuple[Decimal, ...]
+"""One amount for each of MEASURES, in their order, to the cent."""
+NOTHING: Final[Figures] = (Decimal(0),) * len(MEASURES)
+
+
+class Side(NamedTuple):
+    """What one side says of one company: by customer key, and by invoice key."""
+
+    customers: dict[str, Figures]
+    documents: dict[str, Decimal]
+
+
+def cents(value: Decimal) -> Decimal:
+    """To the cent, half up, as the mapping shapes money."""
+    return value.quantize(_CENT, ROUND_HALF_UP)
+
+
+def shown_day(compact: str) -> str:
+    """A day as YYYY-MM-DD, "" for none."""
+    day = values.day(compact)
+    return day.isoformat() if day is not None else ""
+
+
+def figures(
+    items: list[OpenItem], source: Source, terms_rows: Mapping[str, Mapping[str, str]]
+) -> Figures:
+    """A customer's balance and buckets on the as-of day; all current as long as there is none."""
+    as_of = values.day(source.as_of)
+    if as_of is None:
+        owed = cents(sum((values.amount(item.balance) for item in items), Decimal(0)))
+        return (owed, owed, *NOTHING[2:])
+    aged = aging.age(
+        items,
+        as_of=as_of,
+        basis=source.aging_basis,
+        limits=source.aging_limits,
+        terms_rows=terms_rows,
+    )
+    return (cents(aged.balance), *(cents(bucket) for bucket in aged.buckets))
+
+
+def side_of(
+    items: Mapping[str, OpenItem], source: Source, terms_rows: Mapping[str, Mapping[str, str]]
+) -> Side:
+    """What these open items (by invoice key) add up to."""
+    by_customer: dict[str, list[OpenItem]] = defaultdict(list)
+    documents: dict[str, Decimal] = {}
+    for key, item in items.items():
+        by_customer[keys.customer_of(key)].append(item)
+        if item.type not in invoice.NO_DOCUMENT:
+            documents[key] = cents(values.amount(item.balance))
+    customers = {key: figures(some, source, terms_rows) for key, some in by_customer.items()}
+    return Side(customers, documents)
+
+
+class SourceRows:
+    """A fold of the log's source rows, page by page, for the companies asked for.
+
+    `touched`: customer key, or company code and EVERYBODY, to the last position that may have moved
+    its figures.
+    """
+
+    def __init__(self, companies: frozenset[str]) -> None:
+        self._companies = companies
+        self._items: dict[str, dict[str, OpenItem]] = {code: {} for code in companies}
+        self._terms: dict[str, dict[str, Mapping[str, str]]] = {code: {} for code in companies}
+        self._sources: dict[str, Source] = {code: Source() for code in companies}
+        self.touched: dict[str, int] = {}
+
+    def fold(self, entry: Entry) -> None:
+        """One event of TYPES, in the order of the log."""
+        match entry.payload:
+            case e.RecordObserved() | e.RecordVanished():
+                self._record(entry)
+            case e.SourceDescribed() as described if described.company in self._companies:
+                before = self._sources[described.company]
+                self._sources[described.company] = Source(
+                    instance=described.instance,
+                    currency=described.currency,
+                    aging_basis=described.aging_basis,
+                    aging_limits=tuple(described.aging_limits),
+                    as_of=before.as_of,
+                )
+                self._touch(described.company, EVERYBODY, entry.position)
+            case e.AgingDateAdvanced() as advanced if advanced.company in self._companies:
+                before = self._sources[advanced.company]
+                self._sources[advanced.company] = Source(
+                    instance=before.instance,
+                    currency=before.currency,
+                    aging_basis=before.aging_basis,
+                    aging_limits=before.aging_limits,
+                    as_of=advanced.date,
+                )
+                self._touch(advanced.company, EVERYBODY, entry.position)
+            case e.MappingActivated():
+                for code in self._companies:
+                    self._touch(code, EVERYBODY, entry.position)
+            case _:
+                pass
+
+    def _record(self, entry: Entry) -> None:
+        record = record_of(entry.stream)
+        if record.company not in self._companies:
+            return
+        row = entry.payload.row if isinstance(entry.payload, e.RecordObserved) else None
+        if record.entity == "AR_Invoice":
+            items = self._items[record.company]
+            item = None if row is None else invoice.open_item(row)
+            if item is None:
+                items.pop(record.key, None)
+            else:
+                items[record.key] = item
+            self.touched[keys.customer_of(record.key)] = entry.position
+        elif record.entity == "AR_TermsCode":
+            if row is not None:
+                self._terms[record.company][record.key.partition(":")[2]] = row
+            self._touch(record.company, EVERYBODY, entry.position)
+        elif record.entity == "AR_Customer":
+            self.touched[record.key] = entry.position
+
+    def _touch(self, company: str, what: str, position: int) -> None:
+        self.touched[f"{company}:{what}"] = position
+
+    def source(self, company: str) -> Source:
+        """What is known of a company: its currency, its as-of day, its aging."""
+        return self._sources[company]
+
+    def side(self, company: str) -> Side:
+        """What Sage 100 says of a company by now."""
+        return side_of(self._items[company], self._sources[company], self._terms[company])
