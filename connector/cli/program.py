@@ -21,6 +21,7 @@ from connector.cli import (
     plan,
     rebuild,
     release,
+    rehearse,
     replay,
     sandbox,
     setup,
@@ -51,6 +52,8 @@ app.command("parked")(parked.parked)
 app.command("replay")(replay.replay)
 app.command("plan")(plan.plan)
 app.command("retry")(replay.retry)
+app.command("rehearse")(rehearse.rehearse)
+app.command("plan")(plan.plan)
 app.command("apply")(plan.apply)
 app.command("undo")(undo.undo)
 app.command("release")(release.release)
