@@ -11,14 +11,16 @@ from typing import Literal
 
 import msgspec
 
-from . import deals, links, merging, reads, schema, search, writes
+from . import customs, deals, links, merging, reads, schema, search, writes
 from .exchange import Reply, Request
 from .limiter import Window
 from .portal import Portal
 from .refusals import Refusal, not_found
 
 Endpoint = Callable[[Portal, Request], Reply]
-Access = Literal["none", "read", "write", "schema_read", "schema_write"]
+Access = Literal[
+    "none", "read", "write", "schema_read", "schema_write", "custom_read", "custom_write"
+]
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +36,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def write(self) -> bool:
         """True when it may change the portal."""
-        return self.access in ("write", "schema_write")
+        return self.access.endswith("write")
 
     def scopes(self, object_types: Sequence[str]) -> list[list[str]]:
         """What the token needs: one scope out of each list."""
@@ -45,6 +47,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
                 ["e-commerce" if one == "line_items" else f"crm.schemas.{one}.write"]
                 for one in object_types
             ]
+        if self.access == "custom_write":
+            return [["crm.schemas.custom.write"]]
+        if self.access == "custom_read":
+            return [["crm.schemas.custom.read", "crm.objects.custom.read"]]
         if self.access == "schema_read":
             return [
                 [f"crm.schemas.{one}.read", f"crm.objects.{one}.read", f"crm.objects.{one}.write"]
@@ -63,6 +69,7 @@ _OBJECTS = "/crm/objects/V/T"
 _LINKS = "/crm/associations/V/T/TO/batch"
 _ONE_LINK = "/crm/objects/V/T/ID/associations"
 _PROPERTIES = "/crm/properties/V/T"
+_SCHEMAS = "/crm-object-schemas/V/schemas"
 
 _TABLE: tuple[tuple[str, str, str, Endpoint, Access], ...] = (
     ("objects.batch.read", "POST", f"{_OBJECTS}/batch/read", reads.batch_read, "read"),
@@ -140,6 +147,10 @@ _TABLE: tuple[tuple[str, str, str, Endpoint, Access], ...] = (
     ("properties.get", "GET", f"{_PROPERTIES}/NAME", schema.get, "schema_read"),
     ("properties.update", "PATCH", f"{_PROPERTIES}/NAME", schema.update, "schema_write"),
     ("properties.archive", "DELETE", f"{_PROPERTIES}/NAME", schema.archive, "schema_write"),
+    ("schemas.list", "GET", _SCHEMAS, customs.listed, "custom_read"),
+    ("schemas.create", "POST", _SCHEMAS, customs.create, "custom_write"),
+    ("schemas.get", "GET", f"{_SCHEMAS}/T", customs.get, "custom_read"),
+    ("schemas.archive", "DELETE", f"{_SCHEMAS}/T", customs.delete, "custom_write"),
     ("pipelines.list", "GET", "/crm/pipelines/V/T", deals.listed, "schema_read"),
     ("account.details", "GET", "/account-info/V/details", schema.account, "none"),
     ("account.usage", "GET", "/account-info/V/api-usage/daily/private-apps", schema.usage, "none"),

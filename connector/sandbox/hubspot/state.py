@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -28,6 +29,9 @@ from .options import HubSpotOptions
 from .records import Records
 from .searching import Index
 from .values import Field, compile_field, iso
+
+if TYPE_CHECKING:
+    from .customs import Schema
 
 FIRST_ID = 50_001
 """First record id of every type: ids of two types coincide on purpose."""
@@ -77,6 +81,9 @@ class State:
         self.poisoned: dict[str, dict[str, Poison]] = {}
         self.admin_rules: dict[str, tuple[Required, ...]] = {}
         """What an administrator requires of records, by object type."""
+        self.customs: dict[str, Schema] = {}
+        """Custom object types by name."""
+        self.customs_made = 0
         self.bin: dict[tuple[str, int], list[Link]] = {}
         """What archived records were associated with."""
         self.schemas: dict[str, Definitions] = {}
