@@ -40,6 +40,7 @@ BOOKKEEPING: Final = frozenset(
 _PAGE: Final = 500
 _TRIES: Final = 3
 _LARGEST_BYTES: Final = 8 << 20
+_PLANS_KEPT: Final = 50
 _SHORTEST: Final = 8  # characters of a digest that name a plan
 
 
@@ -218,6 +219,9 @@ def _write(folder: Path, kept: Kept) -> Path:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+    plans = sorted(folder.glob("*.plan"), key=lambda each: each.stat().st_mtime_ns)
+    for old in plans[:-_PLANS_KEPT]:
+        old.unlink(missing_ok=True)
     return path
 
 
