@@ -22,12 +22,16 @@ from connector.causes import Causes
 from connector.check import CheckLine
 from connector.config import Config, Sage100Settings
 from connector.config.mapping import load_mapping
+from connector.config.matching import match_rules
 from connector.hubspot import schema
 from connector.hubspot.api import HubSpot
 from connector.hubspot.checks import check_hubspot
+from connector.hubspot.definitions import Definitions
 from connector.hubspot.delivery import Surroundings
 from connector.hubspot.limiter import Limiter
+from connector.hubspot.matching import Matching
 from connector.hubspot.schema import SchemaReport
+from connector.hubspot.sharing import Sharing
 from connector.hubspot.tally import Summary
 from connector.hubspot.writer import Writer
 from connector.mappings import Mappings
@@ -76,6 +80,8 @@ class App:
         self._progress = progress
         self._ended: set[str] = set()  # companies whose round is over, with perhaps a rest to fold
         around = Surroundings(store, hubspot, lambda: self.mapping.source)
+        around.definitions = Definitions(hubspot)
+        around.matching = Matching(match_rules(config), hubspot, Sharing(store))
         self.writer = Writer(around)
         self._causes = Causes(store)
         self._rounds = {

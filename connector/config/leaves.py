@@ -253,6 +253,9 @@ NAMES = Leaf("a table of column names", _names)
 NEW_FILE = Leaf("the path of a file, which is made when it is not there", _new_file)
 PERIODS = Leaf("a whole number of fiscal periods, 1 to 36", _periods)
 PIN = Leaf('"sha256:" and 64 hexadecimal digits', _matching(r"sha256:[0-9A-Fa-f]{64}"))
+PROPERTY = Leaf(
+    "the internal name of a HubSpot property (a-z, 0-9 and _)", _matching(r"[a-z][a-z0-9_]{0,99}")
+)
 SECRET = Leaf('{ env = "NAME" } or { file = "PATH" }', _secret, private=True)
 SHARE = Leaf('a share from "1%" to "100%"', _share)
 STORE_URL = Leaf(

@@ -87,6 +87,19 @@ class Sage100Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.currency if isinstance(self.currency, str) else self.currency[company]
 
 
+class MatchingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[hubspot.matching]`: an existing record without our key that a new one may be, by rule.
+
+    `propose`: a person decides; `adopt`: the only candidate is taken over. In this order.
+    """
+
+    customer_number: Literal["off", "propose", "adopt"] = "off"
+    customer_number_property: Annotated[str, leaves.PROPERTY] = ""
+    email: Literal["off", "propose", "adopt"] = "off"
+    domain: Literal["off", "propose", "adopt"] = "off"
+    name: Literal["off", "propose", "adopt"] = "off"
+
+
 class HubSpotSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[hubspot]`: the portal. `mapping` None: the built-in default."""
 
@@ -95,6 +108,7 @@ class HubSpotSettings(msgspec.Struct, frozen=True, kw_only=True):
     api_version: Literal["2026-03", "2026-09"] = "2026-03"
     tier: Literal["free", "starter", "professional", "enterprise"] = "free"
     mapping: Annotated[Path | None, leaves.FILE] = None
+    matching: MatchingSettings = MatchingSettings()
 
 
 class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,14 @@ from connector.errors import Misconfigured
 
 
 def refuse_unsupported(config: Config) -> None:
-    """Raises Misconfigured for settings of an agent that cannot be honoured."""
+    """Raises Misconfigured for settings that cannot be honoured."""
+    matching = config.hubspot.matching
+    if matching.customer_number != "off" and not matching.customer_number_property:
+        raise Misconfigured(
+            "it is not said in which HubSpot property the customer number is looked for",
+            where=f"{config.path}, [hubspot.matching] customer_number",
+            remedy='Name it: customer_number_property = "…", or set customer_number = "off".',
+        )
     for agent in config.sage100:
         where = f'{config.path}, [[sage100]] "{agent.name}"'
         if agent.endpoint.startswith("https:"):

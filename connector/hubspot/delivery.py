@@ -24,6 +24,7 @@ from connector.hubspot.api import HubSpot
 from connector.hubspot.definitions import Definitions
 from connector.hubspot.errors import NoAnswer
 from connector.hubspot.journal import Entry, OutcomeEntry
+from connector.hubspot.matching import Matching
 from connector.hubspot.narrowing import Request, following
 from connector.hubspot.outcomes import Attempt, count, event_of
 from connector.hubspot.settle import Outcome, Settlement, not_tried, settle_unanswered
@@ -58,6 +59,7 @@ class Surroundings(msgspec.Struct):
     """What deliveries need of the world; time, chance and waiting are parameters.
 
     `definitions`: to check values by before they are sent; None: HubSpot is left to refuse them.
+    `matching`: how records without our key are recognised; None: not at all.
     """
 
     store: EventStore
@@ -69,6 +71,7 @@ class Surroundings(msgspec.Struct):
     new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:16]
     tallies: dict[str, LaneTally] = msgspec.field(default_factory=tallies)
     definitions: Definitions | None = None
+    matching: Matching | None = None
 
 
 def _all_in_one(keys: Sequence[str]) -> list[tuple[str, ...]]:

@@ -1,13 +1,16 @@
 """Reading what HubSpot holds of the records that commands are for, before anything is sent.
 
 By our key first. One that we knew and that the key does not find is looked for by its HubSpot id,
-which tells a deleted record from a merged one and from one whose key somebody removed.
+which tells a deleted record from a merged one and from one whose key somebody removed. One that we
+never knew may be recognised by something else (see `matching`). What a person has been asked about
+and then had sent again is not asked about again.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -16,8 +19,10 @@ from connector.hubspot import advice as advices
 from connector.hubspot.answer import Answer
 from connector.hubspot.delivery import Delivery
 from connector.hubspot.errors import NoAnswer
+from connector.hubspot.matching import Match
 from connector.hubspot.records import (
     MERGED_IDS,
+    Park,
     Record,
     must_look,
     record_of,
@@ -27,17 +32,22 @@ from connector.hubspot.records import (
 )
 from connector.hubspot.refusal import Why, why_whole
 from connector.hubspot.settle import Settlement, general_verdict, settle_unanswered
-from projections import keys, ledger
+from projections import events, keys, ledger
 from projections.mapping.rules import ObjectMapping
 from projections.tables import Target
 from projections.workspace import Workspace
+
+# Reasons of parking that are questions to a person, and how a command that answers one begins.
+_QUESTIONS: Final = frozenset({advices.MATCH_PROPOSED, advices.MATCH_AMBIGUOUS, advices.MERGED})
+_BY_PERSON: Final = ("replay: keys", "replay: parked")
 
 
 class Look(msgspec.Struct):
     """What reading showed: records by key, the keys asked for, those that HubSpot will not read.
 
-    `known`: records by the HubSpot ids asked for (`ids`). `trouble`: why nothing can be said, and
-    nothing must be sent.
+    `known`: records by the HubSpot ids asked for (`ids`). `matches`: what a rule says of a key
+    that nothing was found by. `overruled`: keys of which a person has said to go ahead.
+    `trouble`: why nothing can be said, and nothing must be sent.
     """
 
     found: dict[str, Record] = {}
@@ -45,6 +55,8 @@ class Look(msgspec.Struct):
     refused: dict[str, Why] = {}
     known: dict[str, Record] = {}
     ids: set[str] = set()
+    matches: dict[str, Match] = {}
+    overruled: set[str] = set()
     trouble: Settlement | None = None
 
     def covers(self, key: str, doc: Target) -> bool:
@@ -59,9 +71,11 @@ class Look(msgspec.Struct):
 class LookingDelivery(Delivery):
     """A delivery that looks before it writes."""
 
-    async def look(self, mapping: ObjectMapping, docs: Mapping[str, Target]) -> Look:
+    async def look(self, lane: str, mapping: ObjectMapping, docs: Mapping[str, Target]) -> Look:
         """Read the records of those targets (by name) that must be looked at."""
-        look = Look(found={}, asked=set(), refused={}, known={}, ids=set())
+        look = Look(
+            found={}, asked=set(), refused={}, known={}, ids=set(), matches={}, overruled=set()
+        )
         wanted = {_key(name): doc for name, doc in docs.items() if must_look(doc)}
         await self._by_key(mapping, list(wanted), look)
         if look.trouble is not None:
@@ -72,7 +86,50 @@ class LookingDelivery(Delivery):
             if doc.hubspot_id and key in look.asked and key not in look.found
         ]
         await self._by_id(mapping, list(dict.fromkeys(gone)), look)
+        if look.trouble is None:
+            await self.refuse_namesakes(lane, look)
+            await self._by_rules(lane, mapping, wanted, look)
+            await self._by_person(lane, mapping, wanted, look)
         return look
+
+    async def _by_rules(
+        self, lane: str, mapping: ObjectMapping, wanted: Mapping[str, Target], look: Look
+    ) -> None:
+        """Recognise records that are new to us by something else than our key."""
+        if self.around.matching is None:
+            return
+        new = {
+            key: doc.changes
+            for key, doc in wanted.items()
+            if not doc.hubspot_id and key in look.asked - look.found.keys() - look.refused.keys()
+        }
+
+        async def read(call: Callable[[], Awaitable[Answer]]) -> Answer | None:
+            return await self._read(list(new), call, look)
+
+        if new:
+            look.matches = await self.around.matching.find(lane, mapping, new, read)
+
+    async def _by_person(
+        self, lane: str, mapping: ObjectMapping, wanted: Mapping[str, Target], look: Look
+    ) -> None:
+        """Find the commands by which a person answered what they had been asked."""
+        asked = {key for key, match in look.matches.items() if isinstance(match, Park)}
+        for key, doc in wanted.items():
+            known = look.known.get(doc.hubspot_id)
+            if known is not None and known.values.get(mapping.key):
+                asked.add(key)
+        for key in asked:
+            stored = await self.around.store.history(keys.hubspot_stream(f"{lane}/{key}"))
+            was_asked = False
+            for one in stored:
+                event = events.decode(one.type, one.data)
+                if isinstance(event, events.CommandParked):
+                    was_asked = event.reason in _QUESTIONS
+                elif isinstance(event, events.CommandEmitted):
+                    answered = was_asked and event.reason.startswith(_BY_PERSON)
+                    if event.command == wanted[key].command and answered:
+                        look.overruled.add(key)
 
     async def _by_key(self, mapping: ObjectMapping, wanted: Sequence[str], look: Look) -> None:
         requests = deque([list(wanted)] if wanted else [])

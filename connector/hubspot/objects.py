@@ -92,10 +92,9 @@ class ObjectDelivery(LookingDelivery):
         context, links = await origin(store, (await journal.emitted(store, docs)).values())
         attributes: dict[str, str | int] = {"hubspot.object": lane, "hubspot.commands": len(names)}
         with tracer.start_as_current_span("write", context, links=links, attributes=attributes):
-            look = await self.look(mapping, docs)
+            look = await self.look(lane, mapping, docs)
             if look.trouble is not None:
                 return look.trouble
-            await self.refuse_namesakes(lane, look)
             await self._park_unreadable(names, look)
             live = await self._definitions(mapping, docs)
             claimed = await self._claim(mapping, names, look, live)
@@ -193,7 +192,13 @@ def _decide(
 ) -> Decision:
     if not must_look(doc):
         return Send(dict(doc.changes), {}, "update", doc.hubspot_id)
-    return resolve(doc, look.found.get(key), look.known.get(doc.hubspot_id), mapping, types)
+    decision = resolve(doc, look.found.get(key), look.known.get(doc.hubspot_id), mapping, types)
+    match = look.matches.get(key)
+    if match is not None and isinstance(decision, Send) and decision.how == "create":
+        return decision if isinstance(match, Park) and key in look.overruled else match
+    if isinstance(decision, Park) and key in look.overruled:
+        return Lose("a person has it created anew")
+    return decision
 
 
 def _event(decision: Decision, doc: Target, mapping: ObjectMapping, batch: str) -> events.Event:

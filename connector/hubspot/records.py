@@ -165,7 +165,8 @@ def _without_its_key(doc: Target, known: Record | None, mapping: ObjectMapping) 
     other = known.values.get(mapping.key, "")
     if other:
         message = (
-            f"In HubSpot the record was merged into {known.hubspot_id}, which stands for {other}."
+            f"HubSpot record {known.hubspot_id}, which was this one, stands for {other} by now: "
+            "the two were merged there, or the key was changed."
         )
         advice = advices.advice(advices.MERGED, properties=[other], owner=known.hubspot_id)
         return Park(Why(advices.MERGED, message, advice))

@@ -18,9 +18,10 @@ from connector.hubspot.api import HubSpot, WriteInput
 from connector.hubspot.definitions import Definitions
 from connector.hubspot.delivery import Surroundings, now_us
 from connector.hubspot.limiter import Limiter
+from connector.hubspot.matching import Matching
 from connector.hubspot.schema import setup
 from connector.hubspot.writer import Writer
-from connector.sandbox.hubspot import HubSpotOptions, SimulatedHubSpot
+from connector.sandbox.hubspot import HubSpotOptions, SimulatedHubSpot, faults
 from connector.secret import Secret
 from eventstore import (
     Checkpoint,
@@ -132,6 +133,7 @@ class Site:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now_us: Callable[[], int] = now_us,
         definitions: Definitions | None = None,
+        matching: Matching | None = None,
         **options: Any,
     ) -> Writer:
         """A new writer on the site's store (or on this one)."""
@@ -143,6 +145,7 @@ class Site:
             delay_s=delay_s,
             sleep=sleep,
             definitions=definitions,
+            matching=matching,
         )
         return Writer(around, **options)
 
@@ -155,7 +158,21 @@ class Site:
         del self.portal.schemas[object_type].properties[name]
         self.portal.property_changed(object_type, name)
 
-    async def emit(self, name: str, fill: Iterable[str] = (), /, **changes: str) -> None:
+    async def define(self, object_type: str, name: str) -> None:
+        """A text property of the portal's own."""
+        body = {"name": name, "label": name, "type": "string", "fieldType": "text"}
+        body["groupName"] = "sage100"
+        answer = await self.hubspot.create_properties(object_type, [body])
+        assert answer.ok
+        self.portal.calls.clear()
+
+    def failure(self, status: int) -> faults.Action:
+        """HubSpot in trouble."""
+        return faults.html(status)
+
+    async def emit(
+        self, name: str, fill: Iterable[str] = (), /, reason: str = "test", **changes: str
+    ) -> None:
         """A command as the projector emits it; an open one is superseded."""
         work = Workspace()
         await rows.load(self.store, work, {"target": [name]})
@@ -169,7 +186,7 @@ class Site:
         emitted = events.CommandEmitted(
             command=version + 1,
             changes={prop: (None, value) for prop, value in changes.items()},
-            reason="test",
+            reason=reason,
             create=not doc.hubspot_id,
             fill=list(fill),
         )

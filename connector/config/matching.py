@@ -1,0 +1,20 @@
+"""The rules for recognising existing HubSpot records, as configured."""
+
+from __future__ import annotations
+
+from connector.config.settings import Config
+from connector.hubspot.matching import MatchRules
+
+
+def match_rules(config: Config) -> MatchRules:
+    """What `[hubspot.matching]` says, with what else matters for it."""
+    matching = config.hubspot.matching
+    companies = {code for agent in config.sage100 for code in agent.companies}
+    return MatchRules(
+        customer_number=matching.customer_number,
+        customer_number_property=matching.customer_number_property,
+        email=matching.email,
+        domain=matching.domain,
+        name=matching.name,
+        several_companies=len(companies) > 1,
+    )
