@@ -19,7 +19,7 @@ WANTED: dict[str, Any] = {
     "requiredProperties": ["number"],
     "searchableProperties": ["number"],
     "secondaryDisplayProperties": ["balance"],
-    "associatedObjects": ["company", "0-1"],
+    "associatedObjects": ["COMPANY", "0-1"],
     "properties": [
         {"name": "number", "label": "Number", "type": "string", "fieldType": "text"},
         {"name": "balance", "label": "Balance", "type": "number", "fieldType": "number"},

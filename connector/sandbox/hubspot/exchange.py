@@ -19,6 +19,8 @@ class Request(msgspec.Struct, kw_only=True):
 
     route: str
     version: str
+    older: bool = False
+    """True under the paths before date versions; `version` is then the one most like them."""
     object: str | None
     """Canonical name of the object type in the path."""
     to: str | None = None

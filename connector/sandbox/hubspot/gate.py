@@ -17,6 +17,7 @@ from .calls import Call
 from .exchange import Exchange, Reply, Request
 from .faults import Answer, Drop, Empty, Hold, Omit
 from .kinds import Kind
+from .options import OLDER_VERSIONS
 from .portal import Portal
 from .refusals import (
     Problem,
@@ -30,6 +31,8 @@ from .routes import Route
 
 MAX_URL = 8192
 JSON = "application/json;charset=utf-8"
+LIKE_OLDER = "2026-03"
+"""The date version whose rules are those of the versions before."""
 _BODIES = frozenset({"POST", "PATCH", "PUT"})
 
 
@@ -113,6 +116,7 @@ def _request(portal: Portal, route: Route, http: web.Request, body: bytes) -> Re
     version = params.get("version", "")
     if version not in portal.options.versions:
         raise Refusal(not_found())
+    older = version in OLDER_VERSIONS
     kinds: list[Kind] = []
     for one in (params[key] for key in ("type", "to") if key in params):
         kind = portal.kinds.find(one)
@@ -139,7 +143,8 @@ def _request(portal: Portal, route: Route, http: web.Request, body: bytes) -> Re
         query.setdefault(name, []).append(value)
     return Request(
         route=route.name,
-        version=version,
+        version=LIKE_OLDER if older else version,
+        older=older,
         object=kinds[0].name if kinds else None,
         to=kinds[1].name if len(kinds) > 1 else None,
         params=params,

@@ -93,9 +93,9 @@ class Kinds:
             self.add(kind)
 
     def add(self, kind: Kind, *spellings: str) -> None:
-        """Make a type known, under its name, its type id, its singular and further spellings."""
+        """Make a type known, under all its names and further spellings."""
         self._by_name[kind.name] = kind
-        for one in (kind.name, kind.type_id, kind.singular, *spellings):
+        for one in (kind.name, kind.type_id, kind.singular, kind.legacy, *spellings):
             self._spellings[one] = kind
 
     def remove(self, kind: Kind) -> None:

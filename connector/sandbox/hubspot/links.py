@@ -172,7 +172,7 @@ def batch_read(portal: Portal, request: Request) -> Reply:
         left = sorted(end for end in ends if end > after)
         found: dict[str, Any] = {
             "from": {"id": one.id},
-            "to": [_end(portal, from_type, to_type, end, ends[end]) for end in left[:PAGE]],
+            "to": [_end(portal, request, to_type, end, ends[end]) for end in left[:PAGE]],
         }
         if len(left) > PAGE:
             found["paging"] = {"next": {"after": str(left[PAGE - 1])}}
@@ -191,7 +191,7 @@ def listed(portal: Portal, request: Request) -> Reply:
     ends = portal.graph.ends(from_type, record.id, to_type)
     left = sorted(end for end in ends if end > after)
     body: dict[str, Any] = {
-        "results": [_end(portal, from_type, to_type, end, ends[end]) for end in left[:limit]]
+        "results": [_end(portal, request, to_type, end, ends[end]) for end in left[:limit]]
     }
     if len(left) > limit:
         body["paging"] = {"next": {"after": str(left[limit - 1])}}
@@ -208,7 +208,7 @@ def batch_archive(portal: Portal, request: Request) -> Reply:
             ids = _ids(portal, from_type, one.from_.id, to_type, end.id)
             if not isinstance(ids, Problem):
                 portal.graph.remove(from_type, ids[0], to_type, ids[1])
-    return batch_reply(200, request.now, [], inputs=len(inputs))
+    return _archived(request, len(inputs))
 
 
 def batch_labels_archive(portal: Portal, request: Request) -> Reply:
@@ -221,7 +221,13 @@ def batch_labels_archive(portal: Portal, request: Request) -> Reply:
         if not isinstance(ids, Problem):
             types = [spec.association_type_id for spec in one.types]
             portal.graph.remove(from_type, ids[0], to_type, ids[1], types)
-    return batch_reply(200, request.now, [], inputs=len(inputs))
+    return _archived(request, len(inputs))
+
+
+def _archived(request: Request, inputs: int) -> Reply:
+    if request.older:
+        return Reply(status=204, inputs=inputs)
+    return batch_reply(200, request.now, [], inputs=inputs)
 
 
 def delete(portal: Portal, request: Request) -> Reply:
@@ -324,10 +330,13 @@ def _labelled(
     }
 
 
-def _end(portal: Portal, from_type: str, to_type: str, to_id: int, types: Types) -> dict[str, Any]:
+def _end(
+    portal: Portal, request: Request, to_type: str, to_id: int, types: Types
+) -> dict[str, Any]:
+    from_type = request.type
     category = portal.link_types.category(from_type, to_type)
     return {
-        "toObjectId": str(to_id),
+        "toObjectId": to_id if request.older else str(to_id),
         "associationTypes": [
             {
                 "category": category,

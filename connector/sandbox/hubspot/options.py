@@ -12,8 +12,9 @@ import msgspec
 
 Tier = Literal["free", "starter", "professional", "enterprise"]
 
-VERSIONS = ("2026-03", "2026-09")
-"""The date versions of the public API that the simulator speaks."""
+OLDER_VERSIONS = ("v3", "v4")
+VERSIONS = (*OLDER_VERSIONS, "2026-03", "2026-09")
+"""The versions of the public API that the simulator speaks; HubSpot supports all until 2027."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

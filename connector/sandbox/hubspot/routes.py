@@ -29,6 +29,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     method: str
     path: str
+    older_path: str | None = None
+    """The same in the families v3 and v4, where that is another path."""
     endpoint: Endpoint
     access: Access
     window: Window = "general"
@@ -172,11 +174,36 @@ _PLACES = {
     "NAME": "{name}",
 }
 
+_OLDER = (
+    (_ONE_LINK, "/crm/v4/objects/T/ID/associations"),
+    (_OBJECTS, "/crm/v3/objects/T"),
+    (_LINKS, "/crm/v4/associations/T/TO/batch"),
+    (_PROPERTIES, "/crm/v3/properties/T"),
+    (_SCHEMAS, "/crm/v3/schemas"),
+    ("/crm/pipelines/V/T", "/crm/v3/pipelines/T"),
+)
+"""The path families before date versions."""
+
+
+def _path(path: str) -> str:
+    places = (_PLACES.get(part, part) for part in path.split("/"))
+    return "/".join(f"{{version:{part}}}" if part in ("v3", "v4") else part for part in places)
+
+
+def _older(path: str) -> str | None:
+    """The path of an endpoint before date versions, where it was another one."""
+    for new, old in _OLDER:
+        if path == new or path.startswith(f"{new}/"):
+            return _path(old + path.removeprefix(new))
+    return None
+
+
 ROUTES: tuple[Route, ...] = tuple(
     Route(
         name=name,
         method=method,
-        path="/".join(_PLACES.get(part, part) for part in path.split("/")),
+        path=_path(path),
+        older_path=_older(path),
         endpoint=endpoint,
         access=access,
         window=_window(name),

@@ -52,7 +52,8 @@ class SimulatedHubSpot(Portal):
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=self.options.max_body_bytes)
         for route in ROUTES:
-            app.router.add_route(route.method, route.path, gate.handler(self, route))
+            for path in filter(None, (route.path, route.older_path)):
+                app.router.add_route(route.method, path, gate.handler(self, route))
         app.router.add_route("*", "/control/{order}", control.handler(self, self.control_token))
         app.router.add_route("*", "/{rest:.*}", gate.handler(self, NOT_FOUND))
         runner = web.AppRunner(
