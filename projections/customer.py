@@ -69,9 +69,12 @@ def _revenue(account: Account, source: Source) -> Decimal | None:
 
 
 def _add_payments(out: dict[str, str], account: Account, row: Mapping[str, str]) -> None:
-    if account.last_payment is not None:
-        out["account.last_payment_date"] = account.last_payment[0]
-        out["account.last_payment_amount"] = account.last_payment[1]
+    last = account.last_payment
+    remembered = values.day(row.get("DateLastPayment", ""))
+    if last is not None and account.retracted and compact(remembered) > last[0]:
+        last = None  # newer ones may have been read than the one that is left
+    if last is not None:
+        out["account.last_payment_date"], out["account.last_payment_amount"] = last
     else:
         # No payment line was read: Sage 100's own memory of the last one.
         out["account.last_payment_date"] = row.get("DateLastPayment", "")

@@ -7,7 +7,7 @@ are no documents and become none; they still count in the aging.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -122,7 +122,7 @@ def paid_days(bill: Bill) -> tuple[int, int]:
     """(count, days): over the bill's paid debits, days from invoice to the newest payment."""
     count = days = 0
     for sequence, row in bill.rows.items() if bill.payments else ():
-        if row.get("InvoiceType") not in _TIMED or balance(row):
+        if row.get("InvoiceType") not in _TIMED or balance(row) or sequence in bill.withdrawn:
             continue
         newest = newest_payment(bill, sequence)
         paid_on = values.day(newest[0]) if newest is not None else None
@@ -185,6 +185,10 @@ def payment_entry(row: Mapping[str, str]) -> tuple[str, str, str, str]:
     return row.get("TransactionType", ""), compact(day), str(amount), posted_to
 
 
-def sold(rows: Iterable[Mapping[str, str]]) -> bool:
-    """Whether any of these rows makes its customer more than a prospect."""
-    return any(row.get("InvoiceType") in SALES for row in rows)
+def sold(bill: Bill) -> bool:
+    """Whether the bill makes its customer more than a prospect."""
+    return any(
+        row.get("InvoiceType") in SALES
+        for sequence, row in bill.rows.items()
+        if sequence not in bill.withdrawn
+    )

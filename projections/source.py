@@ -72,9 +72,7 @@ def fold(entry: Entry, into: Folding) -> None:
         if observed is not None:
             observed(record, payload.row, entry.position, into)
     elif isinstance(payload, e.RecordVanished):
-        _vanished(record, entry.position, into)
-        if payload.kind == "withdrawn" and record.entity == "AR_CustomerSalesHistory":
-            _unsold(record, entry.position, into)
+        _vanished(record, entry.position, into, withdrawn=payload.kind == "withdrawn")
 
 
 def _customer(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
@@ -152,7 +150,9 @@ def _invoice(record: Record, row: dict[str, str], position: int, into: Folding) 
     bill_key = _bill_key(record)
     before = into.work.get("bill", Bill, bill_key) or _NEW_BILL
     gone = tuple(other for other in before.gone if other != sequence)
-    after = replace(before, rows={**before.rows, sequence: row}, gone=gone)
+    withdrawn = tuple(other for other in before.withdrawn if other != sequence)
+    rows = {**before.rows, sequence: row}
+    after = replace(before, rows=rows, gone=gone, withdrawn=withdrawn)
     into.work.put("bill", bill_key, after)
     item = invoice.open_item(row)
     if item is not None:
@@ -174,27 +174,53 @@ def _payment(record: Record, row: dict[str, str], position: int, into: Folding) 
     after = replace(before, payments={**before.payments, line: invoice.payment_entry(row)})
     into.work.put("bill", bill_key, after)
     _contribute(record, before, after, into, invoices=0)
-    customer = keys.customer_of(record.key)
+    _touch(record, after, position, into)
+
+
+def _unpaid(record: Record, position: int, into: Folding) -> None:
+    """A payment that never was, seen in a pass that was held. (A purge leaves those made.)"""
+    line, bill_key = record.key.rpartition(":")[2], _bill_key(record)
+    before = into.work.get("bill", Bill, bill_key)
+    if before is None or line not in before.payments:
+        return
+    left = {name: paid for name, paid in before.payments.items() if name != line}
+    after = replace(before, payments=left)
+    into.work.put("bill", bill_key, after)
+    _contribute(record, before, after, into, invoices=0)
+    _touch(record, after, position, into)
+
+
+def _touch(record: Record, bill: Bill, position: int, into: Folding) -> None:
+    """The bill's payments have changed: its customer and its invoices show them."""
+    customer, bill_key = keys.customer_of(record.key), _bill_key(record)
     into.dirty[f"companies/{customer}"] = position
     number, _, kind = bill_key.rpartition(":")[2].rpartition("-")
-    for sequence in after.rows:
+    for sequence in bill.rows:
         into.dirty[f"invoices/{customer}:{number}-{sequence}-{kind}"] = position
 
 
 def _contribute(record: Record, before: Bill, after: Bill, into: Folding, *, invoices: int) -> None:
-    """Replace what the bill added to its customer by what it adds now."""
+    """Replace what the bill added to its customer by what it adds now.
+
+    The newest payment of all bills is known, not the one before it. When it is taken back, the
+    bill's own one stands in its place, and Sage 100's own memory beside it (`retracted`).
+    """
     customer = keys.customer_of(record.key)
     account = into.work.get("account", Account, customer) or _NEW_ACCOUNT
     old_count, old_days = invoice.paid_days(before)
     count, days = invoice.paid_days(after)
+    last, newest = account.last_payment, invoice.newest_payment(after)
+    retracted = last is not None and newest != last and last == invoice.newest_payment(before)
+    retracted = retracted and invoice.later_payment(newest, last) == last
     into.work.put(
         "account",
         customer,
         replace(
             account,
-            posted=account.posted or invoice.sold(after.rows.values()),
+            posted=account.posted - invoice.sold(before) + invoice.sold(after),
             invoices=account.invoices + invoices,
-            last_payment=invoice.later_payment(account.last_payment, invoice.newest_payment(after)),
+            last_payment=newest if retracted else invoice.later_payment(last, newest),
+            retracted=account.retracted or retracted,
             paid_count=account.paid_count - old_count + count,
             paid_days=account.paid_days - old_days + days,
         ),
@@ -218,18 +244,29 @@ def fingerprint_key(company: str, entity: str, key: str) -> str:
     return f"{company}/{entity}/{key}"
 
 
-def _vanished(record: Record, position: int, into: Folding) -> None:
-    """A row is gone from Sage 100. HubSpot's record stays; what was open no longer is."""
+def _vanished(record: Record, position: int, into: Folding, *, withdrawn: bool) -> None:
+    """A row is gone from Sage 100. HubSpot's record stays; what was open no longer is.
+
+    What is `withdrawn` never was: it adds to nothing any more.
+    """
     work = into.work
     if record.entity == "AR_Invoice":
         bill_key = _bill_key(record)
         bill = work.get("bill", Bill, bill_key)
         if bill is not None:
-            gone = tuple(sorted({*bill.gone, keys.sequence_of(record.key)}))
-            work.put("bill", bill_key, replace(bill, gone=gone))
+            sequence = {keys.sequence_of(record.key)}
+            after = replace(bill, gone=tuple(sorted({*bill.gone, *sequence})))
+            if withdrawn:
+                after = replace(after, withdrawn=tuple(sorted({*bill.withdrawn, *sequence})))
+                _contribute(record, bill, after, into, invoices=0)
+            work.put("bill", bill_key, after)
         work.remove("open_item", record.key)
         into.dirty[f"invoices/{record.key}"] = position
         into.dirty[f"companies/{keys.customer_of(record.key)}"] = position
+    elif record.entity == "AR_Payment" and withdrawn:
+        _unpaid(record, position, into)
+    elif record.entity == "AR_CustomerSalesHistory" and withdrawn:
+        _unsold(record, position, into)
     elif record.entity == "AR_Customer":
         account = work.get("account", Account, record.key)
         if account is not None:

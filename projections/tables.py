@@ -36,12 +36,13 @@ class Account(Doc, frozen=True):
     """One customer: its raw row, and the figures its invoices, payments and sales add up to.
 
     `row` is None until the customer itself is seen. `invoices`, `contacts`: rows seen.
-    `paid_days`: summed over `paid_count` paid invoices.
-    `sales`: fiscal "YYYY-PP" to DollarsSold. `last_payment`: [date YYYYMMDD, amount].
+    `posted`: how many of its bills are sales. `paid_days`: summed over `paid_count` paid invoices.
+    `sales`: fiscal "YYYY-PP" to DollarsSold. `last_payment`: [date YYYYMMDD, amount], the newest
+    seen; `retracted` once what was the newest had to be taken back.
     """
 
     row: dict[str, str] | None = None
-    posted: bool = False
+    posted: int = 0
     invoices: int = 0
     contacts: int = 0
     last_payment: tuple[str, str] | None = None
@@ -49,6 +50,7 @@ class Account(Doc, frozen=True):
     paid_days: int = 0
     sales: dict[str, str] = {}
     vanished: bool = False
+    retracted: bool = False
 
 
 class SourceRow(Doc, frozen=True):
@@ -63,12 +65,13 @@ class Bill(Doc, frozen=True):
 
     `rows`: HeaderSeqNo to raw row. `payments`: "date-sequence" to [transaction type, payment
     date YYYYMMDD, amount, HeaderSeqNo it was posted to or ""]. `gone`: header sequences that
-    vanished from Sage 100.
+    vanished from Sage 100; of them `withdrawn` were another company's.
     """
 
     rows: dict[str, dict[str, str]] = {}
     payments: dict[str, tuple[str, str, str, str]] = {}
     gone: tuple[str, ...] = ()
+    withdrawn: tuple[str, ...] = ()
 
 
 class OpenItem(Doc, frozen=True):
@@ -82,11 +85,15 @@ class OpenItem(Doc, frozen=True):
 
 
 class Withheld(Doc, frozen=True):
-    """A value that HubSpot would not take, why, and the record that has it (an id, or "")."""
+    """A value that HubSpot would not take, why, and the record that has it (an id, or "").
+
+    `unsent`: the portal's own definitions do not allow it.
+    """
 
     value: str
     reason: str
     owner: str = ""
+    unsent: bool = False
 
 
 class Pin(Doc, frozen=True):

@@ -59,10 +59,10 @@ def bill(number: str, invoice: str, balance: str, kind: str = "IN", **cells: str
     return "AR_Invoice", ["01", number, invoice, "000001", kind], row
 
 
-def payment(number: str, invoice: str, day: str, amount: str) -> Row:
+def payment(number: str, invoice: str, day: str, amount: str, kind: str = "IN") -> Row:
     """An AR_Payment row."""
     row = {"TransactionType": "P", "PaymentDate": day, "TransactionAmt": amount}
-    return "AR_Payment", ["01", number, invoice, "IN", day, "000001"], row
+    return "AR_Payment", ["01", number, invoice, kind, day, "000001"], row
 
 
 class Rig:
