@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from connector import rows
+from connector.earlier import remember
 from connector.errors import Misconfigured
 from connector.hubspot.answer import entries, message_of, text_of
 from connector.hubspot.api import BATCH_LIMIT, HubSpot
@@ -31,7 +32,7 @@ from projections import events, keys, ledger
 from projections.events import FieldsPinned, UndoRequested
 from projections.mapping.compiled import CompiledMapping
 from projections.tables import Target
-from projections.undo import Left, Pins, undoing
+from projections.undo import Left, Pins, Undoing, undoing
 from projections.workspace import Workspace
 
 UNDO_STREAM: Final = "audit/undo"
@@ -59,6 +60,15 @@ class Scope(msgspec.Struct, frozen=True):
             self.first <= position <= self.last
             and self.cause_first <= (cause or 0) <= self.cause_last
         )
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """What the log alone says. `asked`: records of which HubSpot may know what it held before."""
+
+    selection: str
+    fields: dict[str, Pins]
+    left: list[Left]
+    asked: dict[str, Undoing]
 
 
 class UndoReport(msgspec.Struct, frozen=True):
@@ -162,11 +172,12 @@ async def _open_at(store: EventStore, position: int, take: Callable[[StoredEvent
 
 async def judge(
     store: EventStore, scope: Scope, mapping: CompiledMapping, only: Sequence[str] = ()
-) -> UndoReport:
+) -> Judged:
     """What the log says can be put back of these commands; `only`: of these targets."""
     made = await _made(store)
     fields: dict[str, Pins] = {}
     left: list[Left] = []
+    asked: dict[str, Undoing] = {}
     for name, numbers in sorted((await chosen(store, scope)).items()):
         if only and name not in only:
             continue
@@ -180,7 +191,9 @@ async def judge(
             left += found.left
             if found.fields:
                 fields[name] = found.fields
-    return UndoReport(scope.selection, fields, left)
+            if found.asked:
+                asked[name] = found
+    return Judged(scope.selection, fields, left, asked)
 
 
 async def _made(store: EventStore) -> set[str]:
@@ -193,10 +206,16 @@ async def _made(store: EventStore) -> set[str]:
     return out
 
 
-async def still_ours(report: UndoReport, hubspot: HubSpot, mapping: CompiledMapping) -> UndoReport:
-    """The report without what HubSpot does not hold as we wrote it. Raises Unreachable, Refused."""
-    fields: dict[str, Pins] = {}
-    left = list(report.left)
+async def still_ours(
+    store: EventStore, report: Judged, hubspot: HubSpot, mapping: CompiledMapping
+) -> UndoReport:
+    """What HubSpot holds as we wrote it, and what it held before where the log does not know.
+
+    Raises Unreachable, Refused.
+    """
+    memory = await remember(store, hubspot, mapping, report.asked)
+    fields = memory.fields
+    left = report.left + memory.left
     by_kind: dict[str, list[str]] = {}
     for name in report.fields:
         by_kind.setdefault(keys.split_target(name)[0], []).append(name)
@@ -215,8 +234,9 @@ async def still_ours(report: UndoReport, hubspot: HubSpot, mapping: CompiledMapp
                 kept, changed = _compare(name, report.fields[name], values, types)
                 left += changed
                 if kept:
-                    fields[name] = kept
-    return msgspec.structs.replace(report, fields=fields, left=left)
+                    fields[name] = fields.get(name, {}) | kept
+    left.sort(key=lambda one: (one.target, one.property))
+    return UndoReport(report.selection, dict(sorted(fields.items())), left)
 
 
 def _compare(

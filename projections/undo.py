@@ -30,10 +30,18 @@ class Left(msgspec.Struct, frozen=True):
 
 
 class Undoing(NamedTuple):
-    """Property to (the value we wrote, the value from before), and what is left."""
+    """Property to (the value we wrote, the value from before), and what is left.
+
+    `asked`: property to the value we wrote, where the log does not know what HubSpot held before;
+    `known`: position of the last thing known of the record before the first chosen command, and
+    `sent` that of the command's first attempt (0: there is none).
+    """
 
     fields: Pins
     left: list[Left]
+    asked: dict[str, str]
+    known: int = 0
+    sent: int = 0
 
 
 class _Written(NamedTuple):
@@ -57,12 +65,18 @@ def undoing(
     written: dict[str, _Written] = {}
     later: dict[str, int] = {}
     created = linked = False
+    known = sent = 0
     emitted: e.CommandEmitted | None = None
     for entry in sorted(entries, key=lambda one: one.version):
         match entry.payload:
             case e.CommandEmitted() as emitted:
                 pass
+            case e.CommandSent() if emitted is not None and emitted.command in chosen:
+                sent = sent or entry.position
+            case e.RecordAdopted():
+                known = known if sent else entry.position
             case e.CommandSucceeded() as done if emitted is not None:
+                known = known if sent else entry.position
                 values = _values(emitted, done)
                 if done.replaced:
                     written.clear()
@@ -81,12 +95,14 @@ def undoing(
                 pass
     if mapping is None:
         left = [Left(name, "", "a link: links are not taken back")] if linked else []
-        return Undoing({}, left) if linked else None
+        return Undoing({}, left, {}) if linked else None
     if created:
-        return Undoing({}, [Left(name, "", "it was created: nothing is deleted in HubSpot")])
+        left = [Left(name, "", "it was created: nothing is deleted in HubSpot")]
+        return Undoing({}, left, {})
     if not written:
         return None
-    return _judge(name, written, later, doc, mapping, made)
+    found = _judge(name, written, later, doc, mapping, made)
+    return found._replace(known=known, sent=sent)
 
 
 def _values(emitted: e.CommandEmitted, done: e.CommandSucceeded) -> dict[str, e.Change]:
@@ -107,24 +123,22 @@ def _judge(
 ) -> Undoing:
     fields: Pins = {}
     left: list[Left] = []
-    unchanged = 0
+    asked: dict[str, str] = {}
     for prop, (before, ours) in sorted(written.items()):
         rule = mapping.by_property.get(prop)
         if prop in later:
             why = f"command {later[prop]} has written it since"
-        elif before is None and f"{mapping.hubspot_type}.{prop}" not in made:
-            why = "what HubSpot held before is not in the log"
-        elif same(before or "", ours):
-            unchanged += 1
-            continue
         elif rule is not None and rule.rank is not None:
             why = "HubSpot lets this property move forward only"
         elif not doc.hubspot_id:
             why = "the record is not in HubSpot any more"
+        elif (before is None and f"{mapping.hubspot_type}.{prop}" not in made) or same(
+            before or "", ours
+        ):
+            asked[prop] = ours
+            continue
         else:
             fields[prop] = (ours, before or "")
             continue
         left.append(Left(name, prop, why))
-    if unchanged and not fields and not left:
-        left.append(Left(name, "", "the values were the same before, as far as the log knows"))
-    return Undoing(fields, left)
+    return Undoing(fields, left, asked)

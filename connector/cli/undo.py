@@ -103,10 +103,11 @@ async def _undo(
         if mapping is None:
             raise Misconfigured("nothing was ever written from this store", where="store")
         only = await _targets(store, key)
-        report = await undoing.judge(store, await scope_of(store), mapping, only)
-    if report.fields:
-        async with open_hubspot(config) as hubspot:
-            report = await undoing.still_ours(report, hubspot, mapping)
+        judged = await undoing.judge(store, await scope_of(store), mapping, only)
+        report = UndoReport(judged.selection, {}, judged.left)
+        if judged.fields or judged.asked:
+            async with open_hubspot(config) as hubspot:
+                report = await undoing.still_ours(store, judged, hubspot, mapping)
     if dry_run or not report.fields:
         return report
     for asked in undoing.requests(report, getpass.getuser()):

@@ -30,6 +30,7 @@ from connector.tracing import tracer
 API_VERSION: Final = "2026-03"
 BASE_URL: Final = "https://api.hubapi.com"
 BATCH_LIMIT: Final = 100  # inputs of an object batch
+HISTORY_LIMIT: Final = 50  # of one that asks for earlier values
 LINK_LIMIT: Final = 2_000  # pairs of an association batch
 LINK_READ_LIMIT: Final = 1_000  # records whose associations one call reads
 SEARCH_LIMIT: Final = 100  # values of one search
@@ -103,12 +104,20 @@ class HubSpot:
     # ------------------------------------------------------------ objects
 
     async def batch_read(
-        self, object_type: str, id_property: str, ids: Sequence[str], properties: Sequence[str]
+        self,
+        object_type: str,
+        id_property: str,
+        ids: Sequence[str],
+        properties: Sequence[str],
+        history: Sequence[str] = (),
     ) -> Answer:
-        """Records by a unique property ("" for HubSpot's own ids), at most 100."""
+        """Records by a unique property ("" for HubSpot's own ids), at most 100.
+
+        `history`: properties whose earlier values are wanted too; then at most 50 records.
+        """
         body: dict[str, Any] = {
             "properties": list(properties),
-            "propertiesWithHistory": [],
+            "propertiesWithHistory": list(history),
             "inputs": [{"id": key} for key in ids],
         }
         if id_property:

@@ -66,8 +66,8 @@ async def test_a_running_service_applies_a_plan_and_takes_it_back(tmp_path: Path
 
             await until(all_known, "every outcome is known")
             scope = await undo.of_plan(store, digest[:12])
-            report = await undo.judge(store, scope, louder())
-            report = await undo.still_ours(report, app.hubspot, louder())
+            judged = await undo.judge(store, scope, louder())
+            report = await undo.still_ours(store, judged, app.hubspot, louder())
             assert (len(report.fields), report.left) == (12, [])
             for asked in undo.requests(report, "eve"):
                 await orders.leave(file, asked)

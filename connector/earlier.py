@@ -1,0 +1,131 @@
+"""What HubSpot held before we wrote, where the log cannot know it: HubSpot's own memory.
+
+A property that we wrote for the first time, or a replay that went over a person's edit: the log has
+no value from before, the history of the property has. Our clock and HubSpot's need not agree, so an
+entry counts as ours from half-way between the last thing we knew of the record and our attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from connector.hubspot.answer import Answer, entries, text_of
+from connector.hubspot.api import HISTORY_LIMIT, HubSpot
+from connector.hubspot.holds import same, types_of
+from connector.hubspot.schema import checked
+from eventstore import EventStore
+from projections import keys
+from projections.mapping.compiled import CompiledMapping
+from projections.undo import Left, Pins, Undoing
+
+_SAME: Final = "HubSpot held the same before"
+_FORGOTTEN: Final = "what HubSpot held before is neither in the log nor in HubSpot's history"
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """What HubSpot remembers: target to what can be put back, and what cannot be."""
+
+    fields: dict[str, Pins]
+    left: list[Left]
+
+
+async def remember(
+    store: EventStore, hubspot: HubSpot, mapping: CompiledMapping, asked: Mapping[str, Undoing]
+) -> Memory:
+    """Ask HubSpot's histories for the values from before. Raises Unreachable, Refused."""
+    out = Memory({}, [])
+    since = await _since(store, asked)
+    by_kind: dict[str, list[str]] = {}
+    for name, one in asked.items():
+        if name in since:
+            by_kind.setdefault(keys.split_target(name)[0], []).append(name)
+        else:
+            out.left.extend(Left(name, prop, _FORGOTTEN) for prop in one.asked)
+    for kind, names in by_kind.items():
+        section = mapping.source.objects()[kind]
+        types = types_of(section)
+        for start in range(0, len(names), HISTORY_LIMIT):
+            part = names[start : start + HISTORY_LIMIT]
+            wanted = sorted({prop for name in part for prop in asked[name].asked})
+            external = [keys.split_target(name)[1] for name in part]
+            answer = checked(
+                await hubspot.batch_read(
+                    section.hubspot_type, section.key, external, [section.key], wanted
+                ),
+                hubspot,
+            )
+            told = _told(answer, section.key)
+            for name in part:
+                history = told.get(keys.split_target(name)[1])
+                if history is None:
+                    out.left.append(Left(name, "", "HubSpot has no record with this key any more"))
+                    continue
+                _take(name, asked[name].asked, history, since[name], types, out)
+    return out
+
+
+async def _since(store: EventStore, asked: Mapping[str, Undoing]) -> dict[str, float]:
+    """Target to the second from which on a change in HubSpot was our doing."""
+    out = {}
+    for name, one in asked.items():
+        known, sent = await store.commits([one.known, one.sent])
+        if known is not None and sent is not None:
+            out[name] = (known.recorded_at_us + sent.recorded_at_us) / 2_000_000
+    return out
+
+
+def _told(answer: Answer, key: str) -> dict[str, Mapping[str, Any]]:
+    """External key to property to its history."""
+    out: dict[str, Mapping[str, Any]] = {}
+    for result in entries(answer.body, "results"):
+        properties, history = result.get("properties"), result.get("propertiesWithHistory")
+        if isinstance(properties, dict) and result.get("archived") is not True:
+            name = text_of(properties.get(key))
+            out[name] = history if isinstance(history, dict) else {}
+    return out
+
+
+def _take(
+    name: str,
+    asked: Mapping[str, str],
+    history: Mapping[str, Any],
+    since_s: float,
+    types: Mapping[str, str],
+    out: Memory,
+) -> None:
+    unchanged = []
+    for prop, ours in sorted(asked.items()):
+        values = _values(history.get(prop))
+        kind = types.get(prop, "")
+        current = values[0][1] if values else ""
+        if not same(prop, ours, current, kind):
+            shown = current if len(current) <= 60 else f"{current[:60]}…"
+            out.left.append(Left(name, prop, f"HubSpot does not hold ours any more but {shown!r}"))
+            continue
+        before = [value for at_s, value in values if at_s < since_s]
+        if len(before) == len(values) or (before and same(prop, ours, before[0], kind)):
+            unchanged.append(prop)
+        else:
+            out.fields.setdefault(name, {})[prop] = (ours, before[0] if before else "")
+    if unchanged and name not in out.fields:
+        prop = unchanged[0] if len(unchanged) == 1 else ""
+        out.left.append(Left(name, prop, _SAME))
+
+
+def _values(told: Any) -> list[tuple[float, str]]:
+    """(Seconds since 1970, value) of a property's history, newest first; nonsense is left out."""
+    out = []
+    for one in told if isinstance(told, Sequence) else []:
+        if not isinstance(one, dict):
+            continue
+        try:
+            moment = datetime.fromisoformat(text_of(one.get("timestamp")))
+        except ValueError:
+            continue
+        if moment.tzinfo is not None:
+            out.append((moment.timestamp(), text_of(one.get("value"))))
+    return sorted(out, key=lambda each: -each[0])
