@@ -19,6 +19,7 @@ from connector.cli import (
     output,
     parked,
     plan,
+    proof,
     rebuild,
     release,
     rehearse,
@@ -59,6 +60,7 @@ app.command("undo")(undo.undo)
 app.command("release")(release.release)
 app.command("rebuild")(rebuild.rebuild)
 app.command("verify")(verify.verify)
+app.command("proof")(proof.proof)
 app.command("export")(archive.export_log)
 app.command("import")(archive.import_log)
 app.command("demo")(demo.demo)
