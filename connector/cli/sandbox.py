@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any, cast
+from zoneinfo import available_timezones
 
 import typer
 
@@ -18,7 +19,7 @@ from connector.sandbox.agent.options import MOST_INVOICES
 from connector.sandbox.agent.profiles import PROFILES as SAGE100_PROFILES
 from connector.sandbox.agent.profiles import Profile
 from connector.sandbox.agent.tls import PROFILES, TlsProfile
-from connector.sandbox.hubspot.options import Tier
+from connector.sandbox.hubspot.options import InvoiceStrictness, Tier
 
 app = typer.Typer(no_args_is_help=True, help="One simulated end alone, for trying things out.")
 
@@ -92,10 +93,46 @@ def hubspot(
     port: Port = 0,
     seed: Seed = 1,
     tier: Annotated[Tier, typer.Option("--tier", help="Whose limits apply.")] = "professional",
+    limits: Annotated[bool, typer.Option("--limits/--no-limits", help="Limit the calls.")] = True,
+    latency: Annotated[
+        float, typer.Option("--latency", min=0, help="1: as slow as HubSpot; 0: not at all.")
+    ] = 0.0,
+    search_lag: Annotated[
+        float,
+        typer.Option("--search-lag", min=0, help="Seconds until Search finds a change, at most."),
+    ] = 30.0,
+    invoices: Annotated[
+        InvoiceStrictness,
+        typer.Option("--invoices", help="What the status of a non-billable invoice needs."),
+    ] = "documented",
+    auto_companies: Annotated[
+        bool, typer.Option("--auto-companies", help="Make companies by e-mail domains.")
+    ] = False,
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", help="Grant only this; may be repeated.")
+    ] = None,
+    currency: Annotated[str, typer.Option("--currency", help="The account's own.")] = "USD",
+    timezone: Annotated[
+        str, typer.Option("--timezone", help="Its midnight resets the daily limit.")
+    ] = "America/Chicago",
     as_json: AsJson = False,
 ) -> None:
     """A HubSpot portal without data, with HubSpot's limits, until Ctrl-C."""
-    options = crm.HubSpotOptions(seed=seed, tier=tier)
+    if timezone not in available_timezones():
+        raise typer.BadParameter(f"{timezone!r} is no IANA time zone", param_hint="--timezone")
+    options = crm.HubSpotOptions(
+        seed=seed,
+        tier=tier,
+        limits="tier" if limits else None,
+        latency=crm.Latency(factor=latency) if latency else None,
+        search_lag_s=(min(1.0, search_lag), search_lag),
+        invoices=crm.InvoiceRules(status=invoices),
+        auto_companies=auto_companies,
+        scopes=tuple(scope) if scope else None,
+        company_currency=currency,
+        custom_objects=tier == "enterprise",
+        timezone=timezone,
+    )
 
     def announce(running: crm.SimulatedHubSpot) -> None:
         facts = {

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+InvoiceStrictness = Literal["documented", "guarded", "strict"]
 Tier = Literal["free", "starter", "professional", "enterprise"]
 
 OLDER_VERSIONS = ("v3", "v4")
@@ -60,7 +61,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
 class InvoiceRules(msgspec.Struct, frozen=True, kw_only=True):
     """How strict the portal is about native invoices; sources disagree, so it can be chosen."""
 
-    status: Literal["documented", "guarded", "strict"] = "documented"
+    status: InvoiceStrictness = "documented"
     """Of non-billable invoices: `documented`: any status; `guarded`: any when created, later only
     with line items; `strict`: never anything but a draft without line items."""
     amount: Literal["kept", "late"] = "kept"
