@@ -13,7 +13,13 @@ from connector import anchors, reports
 from connector.app import open_app
 from connector.cli import output
 from connector.cli.session import AsJson, load, need_store_folder, run_async
-from connector.cli.status import closing_line, held_lines, hubspot_table, waiting_line
+from connector.cli.status import (
+    closing_line,
+    held_lines,
+    hubspot_table,
+    proposed_line,
+    waiting_line,
+)
 from connector.cli.stopping import stop_event
 from connector.cli.watch import watching
 from connector.config import Config
@@ -182,10 +188,7 @@ def render(report: RunReport, status: dict[str, Any]) -> None:
     for line in held_lines(status):
         output.say(line)
     if report.proposed:
-        output.say(
-            f"The configured mapping ({report.proposed[:12]}) is not in force yet: 'ml-connector "
-            "plan' shows what it would change, 'ml-connector apply DIGEST' puts it in force."
-        )
+        output.say(proposed_line(report.proposed))
     output.say(closing_line(status))
 
 

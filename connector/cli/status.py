@@ -6,11 +6,14 @@ from typing import Any
 
 import typer
 
-from connector import reports
+from connector import mappings, planning, reports
 from connector.app import open_reader
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
+from connector.config.mapping import load_mapping
+from connector.errors import Misconfigured
+from eventstore import EventStore
 
 
 def status(ctx: typer.Context, as_json: AsJson = False) -> None:
@@ -26,7 +29,24 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 async def _read(config: Config) -> dict[str, Any]:
     async with open_reader(config) as store:
-        return await reports.status(store)
+        report = await reports.status(store)
+        report["mapping"] = await _mapping(config, store)
+    # What is configured no more, a mistyped company code for instance, is nobody's worry.
+    wanted = {(one.name, code) for one in config.sage100 for code in one.companies}
+    report["sage100"] = [
+        row for row in report["sage100"] if (row["instance"], row["company"]) in wanted
+    ]
+    return report
+
+
+async def _mapping(config: Config, store: EventStore) -> dict[str, str]:
+    """The mapping in force, and the configured one when that is another and waits for a plan."""
+    found = await planning.in_force(store)
+    try:
+        waiting = await mappings.proposed(store, load_mapping(config))
+    except Misconfigured:
+        waiting = ""  # whatever is wrong with the file, the commands that need it say so
+    return {"in_force": found.digest if found is not None else "", "proposed": waiting}
 
 
 def needs_person(report: dict[str, Any]) -> bool:
@@ -36,6 +56,7 @@ def needs_person(report: dict[str, Any]) -> bool:
         or bool(report["held"])
         or any(row["parked"] for row in report["hubspot"])
         or any(row["error"] for row in report["sage100"])
+        or bool(report["mapping"]["proposed"])
     )
 
 
@@ -61,6 +82,8 @@ def render(report: dict[str, Any]) -> None:
         output.say(line)
     log, http = report["log"], report["http"]
     output.say(
+    if report["mapping"]["proposed"]:
+        output.say(proposed_line(report["mapping"]["proposed"]))
         f"log: {log['head']:,} events, digest {log['hash'][:16]}…; calls so far: "
         f"HubSpot {http['hubspot_calls']:,} (429: {http['hubspot_429']:,}), "
         f"Sage 100 agent {http['agent_calls']:,}"
@@ -69,6 +92,14 @@ def render(report: dict[str, Any]) -> None:
 
 def waiting_line(waiting: dict[str, str]) -> str:
     """Since when Sage 100 has been in use, by what, and from when on that is an error."""
+def proposed_line(digest: str) -> str:
+    """That the configured mapping is not in force, and what to do about it."""
+    return (
+        f"The configured mapping ({digest[:12]}) is not in force yet: 'ml-connector plan' shows "
+        "what it would change, 'ml-connector apply DIGEST' puts it in force."
+    )
+
+
     return (
         f"waiting since {waiting['since']}. {waiting['message']} It goes on by itself; an error "
         f"from {waiting['alarm_at']} on."

@@ -45,6 +45,8 @@ def test_a_changed_mapping_is_planned_before_it_comes_into_force(bench: Bench) -
     waiting = bench.command("run", "--once")
     assert waiting.code == 1
     assert "is not in force yet" in waiting.out
+    status = bench.command("status")
+    assert (status.code, "is not in force yet" in status.out) == (1, True)
     shown = bench.command("plan")
     assert shown.code == 0
     assert "8 records" in shown.out
