@@ -260,7 +260,7 @@ class Agent:
         async for chunk in response.content.iter_any():
             for piece in unpacker.pieces(chunk):
                 reader.feed(piece)
-                await asyncio.sleep(0)  # parsing a piece takes about 2 ms: others go on between
+                await asyncio.sleep(0)  # others go on between the pieces
         unpacker.finish()
         return reader
 

@@ -7,6 +7,7 @@ the client; where an agent names a column its own way, only the client knows.
 from __future__ import annotations
 
 from datetime import datetime
+from operator import itemgetter
 from typing import Final, Literal
 
 import msgspec
@@ -102,3 +103,9 @@ class Page(msgspec.Struct, frozen=True):
     scanned: int
     scan_limit_reached: bool
     server_time: datetime
+
+    def cells(self, column: str) -> list[str]:
+        """Those of one column, in the order of the rows; blank where the page has no such one."""
+        if column not in self.columns:
+            return [""] * len(self.rows)
+        return list(map(itemgetter(self.columns.index(column)), self.rows))

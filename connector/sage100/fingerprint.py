@@ -11,15 +11,20 @@ neither the agent's column order nor an all-empty new column makes rows look cha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
-from typing import Final
+from operator import itemgetter
+from typing import Any, Final
 
 import msgspec
 
 # JSON with sorted names: no two dicts of text share their bytes. (Text cannot hold half of a
 # surrogate pair here; XML cannot carry one.)
 _encoder: Final = msgspec.json.Encoder(order="sorted")
+_plain_encoder: Final = msgspec.json.Encoder()
+_UNNAMEABLE: Final = re.compile(r'["\\\x00-\x1f]')  # in no field's name of a msgspec struct
 
 
 def row_of(columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
@@ -30,6 +35,29 @@ def row_of(columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
 def fingerprint(row: Mapping[str, str]) -> str:
     """32 hexadecimal digits for a row without empty cells."""
     return blake2b(_encoder.encode(row), digest_size=16).hexdigest()
+
+
+def fingerprints(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The fingerprint of each row of a page, without a dict for each."""
+    if _UNNAMEABLE.search("".join(columns)) is not None:
+        return [fingerprint(row_of(columns, cells)) for cells in rows]
+    ordered, shape = _shape(tuple(columns))
+    encode = _plain_encoder.encode
+    return [blake2b(encode(shape(*ordered(cells))), digest_size=16).hexdigest() for cells in rows]
+
+
+@lru_cache(maxsize=64)
+def _shape(columns: tuple[str, ...]) -> tuple[Callable[[Sequence[str]], Sequence[str]], Any]:
+    """How a row is brought into the order of its columns' names, and what then encodes to the
+    JSON of its dict: a struct whose fields have those names and are left out when empty.
+    """
+    order = sorted(range(len(columns)), key=columns.__getitem__)
+    fields = {f"c{place}": columns[index] for place, index in enumerate(order)}
+    shape = msgspec.defstruct(
+        "Shape", [(field, str, "") for field in fields], rename=fields, omit_defaults=True, gc=False
+    )
+    # With one index, itemgetter gives the cell and not a tuple of it.
+    return itemgetter(*order) if len(order) > 1 else tuple, shape
 
 
 def stamp_of(row: Mapping[str, str]) -> str:

@@ -5,14 +5,13 @@ Pure: rows and known fingerprints in, events and fingerprint rows out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
 
 import msgspec
 
 from connector.sage100.contract import Page
-from connector.sage100.fingerprint import fingerprint, row_of, stamp_of, stamped_before
+from connector.sage100.fingerprint import row_of, stamp_of, stamped_before
 from connector.sage100.selection import Selection
 from connector.sage100.stamps import went_back
 from eventstore.types import NewEvent, Row
@@ -67,26 +66,36 @@ class Record(msgspec.Struct, frozen=True):
     key: str
     stream: str
     row: dict[str, str]
+    fingerprint: str
 
 
-def records(origin: Origin, selection: Selection, page: Page) -> list[Record]:
-    """The page's rows under their names, with only the columns that were selected."""
-    entity = selection.entity
-    columns, rows = page.columns, page.rows
+def selected(selection: Selection, page: Page) -> Page:
+    """The page with only the columns that were selected: an agent may send more."""
     wanted = frozenset(selection.columns)
-    if not wanted.issuperset(columns):  # the agent sent more than it was asked for
-        kept = [index for index, column in enumerate(columns) if column in wanted]
-        columns = tuple(columns[index] for index in kept)
-        rows = [tuple(row[index] for index in kept) for row in rows]
+    if wanted.issuperset(page.columns):
+        return page
+    kept = [index for index, column in enumerate(page.columns) if column in wanted]
+    columns = tuple(page.columns[index] for index in kept)
+    rows = [tuple(row[index] for index in kept) for row in page.rows]
+    return msgspec.structs.replace(page, columns=columns, rows=rows)
+
+
+def records(
+    origin: Origin,
+    selection: Selection,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Sequence[str], str]],
+) -> list[Record]:
+    """Rows under their names, each given with its fingerprint."""
+    entity = selection.entity
     places = [columns.index(column) for column in selection.key]
-    pick = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
     found = []
-    for cells in rows:
-        parts = [part.rstrip(" ") for part in pick(cells)]
+    for cells, digest in rows:
+        parts = [cells[place].rstrip(" ") for place in places]
         key = record_key(entity, parts)
         stream = sage_stream(origin.instance, origin.company, entity, key)
         row = row_of(columns, cells)
-        found.append(Record(parts, origin.table_key(entity, key), stream, row))
+        found.append(Record(parts, origin.table_key(entity, key), stream, row, digest))
     return found
 
 
@@ -107,7 +116,7 @@ def observe(
     touched: dict[str, Row] = {}
     for record in found:
         out.keys.append(record.key)
-        digest = fingerprint(record.row)
+        digest = record.fingerprint
         before = latest.get(record.key)
         if before is not None and before.fingerprint == digest and not before.vanished:
             out.unchanged += 1
@@ -122,15 +131,16 @@ def observe(
                 out.back += 1
             if before is not None and before.vanished:
                 out.events.append(_event(origin, record, RecordReturned(record.parts)))
-            out.events.append(_event(origin, record, _observed(origin, record, digest)))
+            out.events.append(_event(origin, record, _observed(origin, record)))
         latest[record.key] = Fingerprint(digest, stamp_of(record.row))
         touched[record.key] = Row(record.key, encode_row(latest[record.key]))
     out.rows.extend(touched.values())
     return out
 
 
-def _observed(origin: Origin, record: Record, digest: str) -> RecordObserved:
-    return RecordObserved(record.parts, record.row, digest, stamp_of(record.row), origin.via)
+def _observed(origin: Origin, record: Record) -> RecordObserved:
+    stamp = stamp_of(record.row)
+    return RecordObserved(record.parts, record.row, record.fingerprint, stamp, origin.via)
 
 
 def _event(origin: Origin, record: Record, event: Event) -> NewEvent:

@@ -1,10 +1,11 @@
 """Answers of the agent, read while they arrive, by a parser that trusts nothing.
 
-Bytes go to libxml2 as they come; finished rows are taken out of its tree at once, so a page
-stands in memory once, as tuples. Before libxml2 sees a byte, the prolog is read here: the text
-must be UTF-8, and a DTD is refused whatever it says (entities, external files and their bombs all
-need one). Bounds: size (see `body`), depth (libxml2's 256, and rows hold cells that hold text),
-rows per page, columns, and the prolog itself.
+Bytes go to libxml2 as they come, and nothing of ours runs until the answer has ended: a callback
+per element would cost as much again as the parsing. Then the cells are taken out of the tree in
+one go. Before libxml2 sees a byte, the prolog is read here: the text must be UTF-8, and a DTD is
+refused whatever it says (entities, external files and their bombs all need one). Bounds: size (see
+`body`), elements and attributes (they are counted before there is a tree of them), depth
+(libxml2's 256, and rows hold cells that hold text), rows per page, columns, and the prolog itself.
 """
 
 from __future__ import annotations
@@ -16,9 +17,18 @@ from lxml import etree
 
 from connector.sage100.contract import NAMESPACE, SOAP, AgentInfo, Page
 from connector.sage100.describe import info_of, local_time
-from connector.sage100.errors import AgentError, BadAnswer, Call, CutShort, NotTheAgent, fault
+from connector.sage100.errors import (
+    AgentError,
+    BadAnswer,
+    Call,
+    CutShort,
+    NotTheAgent,
+    TooLarge,
+    fault,
+)
 
 MAX_COLUMNS: Final = 2_000
+MAX_MARKUP: Final = 500_000  # of "<" and "=" in an answer: some 60 MB of libxml2's nodes
 _PROLOG_BYTES: Final = 4_096
 _HEAD_BYTES: Final = 512  # kept for messages
 _TAIL_BYTES: Final = 64
@@ -27,11 +37,9 @@ _BOM: Final = b"\xef\xbb\xbf"
 _HTML: Final = b"<!doctype html"
 _A: Final = f"{{{NAMESPACE}}}"
 _SOAP: Final = f"{{{SOAP}}}"
-_PAGE: Final = f"{_A}Page"
 _ROW: Final = f"{_A}Row"
 _SKIPPED: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*)*", re.DOTALL)
 _DECLARED: Final = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]*)", re.ASCII)
-_NESTED: Final = etree.XPath("boolean(a:Row/*/*)", namespaces={"a": NAMESPACE})
 
 
 class AnswerReader:
@@ -46,13 +54,10 @@ class AnswerReader:
         self._head = b""
         self._tail = b""
         self._prolog: bytes | None = b""  # None once the root element has begun
-        self._page: etree._Element | None = None
+        self._markup = 0
         self._columns: tuple[str, ...] = ()
-        self._rows: list[tuple[str, ...]] = []
         self._fields: dict[str, str] = {}
-        self._parser = etree.XMLPullParser(
-            events=("start",),
-            tag=(_PAGE,),
+        self._parser = etree.XMLParser(
             encoding="utf-8",
             load_dtd=False,
             dtd_validation=False,
@@ -74,17 +79,14 @@ class AnswerReader:
             if not self._root_begins(self._prolog):
                 return
             piece, self._prolog = self._prolog, None
+        # Every element has a "<" and every attribute a "=": libxml2 makes no more nodes than that.
+        self._markup += piece.count(b"<") + piece.count(b"=")
+        if self._markup > MAX_MARKUP:
+            raise TooLarge(f"The answer holds more than {MAX_MARKUP:,} tags.", self._call)
         try:
             self._parser.feed(piece)
-            if self._page is None:
-                for _, element in self._parser.read_events():
-                    self._page = element
-                    break
         except etree.XMLSyntaxError as problem:
             raise self._bad(f"The answer is not well-formed XML: {problem}.") from None
-        if self._page is not None:
-            # The last child may still be growing; all before it are finished.
-            self._take(self._page, len(self._page) - 1)
 
     def info(self) -> AgentInfo:
         """What GetInfo answered."""
@@ -94,16 +96,14 @@ class AnswerReader:
     def page(self) -> Page:
         """What ReadPage or ReadRow answered."""
         element = self._close(f"{self._call.operation}Response", "Page")
-        if element is not self._page:
-            raise self._bad("The answer holds a Page where none belongs.")
-        self._take(element, len(element))
+        rows = self._rows_of(element)
         if not self._columns:
             raise self._bad("The page names no columns.")
         fields = self._fields
         try:
             return Page(
                 columns=self._columns,
-                rows=self._rows,
+                rows=rows,
                 next=fields.get("Next") or None,
                 complete=_flag(fields.get("Complete", "false")),
                 scanned=int(fields.get("Scanned", "0")),
@@ -143,24 +143,26 @@ class AnswerReader:
             raise self._bad("The answer does not begin within a reasonable length.")
         return False
 
-    def _take(self, page: etree._Element, count: int) -> None:
-        """Move the first `count` children of the page out of the tree."""
-        if count <= 0:
-            return
-        if _NESTED(page):
-            raise self._bad("A cell holds elements instead of text.")
-        rows, width = self._rows, len(self._columns)
-        for child in page[:count]:
+    def _rows_of(self, page: etree._Element) -> list[tuple[str, ...]]:
+        """The cells of every row; the page's own values go to `_fields`."""
+        texts = tuple([element.text or "" for element in page.iter()])  # in document order
+        rows: list[tuple[str, ...]] = []
+        at, width = 1, 0
+        for child in page:
+            begins = at + 1
             if child.tag != _ROW:
                 width = self._take_field(child) or width
+                at = begins
                 continue
-            cells = [cell.text or "" for cell in child]
-            if len(cells) != width:
-                raise self._bad(f"Row {len(rows) + 1} has {len(cells)} cells for {width} columns.")
-            rows.append(tuple(cells))
-        del page[:count]
+            at = begins + len(child)
+            if at != begins + width:
+                raise self._bad(f"Row {len(rows) + 1} has {len(child)} cells for {width} columns.")
+            rows.append(texts[begins:at])
+        if at != len(texts):
+            raise self._bad("A cell holds elements instead of text.")
         if len(rows) > self._max_rows:
             raise self._bad(f"The page holds more than the {self._max_rows} rows asked for.")
+        return rows
 
     def _take_field(self, child: etree._Element) -> int:
         """Keep one of the page's own values; the number of columns when it names them."""

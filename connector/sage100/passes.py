@@ -19,25 +19,22 @@ import msgspec
 from connector.progress import Progress, Silent
 from connector.sage100 import breaker
 from connector.sage100.agent import Agent
+from connector.sage100.comparison import compare
 from connector.sage100.contract import MAX_LIMIT, Page
 from connector.sage100.errors import AgentError, BadAnswer, CursorInvalid, PassIncomplete
 from connector.sage100.failure import ALARM_AFTER, ended, failed
 from connector.sage100.likeness import NEWCOMERS, likenesses, newcomer
-from connector.sage100.observe import Observation, Origin, observe, records
+from connector.sage100.observe import Observation, Origin, selected
 from connector.sage100.page_size import PAGE_SIZES
 from connector.sage100.place import Journal, Pass, Place
 from connector.sage100.retry import Retry
+from connector.sage100.seen import SEEN, any_noted, noted
 from connector.sage100.selection import Selection
 from connector.sage100.stamps import newest
 from connector.tracing import tracer
-from eventstore.types import EventStore, Put, Row, Table, Write
+from eventstore.types import EventStore, Put, Write
 from projections.events import Event, PollDeferred, PollStarted, SourceRewound, Via
-from projections.tables import Fingerprint
-from projections.workspace import decode
 
-# Which rows the sweep under way has seen: `fingerprint` key to the sweep's generation. A work
-# table of this package, neither a fold of the log nor needed once the sweep is over.
-SEEN: Final = Table("sweep_seen")
 WORK_TABLES: Final = (SEEN, NEWCOMERS, PAGE_SIZES)
 
 log: Final = logging.getLogger(__name__)
@@ -77,6 +74,11 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     def entity(self) -> str:
         """The entity's name."""
         return self.selection.entity
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of its `fingerprint` rows begin with."""
+        return f"{self.company}/{self.entity}/"
 
     async def journal(self) -> Journal:
         """Where the poller stands in it."""
@@ -160,10 +162,12 @@ async def begin(reading: Reading, journal: Journal, via: Via, since: str) -> Pas
     """
     place = journal.place
     run = place.running(via)
+    if run is not None and via == "sweep" and not await _still_noted(reading, run):
+        run = None
     if run is not None and place.open == via:
         return run
     if run is None:
-        store, prefix = reading.store, f"{reading.company}/{reading.entity}/"
+        store, prefix = reading.store, reading.prefix
         origin = (await store.head()).last if reading.origin is None else reading.origin
         known = place.known or await store.count("fingerprint", prefix=prefix)
         place = msgspec.structs.replace(place, known=known)
@@ -176,11 +180,16 @@ async def begin(reading: Reading, journal: Journal, via: Via, since: str) -> Pas
         )
     else:
         run = msgspec.structs.replace(run, read=0, unchanged=0, observed=0, pages=0)
-    place = msgspec.structs.replace(place.with_pass(via, run), open=via)
+    place = msgspec.structs.replace(place.with_pass(via, run), open=via, skipped="")
     commit = await journal.write(place, [PollStarted(via, run.since)])
     run = msgspec.structs.replace(run, started=commit.first)
     journal.place = journal.place.with_pass(via, run)
     return run
+
+
+async def _still_noted(reading: Reading, run: Pass) -> bool:
+    """Whether what the sweep was shown is there; an earlier version noted it otherwise."""
+    return not run.seen or await any_noted(reading.store, reading.prefix, run.generation)
 
 
 # What the last page comes to: the place to stand at, and events of the pass.
@@ -246,34 +255,31 @@ async def _append_page(
     """Append one page: its events, fingerprints and the place behind it."""
     with tracer.start_as_current_span("sage100.page") as span:
         origin = Origin(reading.instance, reading.company, via, run.started or None)
-        found = records(origin, reading.selection, page)
-        rows = (await reading.store.rows({"fingerprint": {one.key for one in found}})).get(
-            "fingerprint", {}
-        )
-        known: dict[str, Fingerprint] = {
-            key: decode("fingerprint", row.value) for key, row in rows.items()
-        }
+        page = selected(reading.selection, page)
         cursor = journal.place.cursor if via == "sweep" else ""
-        seen = observe(origin, found, known, page.server_time, cursor)
-        span.set_attributes({"rows": len(found), "observed": seen.observed})
+        seen = await compare(reading.store, origin, reading.selection, page, cursor)
+        span.set_attributes({"rows": len(page.rows), "observed": seen.observed})
         run = msgspec.structs.replace(
             run,
             after=page.next or "",
             began=run.began or f"{page.server_time:%Y%m%d}",
-            read=run.read + len(found),
+            read=run.read + len(page.rows),
             unchanged=run.unchanged + seen.unchanged,
             observed=run.observed + seen.observed,
             missed=run.missed + seen.missed,
             pages=run.pages + 1,
-            seen=run.seen + len(found),
+            seen=run.seen + len(page.rows),
             back=run.back + seen.back,
-            top=newest((one.row for one in found), run.top, page.server_time),
-            sequence=max([run.sequence, *(one.row.get("HeaderSeqNo", "") for one in found)]),
+            top=newest(page, run.top),
+            sequence=max([run.sequence, *page.cells("HeaderSeqNo")]),
         )
         counted = 0 if reading.entity in breaker.GROWS_BY_CALENDAR else len(seen.newcomers)
         run = msgspec.structs.replace(run, new=run.new + counted)
         stands = msgspec.structs.replace(
-            journal.place, known=journal.place.known + len(seen.newcomers), waiting_since_s=0
+            journal.place,
+            known=journal.place.known + len(seen.newcomers),
+            waiting_since_s=0,
+            skipped="",
         )
         run, passes = hold(reading, via, run, ends=page.next is None and via == "cursor")
         error: AgentError | None = None
@@ -289,9 +295,8 @@ async def _append_page(
         also: list[Write] = [Put("fingerprint", seen.rows)] if seen.rows else []
         also += _newcomers(reading, stands, run, seen)
         sweep = journal.place.sweep_pass
-        if sweep is not None and not sweep.all_read and seen.keys:
-            mark = str(sweep.generation).encode()
-            also.append(Put(SEEN.name, [Row(key, mark) for key in dict.fromkeys(seen.keys)]))
+        if sweep is not None and seen.keys:
+            also.append(noted(reading.prefix, sweep.generation, journal.next_move, seen.keys))
         await journal.write(place, passes, records=seen.events, also=also, cause=run.started)
     return run, error
 
@@ -328,11 +333,10 @@ def _newcomers(reading: Reading, place: Place, run: Pass, seen: Observation) -> 
     """Who has newly appeared, to be recognised should another one vanish meanwhile."""
     if run.first:
         return []
-    prefix = f"{reading.company}/{reading.entity}/"
     rows = {
-        likeness: newcomer(record.key.removeprefix(prefix), place.sweeps, likeness)
+        likeness: newcomer(record.key.removeprefix(reading.prefix), place.sweeps, likeness)
         for record in seen.newcomers
-        for likeness in likenesses(prefix, reading.entity, record.row)
+        for likeness in likenesses(reading.prefix, reading.entity, record.row)
     }
     return [Put(NEWCOMERS.name, list(rows.values()))] if rows else []
 

@@ -70,6 +70,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     many were completed; `top`, `rows`, `sequence`: newest stamp, rows and highest HeaderSeqNo that
     the last complete reading of everything showed. `reread`: the next pass reads everything.
     `waiting_since_s`: since when Sage 100 has been in use whenever it was asked, seconds UTC.
+    `skipped`: why the entity is not read, as the log was told.
     """
 
     cursor: str = ""
@@ -85,6 +86,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     sequence: str = ""
     reread: bool = False
     waiting_since_s: int = 0
+    skipped: str = ""
 
     def running(self, via: Via) -> Pass | None:
         """The pass of this kind that is under way."""

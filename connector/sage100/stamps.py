@@ -8,16 +8,18 @@ one that lies in the future counts for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from connector.sage100.contract import Page
 from connector.sage100.fingerprint import stamp_of
 from projections import values
 
 TOLERANCE: Final = timedelta(hours=2)
 _TEXT: Final = "%Y-%m-%d %H:%M:%S"
+_STAMPS: Final = ("Updated", "Created")
 _STEP: Final = timedelta(hours=1)
 
 
@@ -39,18 +41,20 @@ def went_back(before: str, row: Mapping[str, str], now: datetime) -> bool:
     return is_ + TOLERANCE < was <= now
 
 
-def newest(rows: Iterable[Mapping[str, str]], top: str, now: datetime) -> str:
-    """The newest stamp ("2026-11-22 08:29:32") of these rows or `top`; future ones left out.
+def newest(page: Page, top: str) -> str:
+    """The newest stamp ("2026-11-22 08:29:32") of the page's rows or `top`; future ones left out.
 
     Of an invoice, that of its entry (see `went_back`).
     """
+    now = page.server_time
     top_day, today = top[:10].replace("-", ""), f"{now:%Y%m%d}"
-    for row in rows:
-        entered = "IsOpen" in row
-        day = "" if entered else row.get("DateUpdated", "")
-        day = day or row.get("DateCreated", "")
+    stamps = [page.cells(f"{what}{when}") for when in _STAMPS for what in ("Date", "Time")]
+    for is_open, updated, updated_time, created, created_time in zip(
+        page.cells("IsOpen"), *stamps, strict=True
+    ):
+        day, time = (created, created_time) if is_open or not updated else (updated, updated_time)
         if top_day <= day <= today:
-            at = moment(f"{day} {row.get('TimeCreated', '')}" if entered else stamp_of(row))
+            at = moment(f"{day} {time}")
             if at is not None and at <= now:
                 top = max(top, at.strftime(_TEXT))
                 top_day = top[:10].replace("-", "")

@@ -7,11 +7,11 @@ and was not stamped. Or they lie further back: then no cursor pass could have sh
 stamped on the cursor's date or later may have changed since that pass and would be shown by the
 next one; so would a row without stamps. Neither counts.
 
-Absent rows. Each page marks the rows it saw, in its own append, with this sweep's generation. At
-the end the known keys are gone through page by page, and those without the mark are absent; this
-needs no order of keys on the wire and no memory that grows. A row absent from two complete sweeps
-in a row, and seen by no pass in between, has vanished. An incomplete sweep says nothing at all.
-While the breaker holds the company, what was first seen since needs only one: it never was.
+Absent rows. Each page notes the rows it saw, in its own append (see `seen`). At the end the known
+keys are gone through page by page, and those that no page has noted are absent. A row absent from
+two complete sweeps in a row, and seen by no pass in between, has vanished. An incomplete sweep
+says nothing at all. While the breaker holds the company, what was first seen since needs only one:
+it never was.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from connector.sage100 import breaker
 from connector.sage100.contract import Page
 from connector.sage100.likeness import NEWCOMERS, forget
 from connector.sage100.passes import (
-    SEEN,
     Outcome,
     Reading,
     hold,
@@ -33,6 +32,7 @@ from connector.sage100.passes import (
     read_through,
 )
 from connector.sage100.place import Journal, Pass, Place
+from connector.sage100.seen import Seen, forget_noted
 from connector.sage100.stamps import later
 from connector.sage100.vanished import LastSeen, Where, last_seen, told, twins_of, withdrawn
 from connector.tracing import tracer
@@ -69,9 +69,11 @@ async def sweep(reading: Reading) -> Outcome:
             return outcome
         run = journal.place.sweep_pass or run
         where = Where(reading.store, reading.instance, reading.company, reading.entity)
+        seen = Seen(reading.store, where.place, run.generation)
         ended = False
         while not ended:
-            run, ended = await _look_for_absent(reading, journal, run, where)
+            run, ended = await _look_for_absent(reading, journal, run, where, seen)
+        await forget_noted(reading.store, where.place)
         await forget(reading.store, where.place, journal.place.sweeps)
         return outcome_of(reading, "sweep", run, completed=True)
 
@@ -103,19 +105,18 @@ class _Absent(msgspec.Struct):
 
 
 async def _look_for_absent(
-    reading: Reading, journal: Journal, run: Pass, where: Where
+    reading: Reading, journal: Journal, run: Pass, where: Where, seen: Seen
 ) -> tuple[Pass, bool]:
-    """One page of known keys: append what is absent; with the last one, that the sweep is over."""
+    """One page of known keys: append what is absent; with the last one, that the sweep is over.
+
+    A page without absent ones leaves no trace: after a crash it is gone through again.
+    """
     store = reading.store
     with tracer.start_as_current_span("sage100.absent"):
         known = await store.scan(
             "fingerprint", prefix=where.place, after=run.known_after, limit=_PAGE
         )
-        marks = {}
-        if known:
-            marks = (await store.rows({SEEN.name: [row.key for row in known]})).get(SEEN.name, {})
-        mark = str(run.generation).encode()
-        missing = [row for row in known if row.key not in marks or marks[row.key].value != mark]
+        missing = await seen.missing(known)
         found = await _absent(where, run, missing, journal.place.sweeps)
         ended = len(known) < _PAGE
         run = msgspec.structs.replace(
@@ -128,6 +129,8 @@ async def _look_for_absent(
             looked=run.looked + found.looked,
             twins=run.twins + found.twins,
         )
+        if not found.puts and not ended:
+            return run, False
         stands = msgspec.structs.replace(
             journal.place, known=max(journal.place.known - len(found.events), 0)
         )
@@ -141,8 +144,6 @@ async def _look_for_absent(
             also.append(Put("fingerprint", found.puts))
         if found.taken:
             also.append(Remove(NEWCOMERS.name, found.taken))
-        if marks:
-            also.append(Remove(SEEN.name, list(marks)))
         await journal.write(place, passes, records=found.events, also=also, cause=run.started)
     return run, ended
 

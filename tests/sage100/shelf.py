@@ -37,6 +37,7 @@ class Shelf:
     def __init__(self, limit: int = 3) -> None:
         self.rows: dict[str, tuple[str, str, str]] = {}
         self.limit = limit
+        self.rank: Callable[[str], str] = str  # what puts keys in the agent's order
         self.time = NOW
         self.asked: list[tuple[str, str]] = []  # (ChangedSince, After)
         self.script: Script = lambda _, page: page
@@ -78,7 +79,10 @@ class Shelf:
         error = self.errors.pop(0) if self.errors else None
         if error is not None:
             raise error
-        keys = sorted(key for key in self.rows if key > after.removeprefix("after "))
+        behind = after.removeprefix("after ")
+        keys = sorted(self.rows, key=self.rank)
+        if behind:
+            keys = [key for key in keys if self.rank(key) > self.rank(behind)]
         shown: list[tuple[str, ...]] = []
         for key in keys:
             description, date, time = self.rows[key]

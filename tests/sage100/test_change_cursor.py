@@ -115,6 +115,13 @@ def test_a_row_went_back_when_its_stamp_is_earlier_beyond_doubt(
     assert went_back(before, {name: cell for name, cell in row.items() if cell}, now) == back
 
 
+def page_of(rows: list[dict[str, str]], now: datetime) -> Page:
+    """These rows as a page that came then."""
+    columns = tuple(sorted({name for row in rows for name in row}))
+    cells = [tuple(row.get(name, "") for name in columns) for row in rows]
+    return Page(columns, cells, None, True, len(rows), False, now)
+
+
 def test_a_closed_invoice_does_not_go_back() -> None:
     """Leaving the open file it keeps its history's stamp alone; only its entry counts as newest."""
     closed = {
@@ -126,7 +133,7 @@ def test_a_closed_invoice_does_not_go_back() -> None:
     open_ = {**closed, "IsOpen": "Y", "DateUpdated": "20261122", "TimeUpdated": "9"}
     now = day("2026-11-22T16:00")
     assert not went_back(stamp_of(open_), closed, now)
-    assert newest([open_, closed], "", now) == "2026-11-01 08:00:00"
+    assert newest(page_of([open_, closed], now), "") == "2026-11-01 08:00:00"
 
 
 def test_the_newest_stamp_leaves_out_the_future_and_the_unreadable() -> None:
@@ -136,7 +143,7 @@ def test_the_newest_stamp_leaves_out_the_future_and_the_unreadable() -> None:
     for stamp in stamps:
         date, _, time = stamp.partition(" ")
         rows.append({"DateUpdated": date, "TimeUpdated": time})
-    top = newest(rows, "", day("2026-11-22T16:00"))
+    top = newest(page_of(rows, day("2026-11-22T16:00")), "")
     assert top == "2026-11-22 15:12:00"
     assert later("20261122 15.3", top)
     assert not later("20261122 9.9", top)

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from connector.sage100.fingerprint import fingerprint, row_of, stamp_of, stamped_before
+from connector.sage100.fingerprint import (
+    fingerprint,
+    fingerprints,
+    row_of,
+    stamp_of,
+    stamped_before,
+)
 
 CELLS = st.dictionaries(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=6),
@@ -52,6 +58,21 @@ def test_an_empty_column_does_not_matter(row: dict[str, str]) -> None:
     columns = [*row, "UDF_NEW"]
     assert row_of(columns, [*row.values(), ""]) == row
     assert len(fingerprint(row)) == 32
+
+
+@given(
+    st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=6, unique=True).flatmap(
+        lambda columns: st.tuples(
+            st.just(columns), st.lists(st.tuples(*[st.text(max_size=3)] * len(columns)), max_size=4)
+        )
+    )
+)
+def test_a_page_has_the_fingerprints_of_its_rows(
+    page: tuple[list[str], list[tuple[str, ...]]],
+) -> None:
+    """All rows at once come to what each comes to by itself, whatever the columns are called."""
+    columns, rows = page
+    assert fingerprints(columns, rows) == [fingerprint(row_of(columns, cells)) for cells in rows]
 
 
 def test_the_fingerprint_is_the_one_in_the_log() -> None:

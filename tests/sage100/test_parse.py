@@ -15,8 +15,8 @@ from lxml import etree
 from connector.sage100 import envelope
 from connector.sage100.body import Unpacker
 from connector.sage100.contract import Column, Page
-from connector.sage100.errors import BadAnswer, Call
-from connector.sage100.parse import AnswerReader
+from connector.sage100.errors import BadAnswer, Call, TooLarge
+from connector.sage100.parse import MAX_MARKUP, AnswerReader
 from tests.sage100 import wire
 
 CALL = Call("http://127.0.0.1:1/x", "ReadPage")
@@ -87,17 +87,27 @@ def test_one_byte_at_a_time_is_as_good() -> None:
     assert read(b"\xef\xbb\xbf" + body, 1).next == "n"
 
 
-def test_rows_leave_the_tree_while_the_page_arrives() -> None:
-    """A page never stands in libxml2's tree as a whole: finished rows are taken out at once."""
+@pytest.mark.parametrize(
+    "markup", [b"<a:V/>", b"<a:V b='' c=''/>", b"<a:V>x</a:V>", b"<![CDATA[x]]>"]
+)
+def test_an_answer_of_too_much_markup_ends_at_the_bound(markup: bytes) -> None:
+    """However small they are, elements and attributes are refused before they fill the memory."""
+    opening = wire.page(("A",), [("MARK",)]).partition(b"<a:V>MARK")[0]
     reader = AnswerReader(CALL, max_rows=500)
-    body = wire.page(("A",), [(str(number),) for number in range(500)])
-    most = 0
-    for start in range(0, len(body), 1000):
-        reader.feed(body[start : start + 1000])
-        element = reader._page
-        most = max(most, 0 if element is None else len(element))
-    assert most <= 2
-    assert len(reader.page().rows) == 500
+    piece = markup * 1_000
+    each = piece.count(b"<") + piece.count(b"=")
+    reader.feed(opening)
+    for _ in range(MAX_MARKUP // each - 1):
+        reader.feed(piece)
+    with pytest.raises(TooLarge):
+        reader.feed(piece + piece)
+
+
+def test_the_largest_page_of_sage_100_is_within_the_bound() -> None:
+    """500 rows of 400 columns: more than AR_Customer has with a site's own columns."""
+    columns = [f"UDF_{number}" for number in range(400)]
+    body = wire.page(columns, [[str(number)] * 400 for number in range(500)])
+    assert read(body, 65_536).rows[499] == ("499",) * 400
 
 
 def test_get_info_is_read_in_full() -> None:

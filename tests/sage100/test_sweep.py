@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -13,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.sage100.errors import AgentBusy
-from connector.sage100.passes import SEEN, Outcome
+from connector.sage100.passes import Outcome
 from connector.sage100.poller import poll
+from connector.sage100.seen import SEEN
 from connector.sage100.sweep import sweep
-from eventstore import EventStore, Put, Row, open_store
+from eventstore import Clear, EventStore, Put, Row, open_store
 from projections import events as e
 from projections.tables import Fingerprint
 from projections.workspace import decode
@@ -236,6 +239,63 @@ async def test_a_cursor_pass_in_the_middle_of_a_sweep_disturbs_neither(store: Ev
     await check_books(store)
 
 
+async def test_a_sweep_whose_notes_are_gone_starts_again(store: EventStore) -> None:
+    """What it was shown before is not known any more; that makes nothing absent."""
+    shelf = Shelf()
+    shelf.fill(8)
+    await sweep(shelf.reading(store))
+    shelf.errors = [None, None, AgentBusy("in use", CALL)]
+    await sweep(shelf.reading(store))
+    await store.append([], also=[Clear(SEEN.name)])
+    outcome = await sweep(shelf.reading(store))
+    assert (outcome.completed, outcome.read, outcome.absent) == (True, 8, 0)
+    await check_books(store)
+
+
+async def test_unchanged_rows_are_not_looked_up_one_by_one(store: EventStore) -> None:
+    """Of a page without a change, only the first row is asked for by its key."""
+    shelf = Shelf(limit=4)
+    shelf.fill(12)
+    await sweep(shelf.reading(store))
+    asking = Asking(store)
+    outcome = await sweep(shelf.reading(cast(EventStore, asking)))
+    assert (outcome.read, outcome.unchanged) == (12, 12)
+    assert asking.keys == [f"ABC/AR_TermsCode/{key}" for key in ("00", "04", "08")]
+
+
+class Asking:
+    """A store that takes down which fingerprints it is asked for by key."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self.keys: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def rows(self, keys: Mapping[str, Collection[str]]) -> dict[str, dict[str, Row]]:
+        """As the store's."""
+        self.keys += keys.get("fingerprint", ())
+        return await self._store.rows(keys)
+
+
+async def test_a_record_that_comes_twice_and_changes_in_between_ends_as_it_came_last(
+    store: EventStore,
+) -> None:
+    """Both comings are in the log in their order, also when the last is what was known before."""
+    shelf = Shelf(limit=4)
+    shelf.fill(4)
+    await sweep(shelf.reading(store))
+    before, after = ("02", "terms 2", "20200101", "20260101", "8.5"), ("02", "x", "", "", "")
+    shelf.script = lambda _, page: msgspec.structs.replace(
+        page, rows=[*page.rows[:2], after, before, *page.rows[3:]]
+    )
+    outcome = await sweep(shelf.reading(store))
+    assert (outcome.read, outcome.unchanged, outcome.observed) == (5, 3, 2)
+    assert (await contents(store))["02"] == "terms 2"
+    await check_books(store)
+
+
 async def test_more_known_rows_than_a_page_are_all_looked_at(store: EventStore) -> None:
     """Absence is looked for page by page, to the last known row."""
     shelf = Shelf(limit=500)
@@ -295,31 +355,36 @@ async def test_a_sweep_cancelled_at_any_append_counts_every_absence_once(
         await check_books(store)
 
 
-CODES = st.sampled_from([f"{number:02}" for number in range(12)])
+ALL = [f"{number:02}" for number in range(12)]
+CODES = st.sampled_from(ALL)
 WORLDS = st.lists(
     st.dictionaries(CODES, st.sampled_from(["one", "two"]), max_size=12), min_size=1, max_size=7
 )
 
 
 @settings(max_examples=25, deadline=None)
-@given(WORLDS, st.integers(1, 5))
+@given(WORLDS, st.integers(1, 5), st.just(sorted(ALL)) | st.permutations(ALL))
 def test_sweeps_agree_with_a_model_of_what_is_there(
-    worlds: list[dict[str, str]], limit: int
+    worlds: list[dict[str, str]], limit: int, order: list[str]
 ) -> None:
-    """Whatever comes and goes between sweeps, absences and vanishings are those of the model."""
+    """Whatever comes and goes between sweeps, absences and vanishings are those of the model, in
+    whatever order of keys the agent shows its rows."""
 
     async def run() -> None:
         with tempfile.TemporaryDirectory() as folder:
             url = f"sqlite:///{folder}/e.db"
             async with open_store(url, tables=TABLES_OF_THE_STORE) as store:
-                await follow(store, worlds, limit)
+                await follow(store, worlds, limit, order)
 
     asyncio.run(run())
 
 
-async def follow(store: EventStore, worlds: list[dict[str, str]], limit: int) -> None:
+async def follow(
+    store: EventStore, worlds: list[dict[str, str]], limit: int, order: list[str]
+) -> None:
     """Sweep world after world, and keep the model beside it."""
     shelf = Shelf(limit=limit)
+    shelf.rank = {key: f"{place:02}" for place, key in enumerate(order)}.__getitem__
     misses: dict[str, int] = {}
     for world in worlds:
         shelf.rows = {key: (text, "20260101", "8.5") for key, text in world.items()}

@@ -1,0 +1,71 @@
+"""The rows of a page beside what the log knows of them. Most have not changed, and cost little.
+
+A sweep reads in Sage 100's order of keys, which is nearly ours: what is known from the page's
+first row on is loaded in one go, and a row whose fingerprint is found there is that very record
+unchanged, for a fingerprint covers the key columns too. It becomes no record, no event, no row.
+What is left is new, changed, was absent, or stands elsewhere in our order: it is looked up by key.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from connector.sage100.contract import Page
+from connector.sage100.fingerprint import fingerprints
+from connector.sage100.observe import Observation, Origin, observe, records
+from connector.sage100.selection import Selection
+from eventstore.types import EventStore
+from projections.tables import Fingerprint
+from projections.workspace import decode
+
+_SLACK: Final = 50  # known records between the page's rows that Sage 100 does not have any more
+
+
+async def compare(
+    store: EventStore, origin: Origin, selection: Selection, page: Page, cursor: str
+) -> Observation:
+    """What is new in this page, whose columns are those selected; `cursor` as in `observe`."""
+    if not page.rows:
+        return Observation([], [], [])
+    prints = fingerprints(page.columns, page.rows)
+    unchanged: list[str] = []
+    left = list(zip(page.rows, prints, strict=True))
+    found = None
+    if origin.via == "sweep":
+        (first,) = records(origin, selection, page.columns, left[:1])
+        known = await _known_after(store, origin.table_key(selection.entity, ""), first.key, page)
+        keys = [known.get(one) for one in prints]
+        unchanged = [key for key in keys if key is not None]
+        settled = set(unchanged)
+        found = records(
+            origin,
+            selection,
+            page.columns,
+            [one for one, key in zip(left, keys, strict=True) if key is None],
+        )
+        if any(record.key in settled for record in found):
+            # A record comes twice, and changes in between: they are taken in their order.
+            unchanged, found = [], None
+    if found is None:
+        found = records(origin, selection, page.columns, left)
+    rows = (await store.rows({"fingerprint": {one.key for one in found}})).get("fingerprint", {})
+    prior: dict[str, Fingerprint] = {
+        key: decode("fingerprint", row.value) for key, row in rows.items()
+    }
+    seen = observe(origin, found, prior, page.server_time, cursor)
+    seen.keys += unchanged
+    seen.unchanged += len(unchanged)
+    return seen
+
+
+async def _known_after(store: EventStore, place: str, first: str, page: Page) -> dict[str, str]:
+    """Fingerprint to key of the records behind `first` that were there when last looked for."""
+    window = await store.scan(
+        "fingerprint", prefix=place, after=first, limit=len(page.rows) + _SLACK
+    )
+    known: dict[str, str] = {}
+    for row in window:
+        print_: Fingerprint = decode("fingerprint", row.value)
+        if not print_.misses and not print_.vanished:
+            known[print_.fingerprint] = row.key
+    return known
