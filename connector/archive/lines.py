@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -24,6 +24,10 @@ _text = msgspec.json.Encoder().encode
 _NONE: Final = msgspec.Raw(b"")
 
 
+Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+Place = Annotated[int, msgspec.Meta(ge=1, le=(1 << 63) - 1)]
+
+
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The first line. `after`: the last position before the file's own, `digest`: the chain's
     there, in hexadecimal (64 zeros at the beginning of the log).
@@ -31,23 +35,23 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     format: str
     version: int
-    after: int
+    after: Number
     digest: str
 
 
 class End(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The last line: the file's last position, and the chain's digest there."""
 
-    end: int
+    end: Number
     digest: str
 
 
 class CommitLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The line before the events of a commit."""
 
-    first: int
-    last: int
-    recorded_at_us: int
+    first: Place
+    last: Place
+    recorded_at_us: Number
     digest: str
     meta: msgspec.Raw = _NONE
     meta_base64: str = ""
@@ -56,12 +60,12 @@ class CommitLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class EventLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """The line of an event: with `salt` and `data`, or with `digest` alone once it is erased."""
 
-    position: int
+    position: Place
     stream: str
-    version: int
+    version: Place
     type: str
-    schema: int
-    cause: int | None = None
+    schema: Place
+    cause: Place | None = None
     salt: str = ""
     data: msgspec.Raw = _NONE
     data_base64: str | None = None

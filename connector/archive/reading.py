@@ -18,6 +18,7 @@ from connector.archive.errors import ArchiveBroken, CutAtOnce, NotThisLog
 from eventstore import GENESIS, ChainBroken, EventStore, SealedCommit, Write, check_sealed
 
 PAGE_EVENTS: Final = 2_000
+_MOST_EVENTS: Final = 1_000_000  # of one commit: far more than any append
 
 Count = Callable[[int, int], None]
 """Told how far it has come: (done, of how many); 0 when nobody knows of how many."""
@@ -101,7 +102,8 @@ class Archive:
         expected = self.place.last + 1
         if not isinstance(head, lines.CommitLine):
             raise self._broken(expected, "the line of its commit is missing")
-        if head.first != expected or head.last < head.first:
+        count = head.last - head.first + 1
+        if head.first != expected or not 1 <= count <= _MOST_EVENTS:
             raise self._broken(expected, f"its commit says {head.first} to {head.last}")
         found: list[lines.EventLine] = []
         for position in range(head.first, head.last + 1):
@@ -127,7 +129,7 @@ class Archive:
             raise self._broken(
                 self.place.last + 1, f"the last line says that it ends at {line.end}"
             )
-        if self._next() is not None:
+        if self._next() is not None or self._lines.cut:
             raise self._broken(self.place.last + 1, "there is more behind the last line")
         self.complete = True
 
