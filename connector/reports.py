@@ -136,6 +136,7 @@ async def status(store: EventStore, *, now: datetime | None = None) -> dict[str,
                 "rewound": book.rewound,
                 "error": book.error,
                 "waiting": book.waiting,
+                "skipped": book.skipped,
                 "closes": book.closes,
             }
         )

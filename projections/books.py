@@ -71,6 +71,7 @@ def fold_pass(entry: Entry, into: Folding) -> None:
                 observed=done.observed,
                 error=None,
                 waiting=None,
+                skipped="",
                 closes=closes,
             )
         case e.SweepCompleted() as swept:
@@ -98,6 +99,9 @@ def fold_pass(entry: Entry, into: Folding) -> None:
                 "alarm_at": deferred.alarm_at,
             }
             book = replace(book, via=deferred.via, error=None, waiting=waiting)
+        case e.PollSkipped() as skipped:
+            left = f"; its {skipped.records:,} records stay as last read" if skipped.records else ""
+            book = replace(book, skipped=skipped.reason + left, error=None, waiting=None)
         case _:
             return
     into.work.put("pass_book", key, book)

@@ -177,6 +177,17 @@ class PollDeferred(Event, frozen=True):
     code: str = ""
 
 
+class PollSkipped(Event, frozen=True):
+    """The agent does not serve this entity: its `records` in the log are followed no further.
+
+    Told once, until it is served again or the reason is another one.
+    """
+
+    via: Via
+    reason: str
+    records: int = 0
+
+
 # ---------------------------------------------------------------- hubspot/…
 
 Change = tuple[str | None, str]  # (before, after); before None: not known to be set

@@ -205,7 +205,8 @@ class PassBook(Doc, frozen=True):
 
     `misses`: [position of a SweepCompleted, changes the cursor had missed] of the latest sweeps
     that found any. `rewound`: in what way the source went back, until a sweep finds it sound.
-    `waiting`: since when others have used Sage 100, and when that becomes an error.
+    `waiting`: since when others have used Sage 100, and when that becomes an error. `skipped`: why
+    the entity is not read.
     """
 
     via: str = ""
@@ -222,6 +223,7 @@ class PassBook(Doc, frozen=True):
     misses: tuple[tuple[int, int], ...] = ()
     rewound: str = ""
     waiting: dict[str, str] | None = None
+    skipped: str = ""
 
 
 class ObjectBook(Doc, frozen=True):

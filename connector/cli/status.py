@@ -67,6 +67,8 @@ def render(report: dict[str, Any]) -> None:
         if row["error"]:
             where = f"{row['company']} {row['entity']}"
             output.say(f"  {where}: {_told(row['error'])}")
+        if row["skipped"]:
+            output.say(f"  {row['company']} {row['entity']}: not read: {row['skipped']}")
         if row["waiting"]:
             output.say(f"  {row['company']} {row['entity']}: {waiting_line(row['waiting'])}")
         if row["rewound"]:
@@ -80,18 +82,16 @@ def render(report: dict[str, Any]) -> None:
     output.say(closing_line(report))
     for line in held_lines(report):
         output.say(line)
-    log, http = report["log"], report["http"]
-    output.say(
     if report["mapping"]["proposed"]:
         output.say(proposed_line(report["mapping"]["proposed"]))
+    log, http = report["log"], report["http"]
+    output.say(
         f"log: {log['head']:,} events, digest {log['hash'][:16]}…; calls so far: "
         f"HubSpot {http['hubspot_calls']:,} (429: {http['hubspot_429']:,}), "
         f"Sage 100 agent {http['agent_calls']:,}"
     )
 
 
-def waiting_line(waiting: dict[str, str]) -> str:
-    """Since when Sage 100 has been in use, by what, and from when on that is an error."""
 def proposed_line(digest: str) -> str:
     """That the configured mapping is not in force, and what to do about it."""
     return (
@@ -100,6 +100,8 @@ def proposed_line(digest: str) -> str:
     )
 
 
+def waiting_line(waiting: dict[str, str]) -> str:
+    """Since when Sage 100 has been in use, by what, and from when on that is an error."""
     return (
         f"waiting since {waiting['since']}. {waiting['message']} It goes on by itself; an error "
         f"from {waiting['alarm_at']} on."

@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+import msgspec
+
 from connector.progress import Progress, Silent
 from connector.sage100.agent import Agent
 from connector.sage100.contract import ENTITIES, SCHEDULE_OF, AgentInfo
@@ -33,7 +35,7 @@ from connector.sage100.timetable import Timetable
 from connector.sage100.trust_log import TrustLog
 from connector.tracing import tracer
 from eventstore.types import EventStore, NewEvent
-from projections.events import SCHEMA, CallsCounted, PollDeferred, Via, encode, type_of
+from projections.events import SCHEMA, CallsCounted, PollDeferred, PollSkipped, Via, encode, type_of
 
 log: Final = logging.getLogger(__name__)
 
@@ -181,7 +183,7 @@ class Rounds:
         for entity in entities:
             chosen = selections[entity]
             if chosen is None:
-                outcome = self._skip(info, company, entity, via)
+                outcome = await self._skip(info, company, entity, via)
             elif isinstance(chosen, AgentError):
                 outcome = await self._fail(company, entity, via, chosen)
             elif self.refusal is not None:
@@ -265,12 +267,16 @@ class Rounds:
         self._note(outcome)
         return outcome
 
-    def _skip(self, info: AgentInfo, company: str, entity: str, via: Via) -> Outcome:
+    async def _skip(self, info: AgentInfo, company: str, entity: str, via: Via) -> Outcome:
         """An entity that this agent does not have: its SourceDescribed lists no columns for it."""
+        journal = await Journal.open(self._store, self._instance.name, company, entity)
         reason = f"agent {info.agent_version} does not serve {entity}"
         if entity not in self._not_served:
             self._not_served.add(entity)
             log.warning("%s: skipped, %s", self._instance.name, reason)
+        if journal.place.skipped != reason:
+            place = msgspec.structs.replace(journal.place, skipped=reason)
+            await journal.write(place, [PollSkipped(via, reason, journal.place.known)])
         return Outcome(company=company, entity=entity, via=via, skipped=reason)
 
     def _note(self, outcome: Outcome) -> None:

@@ -244,3 +244,20 @@ def test_a_maintenance_window_wakes_nobody(bench: Bench) -> None:
     assert bench.command("run", "--once").code == 0
     status = bench.command("status")
     assert (status.code, "waiting since" in status.out) == (0, False)
+
+
+def test_a_company_that_is_configured_no_more_worries_nobody(bench: Bench) -> None:
+    """A mistyped company code fails by name; once it is corrected, `status` is content again."""
+    text = bench.site.config_path.read_text(encoding="utf-8")
+    wrong = text.replace('companies = ["ABC"]', 'companies = ["ABC", "ABD"]')
+    wrong = wrong.replace('currency = { ABC = "USD" }', 'currency = "USD"')
+    bench.site.config_path.write_text(wrong, encoding="utf-8")
+    assert bench.command("run", "--once").code == 2
+    status = bench.command("status")
+    assert status.code == 1
+    assert "does not serve company ABD" in status.out
+    bench.site.config_path.write_text(text, encoding="utf-8")
+    assert bench.command("run", "--once").code == 0
+    status = bench.command("status")
+    assert status.code == 0, status.out
+    assert "ABD" not in status.out

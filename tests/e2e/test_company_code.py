@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from connector import reports
+from connector.cli import status as status_command
 from connector.sandbox.agent import AgentOptions, HttpAnswer, SoapFault
 from connector.sandbox.agent.layouts import ENTITIES
 from connector.sandbox.agent.responses import envelope, info_xml
+from projections import events
 from tests.e2e import holding
 from tests.e2e.expectation import Expectation
 from tests.e2e.site import Site, open_site
@@ -110,6 +112,38 @@ async def test_an_old_agent_is_taken_as_it_is(tmp_path: Path) -> None:
         assert await errors(site, skipped=["AP_Vendor"]) == {}
         shown = holding.held(site.portal)["companies"][key]
         assert (shown["city"], shown["sage100_status"]) == ("Evanston", "A")
+
+
+async def test_an_entity_that_is_served_no_more_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its records vanish from nowhere; log and status say that nobody follows them, until it is
+    served again.
+    """
+    async with open_site(tmp_path, OPTIONS) as site:
+        assert await errors(site) == {}
+        vendors = site.sage100.model.count("AP_Vendor")
+        make_old(site, {"AP_Vendor": []})
+        for _ in range(2):
+            assert await errors(site, skipped=["AP_Vendor"]) == {}
+        async with site.app() as app:
+            stored = await app.store.read(0, types=["PollSkipped", "RecordVanished"], limit=100)
+            [skipped] = [events.decode(one.type, one.data) for one in stored]
+            assert isinstance(skipped, events.PollSkipped)
+            assert (skipped.reason, skipped.records) == (
+                "agent 1.0.0 does not serve AP_Vendor",
+                vendors,
+            )
+            mapping = {"in_force": app.mapping.digest, "proposed": ""}
+            status_command.render({**await reports.status(app.store), "mapping": mapping})
+        text = " ".join(capsys.readouterr().out.split())
+        assert f"AP_Vendor; its {vendors} records stay as last read" in text
+        assert holding.differences(site.portal, site.expectation()) == []
+        site.sage100.faults.clear()
+        assert await errors(site) == {}
+        async with site.app() as app:
+            rows = (await reports.status(app.store))["sage100"]
+            assert [row["skipped"] for row in rows] == [""] * len(rows)
 
 
 async def test_a_lacking_stamp_is_reported_by_its_name(tmp_path: Path) -> None:

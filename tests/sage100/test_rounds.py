@@ -189,8 +189,12 @@ async def test_an_entity_that_an_older_agent_lacks_is_skipped(
     handlers = (wire.answer(described), wire.answer(page))
     async with wire.serve(*handlers) as served, wire.client(served.endpoint) as agent:
         outcomes = await rounds(agent, store, world).run_once()
+    async with wire.serve(*handlers) as served, wire.client(served.endpoint) as agent:
+        await rounds(agent, store, world).run_once()
     assert outcomes[0].completed
     assert all("does not serve" in one.skipped for one in outcomes[1:])
+    skipped = await logged(store, e.PollSkipped)
+    assert len(skipped) == len(ENTITIES) - 1, "once each, not once a round"
     assert not await failures(store)
     assert "agent 1.0.0 does not serve AR_Invoice" in caplog.text
     (source,) = await logged(store, e.SourceDescribed)
