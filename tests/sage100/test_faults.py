@@ -150,7 +150,9 @@ async def test_the_total_time_bounds_the_attempts() -> None:
     """No wait begins that would end after the deadline: the fault is handed on instead."""
     told = wire.answer(wire.fault("ExclusiveUse", retryable=True, after_s=300), 500)
     waits = wire.Waits()
-    error, asked = await failing(told, retry=Retry(tries=9, deadline_s=600, longest_s=300), waits=waits)
+    error, asked = await failing(
+        told, retry=Retry(tries=9, deadline_s=600, longest_s=300), waits=waits
+    )
     assert (asked, waits.slept, error.retry_after_s) == (3, [300, 300], 300)
 
 
