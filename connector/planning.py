@@ -12,14 +12,14 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
 from connector import breaker, rows
 from connector.breaker import HeldCompany
 from connector.errors import ConnectorError, Misconfigured
-from connector.hubspot.limiter import Limiter, Tier
+from connector.hubspot.limiter import Limiter
 from connector.overlay import Overlay
 from connector.projector import Projector
 from eventstore import EventStore, NewEvent, StoredEvent
@@ -28,6 +28,8 @@ from projections.mapping import compiled
 from projections.plan import Change, Plan
 from projections.tables import LANES, VERSION, Number, Target
 from projections.workspace import Workspace, decode, encode
+
+Tier = Literal["free", "starter", "professional", "enterprise"]
 
 MAPPING_STREAM: Final = "config/mapping"
 # Events after which a plan still says what would be done.
@@ -130,7 +132,13 @@ async def _make(
         activated = events.MappingActivated(mapping.digest, compiled.content(mapping))
         await store.append([new_event(MAPPING_STREAM, activated)])
     await Projector(store).run_until_idle()
-    planning = plan.Planning(mapping.source, mapping.digest, position, new_mapping=new_mapping)
+    planning = plan.Planning(
+        mapping.source,
+        mapping.digest,
+        position,
+        new_mapping=new_mapping,
+        known=await _refused_values(store),
+    )
     changes = []
     for lane in LANES:
         async for name, doc in _open_targets(store, lane):
@@ -140,6 +148,23 @@ async def _make(
     return Made(
         planning.finish(calls_per_minute(tier)), mapping, await breaker.held(store), changes
     )
+
+
+async def _refused_values(store: EventStore) -> dict[tuple[str, str, str], str]:
+    """Values that were left out of records because HubSpot would take them in none."""
+    out: dict[tuple[str, str, str], str] = {}
+    after = ""
+    while page := await store.scan("withheld", after=after, limit=_PAGE):
+        work = Workspace()
+        await rows.load(store, work, {"target": [row.key for row in page]})
+        for row in page:
+            doc = work.get("target", Target, row.key)
+            kind = row.key.partition("/")[0]
+            for prop, one in doc.withheld.items() if doc is not None else ():
+                if not one.owner:  # else it is refused for another record's sake
+                    out[kind, prop, one.value] = one.reason
+        after = page[-1].key
+    return out
 
 
 async def _open_targets(store: EventStore, lane: str) -> AsyncIterator[tuple[str, Target]]:

@@ -70,11 +70,19 @@ class ObjectPlan(msgspec.Struct, frozen=True):
 
 
 class WouldRefuse(msgspec.Struct, frozen=True):
-    """A change that HubSpot has refused already (`why`: parked) or is sure to (`invalid`)."""
+    """A change that HubSpot refuses, as far as one can know.
+
+    `why`: the record is `parked` as it stands; the same value was refused in another record
+    (`known`), or is none by the mapping's own definition (`invalid`).
+    """
 
     target: str
-    why: Literal["parked", "invalid"]
+    why: Literal["parked", "known", "invalid"]
     message: str
+
+
+# (object, property, value) to the reason for which HubSpot would not take that value.
+Known = Mapping[tuple[str, str, str], str]
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -120,8 +128,16 @@ class Planning:
     """A plan in the making."""
 
     def __init__(
-        self, mapping: rules.Mapping, digest: str, position: int, *, new_mapping: bool
+        self,
+        mapping: rules.Mapping,
+        digest: str,
+        position: int,
+        *,
+        new_mapping: bool,
+        known: Known,
     ) -> None:
+        """`known`: values that HubSpot has refused in records of today."""
+        self._known = known
         self._defines = {
             kind: {rule.property: rule.define for rule in section.rules}
             for kind, section in mapping.objects().items()
@@ -165,10 +181,12 @@ class Planning:
         samples = self._samples.setdefault(place, [])
         if len(samples) < SAMPLES:
             samples.append(sample)
-        why = refusal(self._defines.get(kind, {}).get(prop), sample.after)
+        before = self._known.get((kind, prop, sample.after))
+        why = before or refusal(self._defines.get(kind, {}).get(prop), sample.after)
         if why:
             shown = sample.after if len(sample.after) <= 40 else f"{sample.after[:40]}…"
-            self._refuse(WouldRefuse(sample.target, "invalid", f"{prop} = {shown!r}: {why}"))
+            cause: Literal["known", "invalid"] = "known" if before else "invalid"
+            self._refuse(WouldRefuse(sample.target, cause, f"{prop} = {shown!r}: {why}"))
 
     def _refuse(self, one: WouldRefuse) -> None:
         self._refused += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import typer
@@ -23,6 +23,12 @@ from eventstore import StoreInUse
 from projections.events import PlanApplied
 from projections.mapping import compiled
 from projections.plan import Plan
+
+_WHY: Final = {
+    "parked": "stays parked",
+    "known": "refused elsewhere",
+    "invalid": "will be refused",
+}
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -184,10 +190,7 @@ def _render_changes(made: Made) -> None:
 def _render_refusals(plan: Plan) -> None:
     if not plan.refused:
         return
-    rows = (
-        (one.target, "refused before" if one.why == "parked" else "will be refused", one.message)
-        for one in plan.refusals
-    )
+    rows = ((one.target, _WHY[one.why], one.message) for one in plan.refusals)
     title = f"Rejections to expect: {plan.refused:,}"
     output.show(output.table(title, ["record", "", "why"], rows))
 
