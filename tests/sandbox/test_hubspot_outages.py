@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from connector.sandbox.hubspot import Action, Drop, Hold, HubSpotOptions, Omit, faults
+from connector.sandbox.hubspot import Action, Drop, Hold, HubSpotOptions, Limits, Omit, faults
 
 from .clock import Clock
 from .hubspot_api import KEY, Api, order, serving
@@ -145,3 +145,58 @@ async def test_a_fault_may_strike_by_chance(api: Api) -> None:
 
     assert set(codes) == {200, 502}
     assert injection.hits == codes.count(502)
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "category"),
+    [
+        (faults.unauthenticated(), 401, "INVALID_AUTHENTICATION"),
+        (faults.unauthenticated(expired=True), 401, "EXPIRED_AUTHENTICATION"),
+        (faults.forbidden("crm.objects.invoices.write"), 403, "MISSING_SCOPES"),
+        (faults.forbidden(), 403, "USER_DOES_NOT_HAVE_PERMISSIONS"),
+        (faults.locked(), 423, "RESOURCE_LOCKED"),
+    ],
+)
+async def test_a_token_may_fail_in_the_middle(
+    api: Api, action: Action, status: int, category: str
+) -> None:
+    """A token that expires, lacks a scope or has lost its maker, and a lock, by order."""
+    api.portal.inject(action)
+
+    answer = await api.call("GET", LIST)
+
+    assert (answer.status, answer.body["category"]) == (status, category)
+    assert (await api.call("GET", LIST)).status == 200
+
+
+async def test_association_batches_may_be_half_done(api: Api) -> None:
+    """Making and removing associations can be done by half as well."""
+    company = api.portal.add("companies", {"name": "A"})
+    contacts = [api.portal.add("contacts", {"email": f"{one}@x.test"}) for one in "ab"]
+    pairs = [{"from": {"id": one}, "to": {"id": company}} for one in contacts]
+    base = "/crm/associations/V/contacts/companies/batch"
+    api.portal.inject(faults.timed_out(applied=True, only=(1,)))
+    await api.call("POST", f"{base}/associate/default", {"inputs": pairs})
+    half = api.portal.associations("contacts", "companies")
+    await api.call("POST", f"{base}/associate/default", {"inputs": pairs})
+    api.portal.inject(faults.timed_out(applied=True, only=(1,)))
+    ends = [{"from": {"id": one}, "to": [{"id": company}]} for one in contacts]
+    await api.call("POST", f"{base}/archive", {"inputs": ends})
+
+    assert half == {(contacts[1], company)}
+    assert api.portal.associations("contacts", "companies") == {(contacts[0], company)}
+
+
+async def test_other_apps_use_up_the_day_and_the_searches() -> None:
+    """The day's calls and the searches of a second belong to the whole account."""
+    limits = Limits(burst=100, daily=1000, association_burst=100)
+    async with serving(options=HubSpotOptions(limits=limits), clock=Clock()) as api:
+        await order(api.portal, "spend", {"calls": 5, "window": "search"})
+        search = await api.call("POST", f"{LIST}/search", {})
+        before = await api.call("GET", LIST)
+        await order(api.portal, "spend", {"calls": 996})
+        after = await api.call("GET", LIST)
+
+    assert (search.status, before.status, after.status) == (429, 200, 429)
+    assert after.body["policyName"] == "DAILY"
+    assert before.headers["X-HubSpot-RateLimit-Daily-Remaining"] == "996"

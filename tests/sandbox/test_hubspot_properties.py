@@ -9,7 +9,8 @@ import pytest
 
 from connector.sandbox.hubspot import HubSpotOptions
 
-from .hubspot_api import KEY, VERSIONS, Api, serving
+from .clock import Clock
+from .hubspot_api import KEY, VERSIONS, Api, order, serving
 
 WANTED = {
     "name": "sage100_balance",
@@ -243,3 +244,32 @@ async def test_usage_counts_today_and_ends_at_portal_midnight() -> None:
     assert usage["usageLimit"] == 1_000_000
     assert usage["currentUsage"] == 5  # three definitions of the fixture, the list, this one
     assert usage["resetsAt"] == "2026-06-02T05:00:00Z"
+
+
+async def test_a_property_in_use_cannot_be_deleted(api: Api) -> None:
+    """A property that a list or workflow refers to stays, with its own code."""
+    await api.define("companies", "a_name")
+    await order(api.portal, "use", {"object": "companies", "property": "a_name"})
+
+    answer = await api.call("DELETE", "/crm/properties/V/companies/a_name")
+
+    assert answer.status == 400
+    assert answer.body["errors"][0]["code"] == "CANNOT_DELETE_PROPERTY_IN_USE"
+    assert "a_name" in api.portal.properties("companies")
+
+
+async def test_a_new_property_can_be_written_after_a_moment() -> None:
+    """With `property_lag_s` a property is there at once, its values are taken a little later."""
+    clock = Clock()
+    options = HubSpotOptions(limits=None, property_lag_s=0.5)
+    async with serving(options=options, clock=clock) as api:
+        clock.time += 1.0
+        await api.define("companies", "a_name")
+        read = await api.call("GET", "/crm/properties/V/companies/a_name")
+        new = {"properties": {"name": "A", "a_name": "B"}}
+        early = await api.call("POST", "/crm/objects/V/companies", new)
+        clock.time += 0.5
+        late = await api.call("POST", "/crm/objects/V/companies", new)
+
+    assert (read.status, early.status, late.status) == (200, 400, 201)
+    assert early.body["errors"][0]["code"] == "PROPERTY_DOESNT_EXIST"

@@ -228,3 +228,16 @@ async def test_ids_of_two_types_coincide(api: Api) -> None:
     contact = api.portal.add("contacts", {"email": "a@b.test"})
 
     assert company == contact
+
+
+async def test_a_taken_email_may_come_without_its_owner() -> None:
+    """`email_conflict="unnamed"`: a 409 that names nobody, unless trace ids tell inputs apart."""
+    async with serving(options=HubSpotOptions(limits=None, email_conflict="unnamed")) as api:
+        owner = api.portal.add("contacts", {"email": "a@x.test"})
+        inputs = [{"properties": {"email": "A@x.test"}}, {"properties": {"email": "b@x.test"}}]
+        whole = await api.batch("create", inputs, "contacts")
+        traced = [one | {"objectWriteTraceId": f"t{n}"} for n, one in enumerate(inputs)]
+        single = await api.batch("create", traced, "contacts")
+
+    assert (whole.status, whole.body["message"]) == (409, "Contact already exists.")
+    assert (single.status, single.errors[0]["context"]["existingId"]) == (207, [owner])

@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 
 from .faults import Action
+from .limiter import Window
 from .locks import LOCK_S
 from .portal import Portal
 
@@ -103,6 +104,20 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     scopes: tuple[str, ...] | None
 
 
+class Spend(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /control/spend`: calls of other apps of the account."""
+
+    calls: int
+    window: Window = "general"
+
+
+class Use(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`POST /control/use`."""
+
+    object: str
+    property: str
+
+
 class Need(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /control/require`."""
 
@@ -178,6 +193,18 @@ def grant(portal: Portal, asked: Grant) -> dict[str, Any]:
     return {}
 
 
+def spend(portal: Portal, asked: Spend) -> dict[str, Any]:
+    """Make calls as other apps."""
+    portal.spend(asked.window, asked.calls)
+    return {"used_today": dict(portal.limiter.used_today)}
+
+
+def use(portal: Portal, asked: Use) -> dict[str, Any]:
+    """Let something refer to a property."""
+    portal.use(asked.object, asked.property)
+    return {}
+
+
 def require(portal: Portal, asked: Need) -> dict[str, Any]:
     """Require a property of records."""
     portal.require(asked.object, asked.property, when=asked.when)
@@ -219,6 +246,8 @@ _ORDERS: dict[str, tuple[Any, Callable[[Portal, Any], dict[str, Any]]]] = {
     "archive": (Which, archive),
     "lock": (Lock, lock),
     "grant": (Grant, grant),
+    "spend": (Spend, spend),
+    "use": (Use, use),
     "require": (Need, require),
     "recycle": (Which, recycle),
     "merge": (Two, merge),

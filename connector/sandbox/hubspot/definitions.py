@@ -42,6 +42,8 @@ class Definitions:
         """Live definitions by name."""
         self.groups = groups
         self.archived: dict[str, Property] = {}
+        self.in_use: set[str] = set()
+        """Properties that lists or workflows refer to."""
 
     def get(self, name: str) -> Property:
         """The live definition called `name`; 404 when there is none."""
@@ -185,6 +187,14 @@ class Definitions:
         if old.modification_metadata is not None and not old.modification_metadata.archivable:
             raise Refusal(
                 _wrong(f"Property '{name}' cannot be deleted.", "CANNOT_DELETE_PROPERTY", name)
+            )
+        if name in self.in_use:
+            raise Refusal(
+                _wrong(
+                    f"Property '{name}' is in use and cannot be deleted.",
+                    "CANNOT_DELETE_PROPERTY_IN_USE",
+                    name,
+                )
             )
         del self.properties[name]
         self.archived[name] = msgspec.structs.replace(old, archived=True, archived_at=now)

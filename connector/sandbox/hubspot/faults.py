@@ -78,6 +78,29 @@ def timed_out(*, applied: bool = False, only: tuple[int, ...] | None = None) -> 
     return html(524, "524: A timeout occurred", applied=applied, only=only)
 
 
+def unauthenticated(*, expired: bool = False) -> Answer:
+    """A 401: the token is not, or no longer, good."""
+    category = "EXPIRED_AUTHENTICATION" if expired else "INVALID_AUTHENTICATION"
+    return error(401, "Authentication credentials not found.", category=category)
+
+
+def forbidden(*scopes: str) -> Answer:
+    """A 403: the token lacks every one of these scopes; without any: its creator lost rights."""
+    if not scopes:
+        message = "The user who made this token has lost the permissions it needs."
+        return error(403, message, category="USER_DOES_NOT_HAVE_PERMISSIONS")
+    answer = error(
+        403,
+        "This app hasn't been granted all required scopes to make this call.",
+        category="MISSING_SCOPES",
+    )
+    detail = {
+        "message": "One or more of the following scopes are required.",
+        "context": {"requiredGranularScopes": list(scopes)},
+    }
+    return msgspec.structs.replace(answer, body=answer.body | {"errors": [detail]})
+
+
 def locked(*, applied: bool = False) -> Answer:
     """A 423: another request holds a record; locks last two seconds."""
     return error(

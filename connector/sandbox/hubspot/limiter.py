@@ -78,6 +78,14 @@ class Limiter:
         self.used_today[window] += 1
         return None
 
+    def spend(self, window: Window, calls: int) -> None:
+        """Count calls of other apps of the account, which share its day and its searches."""
+        self._roll_day()
+        self.used_today[window] += calls
+        if window == "search" and "search" in self._windows:
+            for _ in range(calls):
+                self._windows["search"].take()
+
     def headers(self, window: Window) -> dict[str, str]:
         """The headers an ordinary answer carries; none where no limit or another window holds."""
         if self.limits is None or window != "general":

@@ -203,8 +203,8 @@ def batch_archive(portal: Portal, request: Request) -> Reply:
     from_type, to_type = types_of(portal, request)
     inputs = decode(request.body, _ENDS).inputs
     sized(inputs, MAX_ARCHIVE)
-    for one in inputs:
-        for end in one.to:
+    for position, one in enumerate(inputs):
+        for end in () if request.skips(position) else one.to:
             ids = _ids(portal, from_type, one.from_.id, to_type, end.id)
             if not isinstance(ids, Problem):
                 portal.graph.remove(from_type, ids[0], to_type, ids[1])
@@ -216,7 +216,9 @@ def batch_labels_archive(portal: Portal, request: Request) -> Reply:
     from_type, to_type = types_of(portal, request)
     inputs = decode(request.body, _TYPED).inputs
     sized(inputs, MAX_PAIRS)
-    for one in inputs:
+    for position, one in enumerate(inputs):
+        if request.skips(position):
+            continue
         ids = _ids(portal, from_type, one.from_.id, to_type, one.to.id)
         if not isinstance(ids, Problem):
             types = [spec.association_type_id for spec in one.types]

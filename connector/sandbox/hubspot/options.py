@@ -96,8 +96,11 @@ class HubSpotOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The portal's IANA zone: its midnight resets the daily count."""
     default_lifecycle_stage: str = "lead"
     """Stage given to new contacts and companies; "" gives none."""
-    email_conflict: Literal["conflict", "validation"] = "conflict"
-    """How a taken e-mail address is refused: 409 CONFLICT, or the 400 seen in captures of 2026."""
+    email_conflict: Literal["conflict", "validation", "unnamed"] = "conflict"
+    """How a taken e-mail address is refused: 409 with the owner's id, the 400 seen in captures of
+    2026, or 409 without an id where no trace id tells the inputs apart."""
+    property_lag_s: float = 0.0
+    """How long a new property cannot be written yet; in real portals 0.25 to 0.7 s."""
     search_lag_s: tuple[float, float] = (0.0, 0.0)
     """How long a change takes until Search shows it, from and to; in real portals 1 to 30 s."""
     search_replicas: int = 2

@@ -23,6 +23,8 @@ class Plan(msgspec.Struct, kw_only=True, gc=False):
 
     position: int
     trace_id: str | None
+    traced: bool = False
+    """True in a batch whose inputs can be told apart."""
     target: Record | None
     properties: dict[str, str]
     warned: list[Warned]
@@ -47,7 +49,7 @@ def checked(
 ) -> tuple[dict[str, str], list[Invalid], list[Warned]]:
     """The values to store, what is wrong with them, and what was cut down."""
     clean, wrong, warned = check_values(
-        portal.fields[request.type],
+        portal.usable(request.type),
         one.properties,
         forgive_dates=request.version >= "2026-09",
     )

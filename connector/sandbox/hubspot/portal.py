@@ -15,6 +15,7 @@ from .admin import Required
 from .changes import Record
 from .exchange import Exchange
 from .faults import Action, Injection
+from .limiter import Window
 from .locks import LOCK_S
 from .merging import merge
 from .property import Property
@@ -174,6 +175,14 @@ class Portal(State):
     def cure(self, object_type: str, key: str) -> None:
         """Take back `poison`."""
         self.poisoned.get(self.kinds.name(object_type), {}).pop(key.casefold(), None)
+
+    def use(self, object_type: str, property_name: str) -> None:
+        """Let a list or workflow refer to a property, so that it cannot be deleted."""
+        self.schemas[self.kinds.name(object_type)].in_use.add(property_name)
+
+    def spend(self, window: Window, calls: int) -> None:
+        """Let other apps of the account make calls; they share the day and the searches."""
+        self.limiter.spend(window, calls)
 
     def grant(self, scopes: Sequence[str] | None) -> None:
         """Give the token these scopes from now on; None: all."""

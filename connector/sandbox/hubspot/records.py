@@ -129,13 +129,16 @@ class Records:
         self._unindex(given_up, record.id)
         self._index(claims, record.id)
         record.properties, record.updated_at = new, journal.now
-        record.changes.append(Change(journal.now, journal.source, changes))
+        noted = len(record.changes)
+        told = {name: value for name, value in changes.items() if old.get(name, "") != value}
+        if told:
+            record.changes.append(Change(journal.now, journal.source, told))
 
         def undo() -> None:
             self._unindex(claims, record.id)
             self._index(given_up, record.id)
             record.properties, record.updated_at = old, old_updated
-            record.changes.pop()
+            del record.changes[noted:]
 
         journal.add(record, undo)
 

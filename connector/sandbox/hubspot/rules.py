@@ -69,13 +69,15 @@ def append_choices(portal: State, object_type: str, record: Record, clean: dict[
             clean[name] = ";".join(both)
 
 
-def conflict(portal: State, object_type: str, taken: UniqueTaken, *, creating: bool) -> Problem:
+def conflict(portal: State, object_type: str, taken: UniqueTaken, *, traced: bool) -> Problem:
     """The refusal of a unique value that another record holds."""
-    if taken.name == EMAIL and portal.options.email_conflict == "conflict":
+    if taken.name == EMAIL and portal.options.email_conflict != "validation":
+        named = portal.options.email_conflict == "conflict" or traced
+        owner = f" Existing ID: {taken.owner}" if named else ""
         return Problem(
             status=409,
             category="CONFLICT",
-            message=f"Contact already exists. Existing ID: {taken.owner}",
+            message=f"Contact already exists.{owner}",
             item_context={"existingId": [str(taken.owner)]},
         )
     return Problem(

@@ -84,6 +84,7 @@ class State:
         self.customs: dict[str, Schema] = {}
         """Custom object types by name."""
         self.customs_made = 0
+        self._usable_from: dict[tuple[str, str], float] = {}
         self.bin: dict[tuple[str, int], list[Link]] = {}
         """What archived records were associated with."""
         self.schemas: dict[str, Definitions] = {}
@@ -122,9 +123,24 @@ class State:
             self.fields[object_type].pop(name, None)
             self.stores[object_type].drop_unique(name)
             return
+        if name not in self.fields[object_type] and self.options.property_lag_s:
+            self._usable_from[object_type, name] = self.clock() + self.options.property_lag_s
         self.fields[object_type][name] = compile_field(definition)
         if definition.has_unique_value and name not in self.stores[object_type].unique:
             self.stores[object_type].add_unique(name)
+
+    def usable(self, object_type: str) -> dict[str, Field]:
+        """The properties that can be written now: one that was just made cannot be yet."""
+        fields = self.fields[object_type]
+        if not self._usable_from:
+            return fields
+        now = self.clock()
+        self._usable_from = {key: at for key, at in self._usable_from.items() if at > now}
+        return {
+            name: field
+            for name, field in fields.items()
+            if (object_type, name) not in self._usable_from
+        }
 
     def base_properties(self, object_type: str, record: Record) -> dict[str, str]:
         """The three properties every answer carries."""

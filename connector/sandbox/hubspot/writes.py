@@ -102,6 +102,7 @@ def _batch(portal: Portal, request: Request, kind: Kind) -> Reply:
             Plan(
                 position=position,
                 trace_id=one.object_write_trace_id,
+                traced=traced,
                 target=target,
                 properties=clean,
                 warned=warned,
@@ -214,7 +215,7 @@ def _carry_out(
             echo = clean
             store.update(record, clean, journal)
     except UniqueTaken as taken:
-        raise Refusal(conflict(portal, object_type, taken, creating=record is None)) from None
+        raise Refusal(conflict(portal, object_type, taken, traced=plan.traced)) from None
     for to_type, to_id, types in plan.links:
         portal.graph.associate(object_type, record.id, to_type, to_id, types)
     if plan.links:
