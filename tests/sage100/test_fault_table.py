@@ -1,0 +1,226 @@
+"""The table of all that goes wrong at a Sage 100 site, and where each line of it is proved.
+
+A line names the tests that make the fault, see the event, read the operator's text and let the next
+good pass heal it. Most are rows of `test_every_fault`, `test_every_refusal`, `test_every_change`
+and `test_every_value`; what needs a place of its own is found by its function.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.e2e import (
+    test_breaker,
+    test_company_code,
+    test_every_value,
+    test_instances,
+    test_profiles,
+    test_time,
+)
+from tests.sage100 import (
+    test_answers,
+    test_change_cursor,
+    test_change_gone,
+    test_change_held,
+    test_change_machine,
+    test_check,
+    test_client,
+    test_every_change,
+    test_every_fault,
+    test_every_refusal,
+    test_in_use,
+    test_logon,
+    test_logon_certificate,
+    test_logon_hostile,
+    test_page_size,
+    test_poller,
+    test_rounds,
+    test_service,
+    test_sweep,
+    test_trust,
+    test_trust_check,
+)
+from tests.sandbox import test_agent_zeep
+
+REFUSED = test_every_refusal.test_each_refused_log_on
+UNTRUSTED = test_every_refusal.test_each_refused_certificate
+MISFIT = test_every_refusal.test_each_configuration_that_does_not_fit
+FAULT = test_every_fault.test_each_fault_of_the_contract
+STRANGER = test_every_fault.test_each_answer_of_somebody_else
+UNUSABLE = test_every_fault.test_each_answer_that_cannot_be_used
+CHANGE = test_every_change.test_each_change_arrives
+VALUE = test_every_value.test_each_value_is_shown_as_it_is_meant
+CHECK = test_check.test_each_thing_that_is_wrong_has_its_line
+
+Proof = Callable[..., Any]
+TABLE: dict[str, dict[str, tuple[Proof, ...]]] = {
+    "log-on": {
+        "wrong password, unknown user, locked account, changed password": (REFUSED,),
+        "wrong API key": (REFUSED,),
+        "a scheme that is not offered": (REFUSED,),
+        "Sage 100 refuses the agent's user": (REFUSED,),
+        "a connection is replaced": (test_logon.test_a_replaced_connection_logs_on_anew,),
+        "a proxy keeps no connection": (test_logon.test_a_proxy_that_keeps_no_connection_is_named,),
+        "200 pages cost one handshake": (test_logon.test_one_log_on_serves_a_connection,),
+        "an answer to a proof is lost": (
+            test_logon.test_a_lost_answer_to_a_proof_is_asked_again_once,
+            test_logon.test_unanswered_proofs_do_not_lock_the_account,
+        ),
+        "a server that proves nothing": (
+            test_logon_hostile.test_a_server_that_proves_nothing_is_not_believed,
+        ),
+        "no, or no trusted, client certificate": (
+            test_logon_certificate.test_without_a_trusted_certificate_nothing_is_said,
+            test_trust.test_a_client_certificate_that_is_demanded_is_asked_for,
+        ),
+    },
+    "trust": {
+        "each flaw of a certificate, old TLS, another site's": (UNTRUSTED,),
+        "an address instead of a name": (
+            test_trust.test_an_address_gets_the_default_sites_certificate,
+        ),
+        "another certificate than the pinned one": (
+            test_trust.test_another_certificate_than_the_pinned_is_refused,
+        ),
+        "plain HTTP on the port": (test_trust.test_plain_http_on_the_port_is_named,),
+        "a certificate that ends soon": (
+            test_trust_check.test_a_certificate_that_ends_soon_is_said_before_it_does,
+        ),
+    },
+    "check": {
+        "clock, zone, company codes, external access, blank columns": (CHECK,),
+        "missing columns and entities": (test_check.test_missing_columns_are_named,),
+        "columns that are always blank": (test_check.test_columns_that_are_always_blank_are_said,),
+        "a refused certificate": (
+            test_trust_check.test_a_refused_certificate_is_a_line_with_the_same_words,
+        ),
+    },
+    "change detection": {
+        "stamped, blank, future, old stamps; clocks that go back": (CHANGE,),
+        "import, credit match, posting, aging refresh: not stamped": (CHANGE,),
+        "the hour that comes twice": (
+            test_change_cursor.test_rows_written_in_the_hour_that_comes_twice_are_all_seen,
+        ),
+        "a pass over midnight": (
+            test_change_cursor.test_a_pass_over_midnight_starts_the_next_one_on_the_day_it_began,
+        ),
+        "the blind spot": (
+            CHANGE,
+            test_change_cursor.test_the_blind_spot_is_that_of_the_last_seven_days,
+        ),
+        "deleted, paid, purged, renumbered, merged, expanded": (
+            CHANGE,
+            test_change_gone.test_an_open_invoice_that_vanishes_is_paid_when_what_came_in_covers_it,
+        ),
+        "a record that returns": (test_sweep.test_a_vanished_row_that_is_there_again_returns,),
+        "a mass change, and its release": (
+            test_breaker.test_a_mass_change_that_is_meant_goes_on_after_the_release,
+            test_change_held.test_new_keys_are_held_by_a_cursor_pass_before_anything_is_decided,
+        ),
+        "another company's files": (
+            test_breaker.test_another_company_under_the_code_reaches_hubspot_with_nothing,
+        ),
+        "a restored backup": (
+            CHANGE,
+            test_change_held.test_a_large_restored_backup_is_held_as_one,
+        ),
+        "a scan limit, an incomplete page": (
+            UNUSABLE,
+            CHANGE,
+            test_change_cursor.test_only_a_complete_last_page_is_the_end,
+        ),
+        "a place that is lost": (FAULT, test_poller.test_a_lost_place_starts_the_pass_again),
+        "a poll that is queued again": (
+            test_change_cursor.test_a_poll_queued_again_leaves_no_event,
+        ),
+        "whatever, in any order": (test_change_machine.TestChange.runTest,),
+    },
+    "values": {
+        "each form of key, date, number, text, country, type": (VALUE,),
+        "old, new and messy Sage 100s": (test_profiles.test_each_kind_of_sage_100_arrives,),
+        "aging: limits, bases, a new day": (
+            test_every_value.test_aging_moves_with_the_day_and_not_with_sage_100s_buckets,
+            test_time.test_a_new_day_ages_what_is_open_and_nothing_else,
+            test_time.test_other_aging_options_age_everything_anew,
+        ),
+        "the site's midnight": (test_rounds.test_the_sites_day_reaches_the_log_once_a_day,),
+    },
+    "manners": {
+        "one request at a time": (test_client.test_one_request_at_a_time,),
+        "quiet hours": (
+            test_service.test_nothing_is_asked_in_quiet_hours,
+            test_service.test_quiet_hours_pause_a_pass_that_is_under_way,
+        ),
+        "an agent that is slow": (
+            test_page_size.test_a_slow_agent_is_asked_for_less_and_a_quick_one_for_more,
+        ),
+        "ExclusiveUse, SessionBusy, LicenseExhausted": (
+            FAULT,
+            test_in_use.test_a_maintenance_window_is_no_alarm,
+            test_in_use.test_a_window_that_never_ends_becomes_an_alarm,
+        ),
+        "RecordLocked, Internal": (FAULT,),
+        "502, 503, 504, pages of IIS, proxies and tunnels": (STRANGER,),
+        "a redirect": (test_answers.test_a_redirect_is_not_followed,),
+        "cut off, trickling, silent, oversized, malformed, with a DTD": (UNUSABLE,),
+        "an agent that is down": (UNUSABLE,),
+    },
+    "configuration": {
+        "another zone, a wrong column name": (MISFIT,),
+        "an unknown company code": (
+            test_company_code.test_an_unknown_company_code_is_reported_with_those_served,
+        ),
+        "an entity that is not served any more": (
+            test_company_code.test_an_entity_that_is_served_no_more_is_said_once,
+        ),
+    },
+    "several instances": {
+        "one fails, the other is kept true": (
+            test_instances.test_one_fails_and_the_other_is_kept_true,
+        ),
+        "one hangs": (test_instances.test_an_agent_that_hangs_delays_nobody_else,),
+        "one refuses us": (test_instances.test_an_agent_that_refused_us_does_not_end_the_service,),
+    },
+    "another client": {
+        "zeep reads the WSDL and calls all operations": (
+            test_agent_zeep.test_it_reads_every_row_page_by_page,
+            test_agent_zeep.test_it_reads_one_row_by_its_key,
+            test_agent_zeep.test_it_reads_what_the_agent_says_of_itself,
+        ),
+    },
+}
+LINES = [(section, line) for section, lines in TABLE.items() for line in lines]
+
+
+@pytest.mark.parametrize(("section", "line"), LINES)
+def test_each_line_of_the_table_is_proved(section: str, line: str) -> None:
+    """What a line names is collected as a test, and states its rule."""
+    for proof in TABLE[section][line]:
+        module = inspect.getmodule(proof)
+        assert module is not None
+        if proof is test_change_machine.TestChange.runTest:
+            continue  # a state machine, whose test the library makes
+        assert module.__name__.rpartition(".")[2].startswith("test_")
+        assert getattr(module, proof.__name__) is proof
+        assert proof.__name__.startswith("test_")
+        assert proof.__doc__
+
+
+def test_no_row_has_the_name_of_another() -> None:
+    """Each row of the tables can be asked for by its name."""
+    tables = (
+        [one.name for one in (*test_every_fault.IN_USE, *test_every_fault.FAULT_CODES)],
+        [one.name for one in test_every_fault.STRANGERS],
+        [one.name for one in test_every_fault.ANSWERS],
+        [one.name for one in (*test_every_refusal.TRUST, *test_every_refusal.MISFITS)],
+        [one.name for one in test_every_change.ROWS],
+        [one.name for one in test_every_value.ROWS],
+        [one.name for one in test_check.ROWS],
+    )
+    for names in tables:
+        assert names
+        assert len(names) == len(set(names))
