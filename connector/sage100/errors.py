@@ -68,6 +68,7 @@ class AgentError(ConnectorError):
     """The agent did not do its part."""
 
     stopped: bool = False  # nothing more may be asked of this agent until a person acts
+    in_use: bool = False  # others use Sage 100, and nothing is wrong
 
     def __init__(
         self,
@@ -233,6 +234,7 @@ _MISFIT: Final = {
     "UnknownEntity": "Update the agent, or see that it may serve this entity.",
     "UnknownColumn": "Correct [sage100.columns]; `check` lists the agent's columns.",
 }
+_IN_USE: Final = frozenset({"ExclusiveUse", "SessionBusy", "LicenseExhausted"})
 _BUSY: Final = {
     "SessionBusy": "Nothing, if it passes: the agent's one session is taken.",
     "LicenseExhausted": "Free a Sage 100 seat, or keep one for the agent.",
@@ -256,7 +258,7 @@ def fault(
     if code == "NotFound":
         return RecordNotFound(what, call, code=code)
     if code in _BUSY or retryable:
-        return AgentBusy(
+        busy = AgentBusy(
             what,
             call,
             code=code,
@@ -264,4 +266,6 @@ def fault(
             retryable=retryable,
             retry_after_s=retry_after_s,
         )
+        busy.in_use = code in _IN_USE
+        return busy
     return AgentFault(what, call, code=code)

@@ -13,17 +13,11 @@ from typing import Final
 
 import msgspec
 
-from connector.sage100.errors import AgentBusy, AgentError
+from connector.sage100.errors import AgentError
 from connector.sage100.place import Place
 from projections.events import PollDeferred, PollFailed, Via
 
 ALARM_AFTER: Final = timedelta(hours=4)
-IN_USE: Final = frozenset({"ExclusiveUse", "SessionBusy", "LicenseExhausted"})
-
-
-def in_use(error: AgentError) -> bool:
-    """Whether others use Sage 100, and nothing is wrong."""
-    return isinstance(error, AgentBusy) and error.code in IN_USE
 
 
 def failed(via: Via, error: AgentError) -> PollFailed:
@@ -47,7 +41,7 @@ def ended(
 ) -> tuple[Place, PollDeferred | PollFailed]:
     """The place to stand at, and the event; `now` aware, `alarm_after` the time to wait at most."""
     event = failed(via, error)
-    if not in_use(error):
+    if not error.in_use:
         return place, event
     since_s = place.waiting_since_s or int(now.timestamp())
     place = msgspec.structs.replace(place, waiting_since_s=since_s)

@@ -25,7 +25,7 @@ log: Final = logging.getLogger(__name__)
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
     """At most `tries` attempts in `deadline_s`; waits of up to base·2ⁿ seconds, at most `cap_s`.
 
-    Whoever tells us to wait longer than `longest_s` is not waited for: the next round comes back.
+    While others use Sage 100 nobody waits longer than `longest_s`: the next round comes back.
     """
 
     tries: int = 5
@@ -63,7 +63,7 @@ async def persist(ask: Callable[[], Awaitable[T]], retry: Retry, waiting: Waitin
             wait_s = max(waiting.jitter(next(waits)), error.retry_after_s or 0.0)
             spent_s = waiting.clock() - began
             last = attempt >= retry.tries or spent_s + wait_s > retry.deadline_s
-            last = last or wait_s > retry.longest_s
+            last = last or (error.in_use and wait_s > retry.longest_s)
             if last or not error.retryable:
                 raise
             log.info("%s: attempt %d failed, next in %.1f s", error.where, attempt, wait_s)
