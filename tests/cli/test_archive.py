@@ -12,16 +12,21 @@ import random
 import sqlite3
 import stat
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from backports import zstd
 
 from connector.archive import files
 from eventstore import Meta, NewEvent, open_store
 from tests.cli.command import Ended, inside
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 Run = Callable[..., Ended]
 ODD = [b"\x00\xff", b'{"a":\n1}', b" {}", b'"\xc3\xa4"', b"null", b'{"a": 1.50}', b'"\xed\xa0\x80"']

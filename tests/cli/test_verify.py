@@ -134,3 +134,95 @@ def test_a_store_of_another_program(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert ended.code == 2
     assert "another program" in ended.err
     assert path.read_bytes() == before
+
+
+SWAP = """
+UPDATE events SET position = -1 WHERE position = 3;
+UPDATE events SET position = 3 WHERE position = 4;
+UPDATE events SET position = 4 WHERE position = -1;
+"""
+TAMPERINGS = {
+    "removed": ("DELETE FROM events WHERE position = 4", 4),
+    "removed with its commit": (
+        "DELETE FROM events WHERE position = 4; DELETE FROM commits WHERE last_position = 4",
+        4,
+    ),
+    "cut off in the middle of a commit": ("DELETE FROM events WHERE position = 6", 6),
+    "added": (
+        "INSERT INTO events (position, stream_id, version, type, schema, salt, data)"
+        " VALUES (7, 1, 9, 'Counted', 1, randomblob(16), CAST('{}' AS BLOB))",
+        7,
+    ),
+    "reordered": (SWAP, 3),
+    "moved to another stream": ("UPDATE streams SET name = 'order/2'", 1),
+    "dated back": ("UPDATE commits SET recorded_at = 0 WHERE last_position = 5", 5),
+    "another author": (
+        'UPDATE commits SET meta = CAST(\'{"actor":"me"}\' AS BLOB) WHERE last_position = 2',
+        2,
+    ),
+    "blanked": ("UPDATE events SET data = NULL, salt = NULL WHERE position = 3", 3),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERINGS)
+def test_a_tampered_store(tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str) -> None:
+    """Whatever is changed behind the store's back is found, without configuration or anchor."""
+    store = tmp_path / "e.db"
+    fill(store, 6)
+    statements, position = TAMPERINGS[what]
+    for statement in statements.split(";"):
+        if statement.strip():
+            tamper(store, statement)
+    ended = inside(capsys, "verify", "--store", url_of(store), "--json")
+    assert ended.code == 1
+    assert ended.json()["broken_at"] == position
+
+
+def test_a_truncated_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A log whose newest commits were taken off whole hangs together; an anchor tells."""
+    store, anchor = tmp_path / "e.db", tmp_path / "anchor.json"
+    fill(store, 6)
+    anchor.write_text(inside(capsys, "verify", "--store", url_of(store), "--json").out)
+    tamper(store, "DELETE FROM events WHERE position > 4")
+    tamper(store, "DELETE FROM commits WHERE last_position > 4")
+    assert inside(capsys, "verify", "--store", url_of(store)).code == 0
+    ended = inside(capsys, "verify", "--store", url_of(store), "--anchor", anchor, "--json")
+    assert ended.code == 1
+    verdict = ended.json()
+    assert (verdict["broken_at"], verdict["anchor"]) == (5, 6)
+    assert "it was cut off" in verdict["why"]
+
+
+def test_a_rechained_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A log rewritten from some event on, chain and all, lies between two anchors."""
+    true, forged, anchors = tmp_path / "true.db", tmp_path / "forged.db", tmp_path / "anchors"
+    lines = []
+    for events in (3, 4, 5):
+        fill(true, events)
+        verdict = inside(capsys, "verify", "--store", url_of(true), "--json").json()
+        lines.append(json.dumps({"head": verdict["head"], "hash": verdict["hash"]}))
+    anchors.write_text("\n".join(lines) + "\n")
+    asyncio.run(_rechain(true, forged, keep=5))
+    assert inside(capsys, "verify", "--store", url_of(forged)).code == 0
+    ended = inside(capsys, "verify", "--store", url_of(forged), "--anchor", anchors)
+    assert ended.code == 1
+    assert "BROKEN at position 7" in ended.out
+    assert "up to 3 it is as published" in ended.out
+    held = inside(capsys, "verify", "--store", url_of(true), "--anchor", anchors, "--json").json()
+    assert (held["ok"], held["agrees_upto"]) == (True, 12)
+
+
+async def _rechain(true: Path, forged: Path, keep: int) -> None:
+    async with (
+        eventstore.open_store(url_of(true), read_only=True) as source,
+        eventstore.open_store(url_of(forged)) as store,
+    ):
+        await store.restore(await source.sealed(0, upto=keep))
+        for event in await source.read(keep):
+            await store.append([eventstore.NewEvent(event.stream, event.type, b'{"n": 99}')])
+
+
+def test_store_or_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One thing at a time is verified."""
+    ended = inside(capsys, "verify", "--store", url_of(tmp_path / "e.db"), "--export", "log")
+    assert ended.code == 2
