@@ -330,7 +330,7 @@ def open_hubspot(config: Config) -> HubSpot:
     """HubSpot alone, to be entered; for what only looks there."""
     return HubSpot(
         config.hubspot.token,
-        Limiter(config.hubspot.tier),
+        Limiter(config.hubspot.tier, reserve=config.hubspot.reserve),
         base_url=config.hubspot.base_url,
         api_version=config.hubspot.api_version,
     )

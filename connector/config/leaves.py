@@ -98,6 +98,13 @@ def _share(raw: Any, _: Surroundings) -> float:
     return float(found[1]) / 100
 
 
+def _reserve(raw: Any, _: Surroundings) -> float:
+    found = re.fullmatch(r"(\d{1,2}(?:\.\d)?) ?%", raw) if isinstance(raw, str) else None
+    if found is None or float(found[1]) > 90:
+        raise Refused
+    return float(found[1]) / 100
+
+
 def _zone(raw: Any, _: Surroundings) -> str:
     known = zoneinfo.available_timezones()
     if not isinstance(raw, str):
@@ -256,6 +263,7 @@ PIN = Leaf('"sha256:" and 64 hexadecimal digits', _matching(r"sha256:[0-9A-Fa-f]
 PROPERTY = Leaf(
     "the internal name of a HubSpot property (a-z, 0-9 and _)", _matching(r"[a-z][a-z0-9_]{0,99}")
 )
+RESERVE = Leaf('a share from "0%" to "90%"', _reserve)
 SECRET = Leaf('{ env = "NAME" } or { file = "PATH" }', _secret, private=True)
 SHARE = Leaf('a share from "1%" to "100%"', _share)
 STORE_URL = Leaf(

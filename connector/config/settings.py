@@ -101,13 +101,17 @@ class MatchingSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HubSpotSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`[hubspot]`: the portal. `mapping` None: the built-in default."""
+    """`[hubspot]`: the portal. `mapping` None: the built-in default.
+
+    `reserve`: share of the account's daily calls that is left to its other apps.
+    """
 
     token: Annotated[Secret, leaves.SECRET]
     base_url: Annotated[str, leaves.ADDRESS] = "https://api.hubapi.com"
     api_version: Literal["2026-03", "2026-09"] = "2026-03"
     tier: Literal["free", "starter", "professional", "enterprise"] = "free"
     mapping: Annotated[Path | None, leaves.FILE] = None
+    reserve: Annotated[float, leaves.RESERVE] = 0.1
     matching: MatchingSettings = MatchingSettings()
 
 

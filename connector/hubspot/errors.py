@@ -36,8 +36,10 @@ class DailyLimitReached(NeverSent):
 
     category = "daily_limit"
 
-    def __init__(self, resets_in_s: float) -> None:
+    def __init__(self, resets_in_s: float, *, backfill: bool = False) -> None:
+        """`backfill`: not all of them; the last are for what has right of way."""
         self.resets_in_s = resets_in_s
+        self.backfill = backfill
         super().__init__(
             remedy=f"Nothing: writing goes on by itself in about {resets_in_s / 60:.0f} minutes. "
             "When it happens often, buy the API limit increase or run fewer integrations."

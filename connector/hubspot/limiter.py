@@ -3,8 +3,9 @@
 Every call passes a gate here. A gate keeps a rolling window: a call counts from the moment it is
 let through until one window after its answer arrived, because only the answer's arrival proves
 when HubSpot can have counted it at the latest. So no order of slow and fast calls exceeds the
-limit. We use 90 % of what the account may do, learnt from HubSpot's own headers once they are
-seen. A 429 shuts the gate for everyone until its window is over.
+limit, and nearly all of it can be used: 98 %, learnt from HubSpot's own headers once they are
+seen. A 429 shuts the gate for everyone until its window is over; from then on the gate uses less,
+and a little more again with each quiet window. The calls of the day are `allowance`'s.
 
 Figures: usage guidelines and association limits of 2026, per private app or service key.
 """
@@ -16,18 +17,28 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import Final, Literal
 
 import msgspec
 
+from connector.hubspot.allowance import (
+    ASSOCIATIONS_DAILY,
+    DAILY,
+    Allowance,
+    Midnight,
+    Tier,
+    is_backfill,
+)
 from connector.hubspot.errors import DailyLimitReached
 
 Gate = Literal["general", "associations", "search"]
-Tier = Literal["free", "starter", "professional", "enterprise"]
 Sleep = Callable[[float], Awaitable[None]]
 
-SHARE: Final = 0.9
+SHARE: Final = 0.98
+LEAST_SHARE: Final = 0.5
+_LESS: Final = 0.9  # of the share, after a 429
+_MORE: Final = 0.01  # of the limit, after a window without one
 _GENERAL_PER_10S: Final[dict[Tier, int]] = {
     "free": 100,
     "starter": 100,
@@ -40,10 +51,11 @@ _ASSOCIATIONS_PER_10S: Final[dict[Tier, int]] = {
     "professional": 150,
     "enterprise": 150,
 }
+# The association gate carries no headers: what the general limit says of the account.
+_ASSOCIATIONS_BY_GENERAL: Final = ((250, 200), (190, 150), (0, 100))
 _SEARCH_PER_S: Final = 5
-_MARGIN: Final = 1.02  # of the window: HubSpot's clock need not run exactly as ours
+_MARGIN: Final = 1.003  # of the window: HubSpot's clock need not run exactly as ours
 _BRIEFEST_REST_S: Final = 0.001  # so that rounding can never make a wait of nothing
-_DAILY_PROBE_S: Final = 3600.0  # how long to hold back when the portal's midnight is not known
 
 
 class GateState(msgspec.Struct, frozen=True):
@@ -58,11 +70,16 @@ class GateState(msgspec.Struct, frozen=True):
 
 
 class LimiterState(msgspec.Struct, frozen=True):
-    """For status and metrics. `daily_left`: calls left today, None until HubSpot has said."""
+    """For status and metrics. `daily_left`: calls left today, None until HubSpot has said.
+
+    `daily_kept`: how many of the day's are left to other apps; `resets_in_s`: until its end.
+    """
 
     gates: list[GateState]
     daily_limit: int | None
     daily_left: int | None
+    daily_kept: int = 0
+    resets_in_s: float = 0.0
 
 
 class _RollingWindow:
@@ -71,17 +88,34 @@ class _RollingWindow:
     def __init__(
         self, limit: int, window_s: float, clock: Callable[[], float], sleep: Sleep
     ) -> None:
-        self.limit = limit
+        self.most = limit  # that HubSpot allows
         self.window_s = window_s * _MARGIN
         self.shut_until = 0.0
-        self.spent_until = 0.0  # the day's calls are used up
         self.waiting = 0
+        self._share = SHARE
+        self._raise_at = 0.0
         self._clock = clock
         self._sleep = sleep
         self._answered: deque[float] = deque()
         self._under_way = 0
         self._turn = asyncio.Lock()  # wakes its waiters in their order
         self._freed = asyncio.Event()
+
+    @property
+    def limit(self) -> int:
+        """Calls that we let through in a window."""
+        if self._share < SHARE and self._clock() >= self._raise_at:
+            self._share = min(SHARE, self._share + _MORE)
+            self._raise_at = self._clock() + self.window_s
+        return max(1, int(self.most * self._share))
+
+    def use_less(self, shut_s: float) -> None:
+        """HubSpot refused what we thought was allowed: shut, and be more careful afterwards."""
+        now = self._clock()
+        if now >= self.shut_until:  # one refusal, however many calls met it
+            self._share = max(LEAST_SHARE, self._share * _LESS)
+        self.shut_until = max(self.shut_until, now + shut_s)
+        self._raise_at = self.shut_until + self.window_s
 
     def used(self) -> int:
         """Calls that count now."""
@@ -132,47 +166,80 @@ class _RollingWindow:
 
 
 class Limiter:
-    """The gates of one HubSpot credential, shared by everything that calls with it."""
+    """The gates of one HubSpot credential, shared by everything that calls with it.
+
+    `reserve`: share of the day's calls that is left to the account's other apps.
+    """
 
     def __init__(
         self,
         tier: Tier = "free",
         *,
+        reserve: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
         wall: Callable[[tzinfo], datetime] = datetime.now,
     ) -> None:
         self._clock = clock
-        self._wall = wall
         limits: dict[Gate, tuple[int, float]] = {
             "general": (_GENERAL_PER_10S[tier], 10.0),
             "associations": (_ASSOCIATIONS_PER_10S[tier], 10.0),
             "search": (_SEARCH_PER_S, 1.0),
         }
         self._windows = {
-            gate: _RollingWindow(_share(limit), window_s, clock, sleep)
+            gate: _RollingWindow(limit, window_s, clock, sleep)
             for gate, (limit, window_s) in limits.items()
         }
-        self._daily_limit: int | None = None
-        self._daily_left: int | None = None
-        self.portal_zone: tzinfo | None = None  # daily limits end at midnight there
+        self._midnight = Midnight(wall)
+        self._days: dict[Gate, Allowance] = {
+            "general": Allowance(None, reserve, clock, self._midnight, told=True),
+            "associations": Allowance(
+                ASSOCIATIONS_DAILY, reserve, clock, self._midnight, told=False
+            ),
+            "search": Allowance(None, 0.0, clock, self._midnight, told=False),
+        }
+        self._typical_daily = DAILY[tier]
+
+    @property
+    def portal_zone(self) -> tzinfo | None:
+        """The portal's time zone: daily limits end at midnight there. None: not known."""
+        return self._midnight.zone
+
+    @portal_zone.setter
+    def portal_zone(self, zone: tzinfo | None) -> None:
+        """Learn it."""
+        self._midnight.zone = zone
+
+    @property
+    def daily_limit(self) -> int:
+        """The day's calls as HubSpot said, else as is usual for the tier."""
+        return self._days["general"].limit or self._typical_daily
 
     @asynccontextmanager
     async def slot(self, gate: Gate) -> AsyncIterator[None]:
         """Wait for a place, hold it while the call is made. Raises DailyLimitReached."""
+        day = self._days[gate]
         self._check_daily(gate)
         async with self._windows[gate].pass_through():
             self._check_daily(gate)  # it may have been reached while this call waited
-            yield
+            day.begin()
+            try:
+                yield
+            finally:
+                day.end()
+
+    def spent_s(self, gate: Gate, *, backfill: bool) -> float:
+        """Seconds until calls of this gate may be made again today; 0 when they may now."""
+        return self._days[gate].shut_s(backfill=backfill)
 
     def learn(self, gate: Gate, headers: Mapping[str, str]) -> None:
         """Take in the rate-limit headers of an answer. What is absent or absurd is ignored."""
         if gate != "general":
             return  # the others' windows are not in headers
-        daily = _number(headers, "x-hubspot-ratelimit-daily")
-        left = _number(headers, "x-hubspot-ratelimit-daily-remaining")
-        self._daily_limit = self._daily_limit if daily is None else daily
-        self._daily_left = self._daily_left if left is None else left
+        self._days["general"].learn(
+            _number(headers, "x-hubspot-ratelimit-daily"),
+            _number(headers, "x-hubspot-ratelimit-daily-remaining"),
+        )
         most = _number(headers, "x-hubspot-ratelimit-max")
         remaining = _number(headers, "x-hubspot-ratelimit-remaining")
         interval_ms = _number(headers, "x-hubspot-ratelimit-interval-milliseconds")
@@ -180,7 +247,11 @@ class Limiter:
         if interval_ms is not None and 1_000 <= interval_ms <= 60_000:
             window.window_s = interval_ms / 1000 * _MARGIN
         if most is not None and 1 <= most <= 10_000:
-            window.limit = _share(most)
+            if most != window.most:
+                self._windows["associations"].most = next(
+                    links for general, links in _ASSOCIATIONS_BY_GENERAL if most >= general
+                )
+            window.most = most
             if remaining is not None and remaining <= most:
                 window.seen_elsewhere(most - remaining)
 
@@ -192,19 +263,18 @@ class Limiter:
         window = self._windows[gate]
         text = reason.casefold()
         if "daily" in text:
-            shut_s = self._until_midnight_s()
-            window.spent_until = self._clock() + shut_s
-            return shut_s
+            return self._days[gate].spent()
         every_second = "secondly" in text and "ten" not in text
         shut_s = 1.0 if every_second else window.window_s
         if retry_after_s is not None:
             shut_s = retry_after_s
-        window.shut_until = max(window.shut_until, self._clock() + shut_s)
+        window.use_less(shut_s)
         return shut_s
 
     def state(self) -> LimiterState:
         """How the gates stand now."""
         now = self._clock()
+        day = self._days["general"]
         return LimiterState(
             gates=[
                 GateState(
@@ -213,32 +283,23 @@ class Limiter:
                     window_s=window.window_s,
                     used=window.used(),
                     waiting=window.waiting,
-                    shut_s=max(0.0, window.shut_until - now, window.spent_until - now),
+                    shut_s=max(
+                        0.0, window.shut_until - now, self._days[gate].shut_s(backfill=False)
+                    ),
                 )
                 for gate, window in self._windows.items()
             ],
-            daily_limit=self._daily_limit,
-            daily_left=self._daily_left,
+            daily_limit=day.limit,
+            daily_left=day.left,
+            daily_kept=day.floor(backfill=False),
+            resets_in_s=self._midnight.until_s(),
         )
 
     def _check_daily(self, gate: Gate) -> None:
-        shut_s = self._windows[gate].spent_until - self._clock()
+        day = self._days[gate]
+        shut_s = day.shut_s(backfill=is_backfill())
         if shut_s > 0:
-            raise DailyLimitReached(shut_s)
-
-    def _until_midnight_s(self) -> float:
-        if self.portal_zone is None:
-            return _DAILY_PROBE_S
-        now = self._wall(self.portal_zone)
-        midnight = datetime.combine(
-            now.date() + timedelta(days=1), datetime.min.time(), tzinfo=self.portal_zone
-        )
-        # Plus a minute: HubSpot's midnight need not be ours to the second.
-        return max(midnight.timestamp() - now.timestamp(), 0.0) + 60.0
-
-
-def _share(limit: int) -> int:
-    return max(1, int(limit * SHARE))
+            raise DailyLimitReached(shut_s, backfill=day.shut_s(backfill=False) == 0)
 
 
 def _number(headers: Mapping[str, str], name: str) -> int | None:

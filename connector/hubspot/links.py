@@ -49,7 +49,7 @@ class LinkDelivery(Delivery):
         held = Settlement()
         for (left, right), group in kinds.items():
             settlement = await self._deliver_kind(left, right, group)
-            if settlement.verdict in {"stop", "pause"}:
+            if settlement.verdict in {"stop", "pause", "spare"}:
                 return settlement
             if settlement.verdict == "hold":
                 held = settlement

@@ -20,8 +20,8 @@ from connector.hubspot.refusal import Why, codes, taken, why, why_whole
 
 # What the answer means beyond its inputs. stop: nothing more with this token. bar: nothing more of
 # this kind of object. hold: the same until a scope is granted. pause: HubSpot itself is in trouble,
-# not these records.
-Verdict = Literal["", "stop", "bar", "hold", "pause"]
+# not these records. spare: today's last calls are not for these.
+Verdict = Literal["", "stop", "bar", "hold", "pause", "spare"]
 
 # Statuses of which HubSpot, or what stands before it, says that nothing was carried out.
 _NOT_EXECUTED: Final = frozenset({423, 429, 477, 521, 523, 525, 526, 530})
@@ -110,9 +110,11 @@ def settle_unanswered(keys: Sequence[str], problem: NoAnswer) -> Settlement:
     unknown = isinstance(problem, OutcomeUnknown)
     message = clean(problem.what)
     blamed = unknown and len(keys) == 1
+    # The rest of the day's calls are for others: that is no trouble of HubSpot's.
+    spared = isinstance(problem, DailyLimitReached) and problem.backfill
     return Settlement(
         tuple(Undone(key, problem.category, message, 0, unknown, blamed) for key in keys),
-        verdict="pause",
+        verdict="spare" if spared else "pause",
         after_s=problem.resets_in_s if isinstance(problem, DailyLimitReached) else None,
     )
 

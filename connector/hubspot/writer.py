@@ -9,8 +9,9 @@ next one goes on from there.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ import msgspec
 from connector import rows
 from connector.errors import ConnectorError
 from connector.hubspot import journal
+from connector.hubspot.allowance import as_backfill
 from connector.hubspot.api import BATCH_LIMIT, LINK_LIMIT
 from connector.hubspot.delivery import Surroundings
 from connector.hubspot.errors import HubSpotUnreachable, TokenRefused
@@ -42,6 +44,12 @@ _LOOK_S: Final = 1.0  # how often to look for new work while batches are in flig
 _GATE_LOOK_S: Final = 0.1  # how often to look whether the projector has come far enough
 _IDLE_S: Final = 30.0
 _PAGE: Final = 500
+_BACKFILL: Final = frozenset({"companies", "vendors", "contacts"})  # what invoices go before
+_EVERY: Final = 3  # batches: how often
+_SPARED: Final = (
+    "the rest of today's HubSpot calls is kept for invoices and other apps; the next day begins in "
+    "{minutes:.0f} minutes"
+)
 _log: Final = logging.getLogger(__name__)
 
 
@@ -74,6 +82,7 @@ class Writer:
         self._barred: dict[str, str] = {}
         self._done = dict.fromkeys(LANES, 0)  # of earlier runs
         self._stalled = False
+        self._waited = 0  # batches of a backfill since invoices were looked for
         self.stopped: TokenRefused | None = None
 
     @property
@@ -138,7 +147,7 @@ class Writer:
             return False
         if self._stalled and not self._running:
             return False
-        held = self._holds.held()
+        held = self._left_alone()
         for lane in LANES:
             if lane in held:
                 continue
@@ -147,22 +156,41 @@ class Writer:
                 if self._outbox.taken(lane):
                     return False
                 limit = 1
+            if lane in _BACKFILL and await self._start_before_its_turn("invoices", held):
+                return True
             names = await self._outbox.take(lane, limit)
             if names:
-                batch = _Batch(lane, names)
-                self._running[asyncio.create_task(self._deliver(batch))] = batch
+                self._start(_Batch(lane, names))
                 return True
             if self._outbox.taken(lane):
                 return False  # the next lane may depend on what is under way
         return False
 
+    async def _start_before_its_turn(self, lane: str, held: Collection[str]) -> bool:
+        """Every third batch, if there is any: of invoices whose company HubSpot has.
+
+        So what is invoiced today does not wait for the end of a first load.
+        """
+        self._waited += 1
+        if self._waited < _EVERY or lane in held or self._holds.on_trial(lane):
+            return False
+        self._waited = 0
+        names = await self._outbox.take_ready(lane, BATCH_LIMIT)
+        if names:
+            self._start(_Batch(lane, names))
+        return bool(names)
+
+    def _start(self, batch: _Batch) -> None:
+        self._running[asyncio.create_task(self._deliver(batch))] = batch
+
     async def _deliver(self, batch: _Batch) -> Settlement:
         tally = self._around.tallies[batch.lane]
         before = msgspec.to_builtins(tally)
-        if batch.lane == "associations":
-            settled = await self._links.deliver(batch.names)
-        else:
-            settled = await self._objects.deliver(batch.lane, batch.names)
+        with as_backfill() if batch.lane in _BACKFILL else contextlib.nullcontext():
+            if batch.lane == "associations":
+                settled = await self._links.deliver(batch.names)
+            else:
+                settled = await self._objects.deliver(batch.lane, batch.names)
         if settled.verdict == "bar":
             await self._park_lane(batch, settled)
         # Nothing came of it: somebody else moved its targets; no reason to spin.
@@ -205,10 +233,16 @@ class Writer:
         if self._stalled:
             self._stalled = False
             return _GATE_LOOK_S
-        due_us = await self._outbox.next_due_us(self._holds.held())
+        due_us = await self._outbox.next_due_us(self._left_alone())
         if due_us is None:
             return None
         return max(0.0, (due_us - self._around.now_us()) / 1_000_000)
+
+    def _left_alone(self) -> set[str]:
+        """Lanes that get no batch now: held, or behind the last of today's calls."""
+        limiter = self._around.hubspot.limiter
+        held = self._holds.held()
+        return held | _BACKFILL if limiter.spent_s("general", backfill=True) > 0 else held
 
     def _hopeless(self) -> ConnectorError | None:
         """Why a run that is to end gives up, if it does."""
@@ -252,6 +286,8 @@ class Writer:
             case "pause":
                 self._outage.failed(message, settled.after_s)
                 _log.warning("HubSpot fails (%d in a row): %s", self._outage.failures, message)
+            case "spare":
+                _log.info("%s: %s", lane, message)
             case _:
                 self._outage.answered()
                 if self._holds.on_trial(lane):
@@ -304,7 +340,12 @@ class Writer:
         self._running.clear()
 
     async def _summary(self) -> Summary:
-        pending = sum([await self._outbox.pending(lane) for lane in LANES])
+        left = {lane: await self._outbox.pending(lane) for lane in LANES}
+        pending = sum(left.values())
+        spent_s = self._around.hubspot.limiter.spent_s("general", backfill=True)
+        for lane in _BACKFILL if spent_s > 0 else ():
+            if left[lane]:
+                self._barred.setdefault(lane, _SPARED.format(minutes=spent_s / 60))
         copies: Mapping[str, LaneTally] = {
             lane: msgspec.structs.replace(tally) for lane, tally in self._around.tallies.items()
         }

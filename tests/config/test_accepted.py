@@ -135,6 +135,15 @@ def test_secret_file_open_to_others_is_noticed(tmp_path: Path) -> None:
     assert "from-file" not in notice
 
 
+@pytest.mark.parametrize(("written", "meant"), [("0%", 0.0), ("25%", 0.25), ("90%", 0.9)])
+def test_the_reserve_for_other_apps(tmp_path: Path, written: str, meant: float) -> None:
+    """A share of the account's daily calls is left to other apps; unsaid it is a tenth."""
+    line = 'tier        = "professional"'
+    text = changed(line, f'{line}\nreserve = "{written}"')
+    assert load(tmp_path, text).hubspot.reserve == pytest.approx(meant)
+    assert load(tmp_path).hubspot.reserve == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize(
     ("written", "meant"), [("1%", 0.01), ("20%", 0.2), ("12.5 %", 0.125), ("100%", 1.0)]
 )

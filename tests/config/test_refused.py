@@ -217,6 +217,8 @@ def test_currency(tmp_path: Path, currency: str, hint: str) -> None:
         ("[sage100.tls]", '[sage100.tls]\npin = "sha256:12"', "sage100[0].tls.pin"),
         ("[sage100.tls]", '[sage100.tls]\nca_bundle = "no.pem"', "sage100[0].tls.ca_bundle"),
         ('tier        = "professional"', 'mapping = "no.toml"', "hubspot.mapping"),
+        ('tier        = "professional"', 'reserve = "95%"', "hubspot.reserve"),
+        ('tier        = "professional"', "reserve = 0.1", "hubspot.reserve"),
         ('CustomerNo = "CustomerNumber"', "CustomerNo = 1", "sage100[0].columns"),
     ],
 )

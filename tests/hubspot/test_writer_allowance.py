@@ -1,0 +1,94 @@
+"""The writer and the calls it is allowed: right of way, the reserve, the portal's own count."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from connector.hubspot.errors import HubSpotUnreachable
+from connector.hubspot.limiter import Limiter
+from connector.sandbox.hubspot import Limits
+
+from .rig import Site, a_client, a_site
+
+COMPANY = "companies/ABC:01-ABF"
+INVOICE = "invoices/ABC:01-ABF:0100215-000001-IN"
+
+
+async def invoice_and_backfill(site: Site, count: int) -> None:
+    """A company HubSpot has, a posted invoice of it, and a backfill of other companies."""
+    await site.emit(COMPANY, name="ABF")
+    assert (await site.writer().run_until_idle()).succeeded == 1
+    await site.emit_many("C", count)
+    await site.emit(INVOICE, hs_currency="USD", hs_number="0100215")
+
+
+async def test_invoices_do_not_wait_for_the_end_of_a_backfill(site: Site) -> None:
+    """An invoice whose company HubSpot has goes among the first batches, not behind them all."""
+    await invoice_and_backfill(site, 800)
+    site.portal.calls.clear()
+    summary = await site.writer(in_flight=1).run_until_idle()
+    assert summary.succeeded == 801
+    order = [call.object for call in site.portal.calls if call.write]
+    assert order.index("invoices") <= 3
+    assert order[-1] == "companies"
+
+
+async def test_an_invoice_whose_company_is_not_there_yet_waits_its_turn(site: Site) -> None:
+    """Right of way costs nothing: what waits for a company is not even looked at."""
+    await site.emit_many("C", 400)
+    await site.emit("invoices/ABC:01-C0399:0100215-000001-IN", hs_currency="USD")
+    assert (await site.writer(in_flight=1).run_until_idle()).succeeded == 401
+    assert "CommandHeld" not in await site.types("invoices/ABC:01-C0399:0100215-000001-IN")
+
+
+async def test_the_last_calls_of_the_day_are_for_invoices_and_other_apps(
+    tmp_path: Path,
+) -> None:
+    """A backfill stops before the day's calls are used up; invoices go on, the reserve stays."""
+    limits = Limits(burst=10_000, daily=200, association_burst=10_000)
+    async with a_site(tmp_path, limits=limits) as site:
+        await invoice_and_backfill(site, 30)
+        # Of 200 calls 61 are left; a fifth is for other apps, a tenth for what has right of way.
+        site.portal.spend("general", 139 - site.portal.limiter.used_today["general"])
+        limiter = Limiter("free", reserve=0.2)
+        async with a_client(site.portal, limiter=limiter) as hubspot:
+            site.hubspot = hubspot
+            await hubspot.account_details()
+            summary = await site.writer().run_until_idle()
+        assert summary.lanes["invoices"].created == 1
+        assert summary.lanes["companies"].created == 0
+        assert "kept for invoices" in summary.barred["companies"]
+        assert await site.store.count("outbox_companies") == 30
+        assert site.portal.calls.count(status=429) == 0
+        assert await site.books_close()
+
+
+async def test_what_the_day_has_no_call_for_stays_pending_and_goes_on_tomorrow(
+    tmp_path: Path,
+) -> None:
+    """When only the reserve is left nothing is sent, and the next day everything is."""
+    now = [1_000.0]
+
+    async def sleep(delay_s: float) -> None:
+        now[0] += delay_s
+        await asyncio.sleep(0)
+
+    async with a_site(tmp_path) as site:
+        await invoice_and_backfill(site, 30)
+        limiter = Limiter("free", reserve=0.2, clock=lambda: now[0], sleep=sleep)
+        limiter.learn(
+            "general",
+            {"x-hubspot-ratelimit-daily": "100", "x-hubspot-ratelimit-daily-remaining": "20"},
+        )
+        async with a_client(site.portal, limiter=limiter) as hubspot:
+            site.hubspot = hubspot
+            site.portal.calls.clear()
+            with pytest.raises(HubSpotUnreachable, match="used up"):
+                await site.writer().run_until_idle()
+            assert len(site.portal.calls) == 0
+            now[0] += 25 * 3600.0
+            assert (await site.writer(now_us=lambda: 2**60).run_until_idle()).succeeded == 31
+        assert await site.books_close()
