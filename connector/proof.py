@@ -16,11 +16,13 @@ from typing import Any, Final
 
 import msgspec
 
+from connector.errors import ConnectorError
 from connector.hubspot.api import HubSpot
 from connector.hubspot.holdings import read_holdings
 from connector.moments import iso
 from connector.progress import Progress
 from connector.projector import CHECKPOINT, entries_of
+from connector.rebuild import follow_the_log
 from eventstore import Commit, EventStore
 from projections import keys, receivables, tieout
 from projections.mapping import compiled
@@ -83,13 +85,22 @@ class _Mapped(msgspec.Struct, frozen=True):
     properties: tuple[str, ...]
 
 
+class NoFigures(ConnectorError):
+    """The read models do not follow the log: nothing could be proved by them."""
+
+    category = "proof"
+    default_remedy = "'ml-connector rebuild' makes them anew; so does the next run."
+
+
 async def prove(
     store: EventStore, companies: Sequence[str], progress: Progress, hubspot: HubSpot | None = None
 ) -> Proof:
     """Take the sides until they stand still, five times at most; `hubspot`: read it as well.
 
-    Raises what reading HubSpot raises, and the store's own errors.
+    Raises NoFigures, what reading HubSpot raises, and the store's own errors.
     """
+    if not await follow_the_log(store):
+        raise NoFigures
     prover = _Prover(store, companies, progress, hubspot)
     found = await prover.take()
     for takes in range(2, _MOST_TAKES + 1):
@@ -179,7 +190,8 @@ class _Prover:
         found = []
         for kind, facts in carriers.items():
             one = objects.get(kind)
-            by_fact = {rule.source: rule.property for rule in reversed(one.rules)} if one else {}
+            written = [rule for rule in one.rules if _is_written(rule)] if one else []
+            by_fact = {rule.source: rule.property for rule in reversed(written)}
             found.append(
                 _Mapped(
                     kind=kind,
@@ -367,6 +379,11 @@ class _Prover:
             for row in page:
                 yield row.key, decode(table, row.value)
             after = page[-1].key
+
+
+def _is_written(rule: compiled.CompiledRule) -> bool:
+    """Whether the rule writes its amount on every change, as an amount."""
+    return rule.owner == "sage" and rule.numeric and rule.rank is None
 
 
 def _amounts(side: Side, one: _Mapped) -> dict[str, tuple[Decimal, ...]]:

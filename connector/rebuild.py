@@ -18,7 +18,7 @@ from connector.projector import CHECKPOINT, Projector, entries_of
 from eventstore import Adopt, Clear, EventStore, Meta, Put, Remove, Row, Table, Write
 from projections import projection
 from projections.folding import Folding
-from projections.tables import ORDINARY, TABLES, VERSION, WORK_LISTS, Dirty, Number
+from projections.tables import FORCED, ORDINARY, TABLES, VERSION, WORK_LISTS, Dirty, Number
 from projections.workspace import Workspace, decode, encode
 
 _PAGE_EVENTS: Final = 1000
@@ -88,13 +88,18 @@ def outdated() -> Remove:
     return Remove("model", [_MODEL])
 
 
+async def follow_the_log(store: EventStore) -> bool:
+    """Whether the tables are of this version, by a look that changes nothing."""
+    found = (await store.rows({"model": [_MODEL]})).get("model", {})
+    return _MODEL in found and decode("model", found[_MODEL].value) == Number(VERSION)
+
+
 async def is_current(store: EventStore) -> bool:
     """Whether the tables are of this version; those of an empty log are of any."""
     if (await store.head()).last == 0:
         await store.append([], also=[this_version()])
         return True
-    found = (await store.rows({"model": [_MODEL]})).get("model", {})
-    return _MODEL in found and decode("model", found[_MODEL].value) == Number(VERSION)
+    return await follow_the_log(store)
 
 
 async def rebuild(
@@ -137,14 +142,25 @@ async def rebuild(
     for table in tables:
         count += await store.count(SHADOW + table)
     checkpoint = await store.checkpoint(CHECKPOINT)
+    asked = [Put("dirty", found) for found in [await _asked(store)] if found]
     await store.append(
         [],
         checkpoint=msgspec.structs.replace(checkpoint, position=total),
-        also=[*(Adopt(table, SHADOW + table) for table in tables), this_version()],
+        also=[*(Adopt(table, SHADOW + table) for table in tables), *asked, this_version()],
         meta=Meta(actor="rebuild"),
     )
     await projector.release_arrived()
     return RebuildReport(total, count, verified=False)
+
+
+async def _asked(store: EventStore) -> list[Row]:
+    """What somebody has asked to be sent again and is not decided on yet: no fold finds it."""
+    found: list[Row] = []
+    after = ""
+    while page := await store.scan("dirty", prefix=FORCED, after=after, limit=_PAGE_ROWS):
+        found += page
+        after = page[-1].key
+    return found
 
 
 async def _compare(store: EventStore) -> tuple[int, Mismatch | None]:

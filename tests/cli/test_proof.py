@@ -265,6 +265,21 @@ def test_a_field_that_is_not_mapped_is_explained(bench: Bench) -> None:
     assert {each["measure"] for each in document["companies"][0]["differences"]} <= set(MEASURES)
 
 
+def test_nothing_is_proved_by_outdated_figures(bench: Bench) -> None:
+    """Read models that do not follow the log (after an import) are refused, with the remedy."""
+    assert bench.command("run", "--once").code == 0
+    store = bench.site.config_path.parent / "events.db"
+    assert bench.command("export", store.with_name("log")).code == 0
+    for name in store.parent.glob("events.db*"):
+        name.unlink()
+    assert bench.command("import", store.with_name("log")).code == 0
+    ended = bench.command("proof")
+    assert ended.code == 1
+    assert "'ml-connector rebuild' makes them anew" in ended.err
+    assert bench.command("rebuild").code == 0
+    assert bench.command("proof").code == 0
+
+
 def test_as_comma_separated_values(bench: Bench) -> None:
     """--csv lists every sum and every difference; amounts are plain numbers."""
     customer = owing(bench)
