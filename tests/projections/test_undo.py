@@ -1,0 +1,115 @@
+"""What the log alone says can be put back of chosen commands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from projections import asof
+from projections import events as e
+from projections.folding import Entry
+from projections.undo import Left, Undoing, undoing
+from tests.projections.rig import MAPPING
+
+NAME = "companies/ABC:01-ACME"
+
+
+def life(*payloads: e.Event) -> list[Entry]:
+    """A company's stream, at positions ten times their versions."""
+    return [
+        Entry(version * 10, f"hubspot/{NAME}", version, payload)
+        for version, payload in enumerate(payloads, start=1)
+    ]
+
+
+def write(
+    command: int,
+    *,
+    create: bool = False,
+    kept: dict[str, str] | None = None,
+    withheld: dict[str, e.Withheld] | None = None,
+    **changes: tuple[str | None, str],
+) -> list[e.Event]:
+    """A command that HubSpot carries out: three events, the first at version `command`."""
+    return [
+        e.CommandEmitted(command, dict(changes), "changed", create=create),
+        e.CommandSent(command, "b", 1),
+        e.CommandSucceeded(
+            command,
+            "7",
+            "created" if create else "updated",
+            kept=kept or {},
+            withheld=withheld or {},
+        ),
+    ]
+
+
+def undone(entries: list[Entry], chosen: Collection[int], made: Collection[str] = ()) -> Undoing:
+    """The judgement over a company's stream; AssertionError when nothing was done."""
+    found = undoing(
+        NAME, entries, chosen, asof.target_at(entries), MAPPING.objects["companies"], made
+    )
+    assert found is not None
+    return found
+
+
+FIRST = write(1, create=True, name=(None, "A"), city=(None, "Oslo"))
+
+
+def test_the_value_from_before_the_first_and_ours_of_the_last() -> None:
+    """Of several chosen commands the record goes back to where it was before all of them."""
+    entries = life(*FIRST, *write(4, city=("Oslo", "Bergen")), *write(7, city=("Bergen", "Molde")))
+    assert undone(entries, {4, 7}).fields == {"city": ("Molde", "Oslo")}
+    assert undone(entries, {7}).fields == {"city": ("Molde", "Bergen")}
+
+
+def test_what_a_later_command_wrote_is_left() -> None:
+    """Undoing in the middle would put back what is out of date."""
+    entries = life(*FIRST, *write(4, city=("Oslo", "Bergen")), *write(7, city=("Bergen", "Molde")))
+    found = undone(entries, {4})
+    assert found.fields == {}
+    assert found.left == [Left(NAME, "city", "command 7 has written it since")]
+
+
+def test_what_was_not_written_is_not_put_back() -> None:
+    """Values that HubSpot kept, or would not take, were never ours."""
+    entries = life(
+        *FIRST,
+        *write(
+            4,
+            kept={"domain": "theirs.example"},
+            withheld={"zip": e.Withheld("0", "INVALID")},
+            city=("Oslo", "Bergen"),
+            domain=("", "ours.example"),
+            zip=("1", "0"),
+        ),
+    )
+    assert undone(entries, {4}).fields == {"city": ("Bergen", "Oslo")}
+
+
+def test_a_command_that_was_not_carried_out_needs_no_undoing() -> None:
+    """What was emitted and superseded, or parked, has changed nothing."""
+    emitted = e.CommandEmitted(4, {"city": ("Oslo", "Bergen")}, "changed")
+    superseded = e.CommandSuperseded(4, "pending", None, "nothing left to do")
+    entries = life(*FIRST, emitted, superseded)
+    doc = asof.target_at(entries)
+    assert undoing(NAME, entries, {4}, doc, MAPPING.objects["companies"], ()) is None
+
+
+def test_where_the_log_knows_no_value_from_before() -> None:
+    """A first write and a replay are asked of HubSpot; what setup made was empty."""
+    entries = life(*FIRST, *write(4, phone=(None, "1"), name=("A", "A"), sage100_terms=(None, "N")))
+    found = undone(entries, {4}, {"companies.sage100_terms"})
+    assert found.fields == {"sage100_terms": ("N", "")}
+    assert found.asked == {"phone": "1", "name": "A"}
+    assert (found.known, found.sent) == (30, 50)
+
+
+def test_created_lost_and_forward_only() -> None:
+    """No record is deleted, none that is gone is written, and a stage does not go back."""
+    assert undone(life(*FIRST), {1}).left[0].property == ""
+    lost = life(*FIRST, *write(4, city=("Oslo", "Bergen")), e.RecordLost("7", "deleted"))
+    doc = asof.target_at(lost)
+    assert undoing(NAME, lost, {4}, doc, MAPPING.objects["companies"], ()) is None
+    stage = life(*FIRST, *write(4, lifecyclestage=("lead", "customer")))
+    [left] = undone(stage, {4}).left
+    assert (left.property, "forward only" in left.reason) == ("lifecyclestage", True)
