@@ -50,9 +50,16 @@ def _reasons(doc: Target) -> set[str]:
 class Causes:
     """The tries of one store."""
 
-    def __init__(self, store: EventStore, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        look_s: float = _LOOK_S,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._look_s = look_s
         self._tries: dict[tuple[str, str], _Try] = {}
         self._next_s = 0.0
 
@@ -95,7 +102,7 @@ class Causes:
                 self._tries.clear()  # one of a company that is held may never have been sent
                 await self.try_again()
             try:
-                async with asyncio.timeout(_LOOK_S):
+                async with asyncio.timeout(self._look_s):
                     await stop.wait()
             except TimeoutError:
                 continue
