@@ -178,14 +178,16 @@ async def _to_command(settings: AnchorSettings, line: bytes, env: Mapping[str, s
         async with asyncio.timeout(settings.timeout.total_seconds()):
             complaint = await _told(process, line)
             code = await process.wait()
-    except TimeoutError:
+    except BaseException as problem:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # and whatever it has started
+        if not isinstance(problem, TimeoutError):
+            raise
         raise NotPublished(
             f"it did not end within {settings.timeout.total_seconds():.0f} s and was stopped",
             where=where,
         ) from None
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
         process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001 - its pipes
     if code:
