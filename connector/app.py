@@ -47,6 +47,7 @@ from connector.sage100.instance import instance_of
 from connector.sage100.passes import WORK_TABLES, Outcome
 from connector.sage100.rounds import Rounds
 from connector.sage100.trust import Trust
+from connector.second_look import SecondLook
 from eventstore import EventStore, Meta, NewEvent, open_store
 from projections import events
 from projections.mapping import compiled
@@ -80,10 +81,11 @@ class App:
         self._progress = progress
         self._ended: set[str] = set()  # companies whose round is over, with perhaps a rest to fold
         around = Surroundings(store, hubspot, lambda: self.mapping.source)
-        around.definitions = Definitions(hubspot)
+        around.definitions = definitions = Definitions(hubspot)
         around.matching = Matching(match_rules(config), hubspot, Sharing(store))
         self.writer = Writer(around)
         self._causes = Causes(store)
+        self._second_look = SecondLook(store, hubspot, around.mapping, definitions)
         self._rounds = {
             settings.name: Rounds(
                 agents[settings.name],
@@ -115,6 +117,7 @@ class App:
         if self.config.store.file is not None:
             await orders.carry_out(self.store, self.config.store.file, self.mappings)
         await self._causes.try_again()
+        await self._second_look.look()
         try:
             outcomes = await self._poll_once(sweep=sweep)
             turns = await self._write_all()
@@ -154,6 +157,7 @@ class App:
             barred=barred,
             held=tuple(one.company for one in await breaker.held(self.store)),
             proposed=self.mappings.proposed,
+            withheld=await self.store.count("withheld"),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -171,6 +175,7 @@ class App:
                 group.create_task(self._take_orders(stop))
                 group.create_task(anchors.keep(self.store, self.config.anchors, stop))
                 group.create_task(self._causes.keep(stop))
+                group.create_task(self._second_look.keep(stop))
                 group.create_task(anchors.keep(self.store, self.config.anchors, stop))
         finally:
             await self._count_calls()

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from connector import breaker
+from connector import breaker, withheld
 from connector.moments import iso
 from connector.projector import CHECKPOINT, entries_of
 from connector.sage100.passes import Outcome
@@ -45,19 +45,21 @@ class RunReport(msgspec.Struct, frozen=True):
     barred: dict[str, str]
     held: tuple[str, ...] = ()  # companies whose decisions wait for a person
     proposed: str = ""  # digest of the configured mapping while another one is in force
+    withheld: int = 0  # records written without a property that HubSpot would not take
 
     @property
     def complete(self) -> bool:
         """Whether every pass was made, and nothing was parked, barred, held or left over."""
         unread = any(not one.completed and not one.skipped for one in self.passes)
-        waits = self.pending or self.barred or self.held or self.proposed
+        waits = self.pending or self.barred or self.held or self.proposed or self.withheld
         return not (unread or self.parked or waits)
 
 
 class ParkedItem(msgspec.Struct, frozen=True):
     """One dead letter: what HubSpot said and what to do about it.
 
-    `waiting`: how many commands are held behind it, of which `behind` names some.
+    `waiting`: how many commands are held behind it, of which `behind` names some. `field`: the
+    property that alone was left out, with its `value`; "" where it is the whole record.
     """
 
     target: str
@@ -69,6 +71,8 @@ class ParkedItem(msgspec.Struct, frozen=True):
     since: str
     waiting: int
     behind: tuple[str, ...] = ()
+    field: str = ""
+    value: str = ""
 
 
 class HistoryMoment(msgspec.Struct, frozen=True):
@@ -143,7 +147,8 @@ async def status(store: EventStore, *, now: datetime | None = None) -> dict[str,
     hubspot = []
     for lane in LANES:
         entry = found.get(lane, ObjectBook())
-        hubspot.append({"object": lane, **msgspec.structs.asdict(entry)})
+        count = await store.count("withheld", prefix=f"{lane}/")
+        hubspot.append({"object": lane, **msgspec.structs.asdict(entry), "withheld": count})
     return {
         "log": {
             "head": head.last,
@@ -170,8 +175,11 @@ async def _missed_since(store: EventStore, book: PassBook, time_us: int) -> int:
 
 
 async def parked(store: EventStore, *, reason: str = "") -> list[ParkedItem]:
-    """The dead letters, ordered by reason and target, each with what waits behind it."""
-    out = []
+    """The dead letters, ordered by reason and target, each with what waits behind it.
+
+    Whole records, and single properties of records that were written without them.
+    """
+    out = [await _without(store, one) for one in await withheld.left_out(store, reason)]
     for name, _ in await _scan_all(store, "parked"):
         stored = await store.history(keys.hubspot_stream(name))
         for event in reversed(stored):
@@ -197,7 +205,23 @@ async def parked(store: EventStore, *, reason: str = "") -> list[ParkedItem]:
                 behind=tuple(decode("waiting", row.value).text for row in held),
             )
         )
-    return sorted(out, key=lambda item: (item.reason, item.target))
+    return sorted(out, key=lambda item: (item.reason, item.target, item.field))
+
+
+async def _without(store: EventStore, one: withheld.LeftOut) -> ParkedItem:
+    [commit] = await store.commits([one.event.position])
+    return ParkedItem(
+        target=one.target,
+        reason=one.what.reason,
+        message=one.what.message,
+        advice=one.what.advice,
+        status=0,
+        correlation_id=one.correlation_id,
+        since=iso(commit.recorded_at_us) if commit else "",
+        waiting=0,
+        field=one.field,
+        value=one.what.value,
+    )
 
 
 async def find(store: EventStore, key: str) -> list[str]:
@@ -289,7 +313,7 @@ async def select_for_replay(
         return f"keys {', '.join(key)}", list(dict.fromkeys(names))
     if is_parked:
         items = await parked(store, reason=reason)
-        return f"parked {reason}".strip(), [item.target for item in items]
+        return f"parked {reason}".strip(), list(dict.fromkeys(item.target for item in items))
     if object_name or everything:
         rows = await _scan_all(store, "target", f"{object_name}/" if object_name else "")
         words = f"all {object_name}" if object_name else "all records"

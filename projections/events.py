@@ -219,7 +219,8 @@ class CommandSent(Event, frozen=True):
 class Withheld(msgspec.Struct, frozen=True, omit_defaults=True):
     """A property left out of a write, and why HubSpot would not have it.
 
-    `owner`: the HubSpot id of the record that has the value, when one has.
+    `owner`: the HubSpot id of the record that has the value, when one has. `unsent`: it was not
+    even sent, because the portal's own definitions do not allow it.
     """
 
     value: str
@@ -227,6 +228,7 @@ class Withheld(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str = ""
     advice: str = ""
     owner: str = ""
+    unsent: bool = False
 
 
 class CommandSucceeded(Event, frozen=True):

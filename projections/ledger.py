@@ -154,7 +154,7 @@ def _withheld_after(before: Target, event: e.CommandSucceeded) -> dict[str, With
         return before.withheld
     left = {name: one for name, one in before.withheld.items() if name not in before.changes}
     for name, one in event.withheld.items():
-        left[name] = Withheld(one.value, one.reason, one.owner)
+        left[name] = Withheld(one.value, one.reason, one.owner, one.unsent)
     return left
 
 

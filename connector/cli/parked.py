@@ -16,6 +16,7 @@ from connector.config import Config
 from connector.reports import ParkedItem
 
 _FEW: Final = 3
+_SHOWN: Final = 60  # characters of a value
 
 
 def parked(
@@ -50,8 +51,17 @@ def render(items: list[ParkedItem]) -> None:
         output.show(
             output.table(
                 f"{reason}: {len(rows)}",
-                ["record", "since", "status", "held behind it"],
-                ((row.target, row.since, row.status or None, row.waiting) for row in rows),
+                ["record", "left out", "since", "status", "held behind it"],
+                (
+                    (
+                        row.target,
+                        f"{row.field} = {row.value[:_SHOWN]}" if row.field else "all of it",
+                        row.since,
+                        row.status or None,
+                        row.waiting,
+                    )
+                    for row in rows
+                ),
             )
         )
         said: dict[str, list[str]] = {}

@@ -98,7 +98,7 @@ def exit_code(report: RunReport, status: dict[str, Any]) -> int:
     ]
     if codes or report.barred:
         return max([*codes, 3 if report.barred else 0])
-    parked = any(row["parked"] for row in status["hubspot"])
+    parked = any(row["parked"] or row["withheld"] for row in status["hubspot"])
     person = parked or report.pending > 0 or status["held"] or not status["books_close"]
     return int(bool(person or report.proposed))
 
@@ -137,6 +137,7 @@ def _document(report: RunReport, status: dict[str, Any]) -> dict[str, Any]:
         "barred": report.barred,
         "held": status["held"],
         "proposed": report.proposed,
+        "withheld": report.withheld,
         "books_close": status["books_close"],
         "log": status["log"],
     }
@@ -185,6 +186,11 @@ def render(report: RunReport, status: dict[str, Any]) -> None:
         output.say(f"{report.pending:,} commands are still to be sent; the next run goes on.")
     if report.parked:
         output.say(f"{report.parked:,} commands were parked: see 'ml-connector parked'.")
+    if report.withheld:
+        output.say(
+            f"{report.withheld:,} records are in HubSpot without a value that it would not take: "
+            "see 'ml-connector parked'."
+        )
     for line in held_lines(status):
         output.say(line)
     if report.proposed:

@@ -54,7 +54,7 @@ def needs_person(report: dict[str, Any]) -> bool:
     return (
         not report["books_close"]
         or bool(report["held"])
-        or any(row["parked"] for row in report["hubspot"])
+        or any(row["parked"] or row["withheld"] for row in report["hubspot"])
         or any(row["error"] for row in report["sage100"])
         or bool(report["mapping"]["proposed"])
     )
@@ -166,8 +166,11 @@ def hubspot_table(report: dict[str, Any]) -> Any:
     names = ["emitted", "succeeded", "pending", "held", "parked", "superseded"]
     return output.table(
         "HubSpot: commands so far",
-        ["object", *names],
-        ((row["object"], *(row[name] for name in names)) for row in report["hubspot"]),
+        ["object", *names, "incomplete"],
+        (
+            (row["object"], *(row[name] for name in names), row["withheld"])
+            for row in report["hubspot"]
+        ),
     )
 
 

@@ -72,7 +72,10 @@ class _Claimed(msgspec.Struct):
                 first = blames[0]
                 advice = advices.advice(first.code, properties=[first.property])
                 return Park(Why(first.code, f"{first.property}: {first.message}", advice))
-            one, self.left_out[key] = less
+            one, left_out = less
+            self.left_out[key] = {
+                name: msgspec.structs.replace(what, unsent=True) for name, what in left_out.items()
+            }
         self.sends[key] = one
         return send
 

@@ -1,0 +1,90 @@
+"""Trying again what HubSpot would not take of a record, once it would.
+
+A value is left out for another record's sake or because the portal has no place for it, and either
+may end without a word in the log. So it is looked into now and then, and before each single run;
+what would be taken by now is sent again, by a ReplayRequested that the service asks for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Final
+
+from connector import reports, withheld
+from connector.hubspot.api import HubSpot
+from connector.hubspot.definitions import Definitions
+from connector.hubspot.yielded import allowed, claims, let_go
+from eventstore import EventStore
+from projections.mapping.rules import Mapping
+from projections.tables import Target
+from projections.workspace import decode
+
+EVERY_S: Final = 1800.0
+_LOOK_S: Final = 5.0
+_PAGE: Final = 1000
+_WHY: Final = "HubSpot would take what was left out"
+
+
+class SecondLook:
+    """The looks of one store."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        hubspot: HubSpot,
+        mapping: Callable[[], Mapping],
+        definitions: Definitions,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock`: monotonic seconds."""
+        self._store = store
+        self._hubspot = hubspot
+        self._mapping = mapping
+        self._definitions = definitions
+        self._clock = clock
+
+    async def look(self) -> int:
+        """Ask for what HubSpot would take by now; of how many records. No call without need."""
+        docs = {name: doc async for name, doc in withheld.documents(self._store)}
+        docs |= await self._behind_others()
+        if not docs:
+            return 0
+        objects = self._mapping().objects()
+        wanted = [claim for name, doc in docs.items() for claim in claims(name, doc)]
+        names = await let_go(self._hubspot, objects, wanted) if wanted else []
+        by_lane: dict[str, dict[str, Target]] = defaultdict(dict)
+        for name, doc in docs.items():
+            by_lane[name.partition("/")[0]][name] = doc
+        for lane, group in by_lane.items():
+            names += await allowed(self._definitions, objects[lane], group)
+        names = list(dict.fromkeys(names))
+        await reports.request_replay(self._store, _WHY, names, dry_run=False, by="service")
+        return len(names)
+
+    async def keep(self, stop: asyncio.Event) -> None:
+        """Look now and then until `stop`."""
+        due_s = self._clock() + EVERY_S
+        while not stop.is_set():
+            if self._clock() >= due_s:
+                due_s = self._clock() + EVERY_S
+                await self.look()
+            try:
+                async with asyncio.timeout(_LOOK_S):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def _behind_others(self) -> dict[str, Target]:
+        """Targets parked whole because another record has what they want."""
+        names: dict[str, None] = {}
+        after = ""
+        while page := await self._store.scan("blocked", after=after, limit=_PAGE):
+            names.update(dict.fromkeys(decode("blocked", row.value).text for row in page))
+            after = page[-1].key
+        found = (await self._store.rows({"target": list(names)})).get("target", {}) if names else {}
+        docs = {name: decode("target", row.value) for name, row in found.items()}
+        return {name: doc for name, doc in docs.items() if doc.state == "parked"}

@@ -1,0 +1,57 @@
+"""The properties that were left out of records, as the writes that left them out say."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+
+from eventstore import EventStore, StoredEvent
+from projections import events, keys
+from projections.tables import Target
+from projections.workspace import decode
+
+_PAGE: Final = 500
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """One property of one record, and the event that left it out."""
+
+    target: str
+    field: str
+    what: events.Withheld
+    event: StoredEvent
+    correlation_id: str
+
+
+async def documents(store: EventStore) -> AsyncIterator[tuple[str, Target]]:
+    """Every target with something left out, and its ledger."""
+    after = ""
+    while page := await store.scan("withheld", after=after, limit=_PAGE):
+        names = [row.key for row in page]
+        found = (await store.rows({"target": names})).get("target", {})
+        for name in names:
+            if name in found:
+                yield name, decode("target", found[name].value)
+        after = names[-1]
+
+
+async def left_out(store: EventStore, reason: str = "") -> list[LeftOut]:
+    """All of them, or those of one reason."""
+    out: list[LeftOut] = []
+    async for name, doc in documents(store):
+        left = {field for field, one in doc.withheld.items() if reason in {"", one.reason}}
+        stored = await store.history(keys.hubspot_stream(name)) if left else []
+        for event in reversed(stored):
+            payload = events.decode(event.type, event.data)
+            if not isinstance(payload, events.CommandSucceeded):
+                continue
+            out += [
+                LeftOut(name, field, payload.withheld[field], event, payload.correlation_id)
+                for field in sorted(left & payload.withheld.keys())
+            ]
+            left -= payload.withheld.keys()
+            if not left:
+                break
+    return out
