@@ -69,6 +69,23 @@ class Associations:
         self.changed(from_type, from_id, to_type, to_id)
         return self.ends(from_type, from_id, to_type)[to_id]
 
+    def put_back(self, from_type: str, from_id: int, link: Link) -> None:
+        """Make an association again as it was, though not a second primary company."""
+        to_type, to_id, types = link
+        known, primary = (
+            self.types.known(from_type, to_type),
+            self.types.primary(from_type, to_type),
+        )
+        wanted = set(types)
+        if primary in wanted:
+            own = primary if to_type == "companies" else known[primary]
+            of = (from_type, from_id) if to_type == "companies" else (to_type, to_id)
+            if any(own in held for held in self.ends(*of, "companies").values()):
+                wanted.discard(primary)
+        self._put(from_type, from_id, to_type, to_id, wanted)
+        self._put(to_type, to_id, from_type, from_id, {known[one] for one in wanted})
+        self.changed(from_type, from_id, to_type, to_id)
+
     def _keep_one_primary(
         self,
         from_type: str,

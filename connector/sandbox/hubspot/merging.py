@@ -12,7 +12,6 @@ import msgspec
 from .catalog import LIFECYCLE_STAGES
 from .changes import Change, Journal, Record, merger
 from .exchange import Reply, Request, decode
-from .graph import Link
 from .records import EMAIL, EMAILS
 from .refusals import Problem, Refusal, not_found
 from .rendering import View
@@ -82,20 +81,9 @@ def merge(
         merged.changes[:0] = _inherited(primary, other, values)
     for to_type, to_id, types in links:
         if not (to_type == object_type and to_id in (primary.id, other.id)):
-            _relink(state, object_type, merged.id, (to_type, to_id, types))
+            state.graph.put_back(object_type, merged.id, (to_type, to_id, types))
     state.indexed(object_type, primary, other, merged)
     return merged
-
-
-def _relink(state: State, object_type: str, record_id: int, link: Link) -> None:
-    """Associate anew; the first primary company stays the only one."""
-    to_type, to_id, types = link
-    primary = state.link_types.primary(object_type, to_type)
-    if primary in types and to_type == "companies":
-        ends = state.graph.ends(object_type, record_id, to_type)
-        if any(primary in held for held in ends.values()):
-            types = tuple(one for one in types if one != primary)
-    state.graph.associate(object_type, record_id, to_type, to_id, types)
 
 
 def _together(object_type: str, primary: Record, other: Record) -> dict[str, str]:

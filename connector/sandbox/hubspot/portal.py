@@ -96,13 +96,19 @@ class Portal(State):
     def add(
         self, object_type: str, properties: dict[str, str], *, user_id: int | None = None
     ) -> str:
-        """Create a record as a person would in the web interface; gives its id."""
+        """Create a record as a person would in the web interface; gives its id.
+
+        Raises ValueError for what is no value of a property, or another's unique one.
+        """
         name = self.kinds.name(object_type)
         store = self.stores[name]
         source = {"hs_object_source": "CRM_UI", "hs_object_source_label": "CRM_UI"}
         clean = self._checked(name, properties)
         journal = self.by_hand(user_id)
-        record = store.create(store.next_id(), source | clean, journal)
+        try:
+            record = store.create(store.next_id(), source | clean, journal)
+        except UniqueTaken as taken:
+            raise ValueError(str(taken)) from None
         effects.follow(self, name, journal)
         return str(record.id)
 
@@ -118,7 +124,10 @@ class Portal(State):
         name, record = self._live(object_type, record_id)
         clean = self._checked(name, properties)
         journal = self.by_hand(user_id)
-        self.stores[name].update(record, clean, journal)
+        try:
+            self.stores[name].update(record, clean, journal)
+        except UniqueTaken as taken:
+            raise ValueError(str(taken)) from None
         effects.follow(self, name, journal)
 
     def archive(self, object_type: str, record_id: str) -> None:

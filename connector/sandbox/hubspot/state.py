@@ -190,7 +190,7 @@ class State:
         self.stores[object_type].restore(record)
         for to_type, to_id, types in self.bin.pop((object_type, record.id), []):
             if self.stores[to_type].live(str(to_id)) is not None:
-                self.graph.associate(object_type, record.id, to_type, to_id, types)
+                self.graph.put_back(object_type, record.id, (to_type, to_id, types))
         self.indexed(object_type, record)
 
     def poison_of(
