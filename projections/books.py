@@ -7,7 +7,7 @@ start and its end must be as many as it claims. Per HubSpot object `emitted = su
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -165,8 +165,17 @@ def fold_calls(counted: e.CallsCounted, into: Folding) -> None:
             hubspot_reads=calls.hubspot_reads + counted.hubspot_reads,
             hubspot_429=calls.hubspot_429 + counted.hubspot_429,
             agent_calls=calls.agent_calls + counted.agent_calls,
+            **_day(calls if counted.hubspot_daily_left is None else counted),
         ),
     )
+
+
+def _day(told: e.CallsCounted | Calls) -> dict[str, Any]:
+    return {
+        "hubspot_daily_limit": told.hubspot_daily_limit,
+        "hubspot_daily_left": told.hubspot_daily_left,
+        "hubspot_resets_at": told.hubspot_resets_at,
+    }
 
 
 def closes(book: ObjectBook) -> bool:

@@ -94,13 +94,20 @@ class MassChangeReleased(Event, frozen=True):
 
 
 class CallsCounted(Event, frozen=True):
-    """HTTP calls since the last count, for the books."""
+    """HTTP calls since the last count, for the books.
+
+    `hubspot_daily_limit`, `hubspot_daily_left`: the account's calls of a day, over all its apps, as
+    HubSpot told; `hubspot_resets_at`: when they come back, "YYYY-MM-DDTHH:MM:SSZ".
+    """
 
     hubspot_calls: int = 0
     hubspot_writes: int = 0
     hubspot_reads: int = 0
     hubspot_429: int = 0
     agent_calls: int = 0
+    hubspot_daily_limit: int | None = None
+    hubspot_daily_left: int | None = None
+    hubspot_resets_at: str = ""
 
 
 class TrustRefused(Event, frozen=True):

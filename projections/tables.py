@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 # HubSpot objects in the order in which they are written: each one's parents come before it.
 LANES: Final = ("companies", "vendors", "contacts", "invoices", "associations")
@@ -240,13 +240,16 @@ class ObjectBook(Doc, frozen=True):
 
 
 class Calls(Doc, frozen=True):
-    """HTTP calls so far."""
+    """HTTP calls so far, and the account's calls of a day as HubSpot last told."""
 
     hubspot_calls: int = 0
     hubspot_writes: int = 0
     hubspot_reads: int = 0
     hubspot_429: int = 0
     agent_calls: int = 0
+    hubspot_daily_limit: int | None = None
+    hubspot_daily_left: int | None = None
+    hubspot_resets_at: str = ""
 
 
 class ActiveMapping(Doc, frozen=True):

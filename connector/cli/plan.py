@@ -17,6 +17,8 @@ from connector.cli.watch import watching
 from connector.config import Config
 from connector.config.mapping import load_mapping
 from connector.errors import Misconfigured
+from connector.forecast import share_told
+from connector.hubspot.allowance import DAILY
 from connector.planning import Kept, Made
 from connector.reports import RunReport
 from eventstore import StoreInUse
@@ -58,10 +60,11 @@ def plan(
     config = load(ctx)
     wanted = load_mapping(config) if mapping is None else read_mapping(mapping)
     made = run_async(_plan(config, wanted, everything=everything))
+    share = made.plan.calls / DAILY[config.hubspot.tier]
     if as_json:
-        output.document(document(made, everything=everything))
+        output.document(document(made, everything=everything) | {"share_of_day": round(share, 4)})
     else:
-        render(made, everything=everything)
+        render(made, everything=everything, share=share)
 
 
 def read_mapping(path: Path) -> compiled.CompiledMapping:
@@ -142,8 +145,11 @@ def document(made: Made, *, everything: bool) -> dict[str, object]:
     return out
 
 
-def render(made: Made, *, everything: bool) -> None:
-    """Counts, samples, what HubSpot would refuse, what it costs, and the digest."""
+def render(made: Made, *, everything: bool, share: float) -> None:
+    """Counts, samples, what HubSpot would refuse, what it costs, and the digest.
+
+    `share`: of the account's calls of a day.
+    """
     plan = made.plan
     in_force = "which is not in force yet" if plan.new_mapping else "in force"
     output.say(f"Log position {plan.position:,}, mapping {plan.mapping[:12]}, {in_force}.")
@@ -165,7 +171,10 @@ def render(made: Made, *, everything: bool) -> None:
         output.say("Nothing would be sent: HubSpot holds what the log says it should.")
         return
     least = f"{plan.minutes:.0f} minutes" if plan.minutes >= 1 else "less than a minute"
-    output.say(f"{plan.records:,} records, {plan.calls:,} HubSpot calls, {least} at the least.")
+    output.say(
+        f"{plan.records:,} records, {plan.calls:,} HubSpot calls ({share_told(share)} of a day's), "
+        f"{least} at the least."
+    )
     output.say(f"To do exactly this: ml-connector apply {plan.digest[:12]}")
     output.say(f"digest {plan.digest}")
 

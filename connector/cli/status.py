@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import typer
 
-from connector import mappings, planning, reports
+from connector import forecast, mappings, planning, reports
 from connector.app import open_reader
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
@@ -30,6 +31,8 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
 async def _read(config: Config) -> dict[str, Any]:
     async with open_reader(config) as store:
         report = await reports.status(store)
+        pending = await forecast.of_pending(store, config.hubspot.tier, config.hubspot.reserve)
+        report["forecast"] = msgspec.structs.asdict(pending)
         report["mapping"] = await _mapping(config, store)
     # What is configured no more, a mistyped company code for instance, is nobody's worry.
     wanted = {(one.name, code) for one in config.sage100 for code in one.companies}
@@ -80,6 +83,10 @@ def render(report: dict[str, Any]) -> None:
         output.say(f"  {line}")
     output.show(hubspot_table(report))
     output.say(closing_line(report))
+    if "forecast" in report:
+        waits = forecast.told(msgspec.convert(report["forecast"], forecast.Forecast))
+        if waits:
+            output.say(waits)
     for line in held_lines(report):
         output.say(line)
     if report["mapping"]["proposed"]:

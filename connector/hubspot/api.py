@@ -74,7 +74,7 @@ class HubSpot:
     ) -> None:
         """Raise Misconfigured for an address that would send the token in the clear."""
         self.limiter = limiter
-        self.calls = CallCounter()
+        self.calls = CallCounter(limiter.day)
         self.base_url = _checked(base_url)
         self.api_version = api_version
         self._token = token

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from connector.hubspot.limiter import Day
 from projections.events import CallsCounted
 
 
 class CallCounter:
     """Calls since the client was opened; `since_last()` gives what was added, for the books."""
 
-    def __init__(self) -> None:
+    def __init__(self, day: Callable[[], Day | None] = lambda: None) -> None:
+        """`day`: what is known of the account's calls of today."""
+        self._day = day
         self.total = 0
         self.writes = 0
         self.reads = 0
@@ -35,9 +40,13 @@ class CallCounter:
         if now == told:
             return None
         self._told = now
+        day = self._day()
         return CallsCounted(
             hubspot_calls=now.hubspot_calls - told.hubspot_calls,
             hubspot_writes=now.hubspot_writes - told.hubspot_writes,
             hubspot_reads=now.hubspot_reads - told.hubspot_reads,
             hubspot_429=now.hubspot_429 - told.hubspot_429,
+            hubspot_daily_limit=None if day is None else day.limit,
+            hubspot_daily_left=None if day is None else day.left,
+            hubspot_resets_at="" if day is None else f"{day.resets_at:%Y-%m-%dT%H:%M:%SZ}",
         )

@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Literal
 
 import msgspec
@@ -80,6 +80,14 @@ class LimiterState(msgspec.Struct, frozen=True):
     daily_left: int | None
     daily_kept: int = 0
     resets_in_s: float = 0.0
+
+
+class Day(msgspec.Struct, frozen=True):
+    """The account's calls of a day as HubSpot told, and when they come back (UTC)."""
+
+    limit: int
+    left: int
+    resets_at: datetime
 
 
 class _RollingWindow:
@@ -181,6 +189,7 @@ class Limiter:
         wall: Callable[[tzinfo], datetime] = datetime.now,
     ) -> None:
         self._clock = clock
+        self._wall = wall
         limits: dict[Gate, tuple[int, float]] = {
             "general": (_GENERAL_PER_10S[tier], 10.0),
             "associations": (_ASSOCIATIONS_PER_10S[tier], 10.0),
@@ -214,6 +223,14 @@ class Limiter:
     def daily_limit(self) -> int:
         """The day's calls as HubSpot said, else as is usual for the tier."""
         return self._days["general"].limit or self._typical_daily
+
+    def day(self) -> Day | None:
+        """The calls of today; None as long as HubSpot has not told."""
+        day = self._days["general"]
+        if day.limit is None or day.left is None:
+            return None
+        resets_at = self._wall(UTC) + timedelta(seconds=self._midnight.until_s())
+        return Day(day.limit, day.left, resets_at)
 
     @asynccontextmanager
     async def slot(self, gate: Gate) -> AsyncIterator[None]:
