@@ -34,6 +34,7 @@ from eventstore import EventStore
 from projections import events as e
 from tests.sage100.desk import Desk, busy, lost_place, open_desk
 from tests.sage100.shelf import Interrupting
+from tests.sage100.site_jobs import JOBS
 
 T = TypeVar("T")
 
@@ -172,6 +173,15 @@ class ChangeMachine(RuleBasedStateMachine):
             except ModelError:
                 return  # Sage 100 refuses it too: rows were removed under it
             self._changed()
+
+    @rule(job=st.sampled_from(sorted(JOBS)), pick=PICK)
+    def run_a_job(self, job: str, pick: int) -> None:
+        """A job or utility that stamps nothing, or that takes rows away."""
+        try:
+            JOBS[job](self.desk.company, pick)
+        except ModelError:
+            pass  # refused, perhaps halfway: rows had been removed under it
+        self._changed()
 
     @rule()
     def keep_a_backup(self) -> None:
