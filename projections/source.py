@@ -244,9 +244,7 @@ def fingerprint_key(company: str, entity: str, key: str) -> str:
     return f"{company}/{entity}/{key}"
 
 
-def _vanished(
-    record: Record, position: int, into: Folding, *, withdrawn: bool = False
-) -> None:
+def _vanished(record: Record, position: int, into: Folding, *, withdrawn: bool = False) -> None:
     """A row is gone from Sage 100. HubSpot's record stays; what was open no longer is.
 
     What is `withdrawn` never was: it adds to nothing any more.
