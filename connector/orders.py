@@ -21,16 +21,16 @@ import msgspec
 from connector import breaker, planning, reports, undo
 from connector.errors import ConnectorError
 from connector.mappings import Mappings
+from connector.undo import UndoWanted
 from eventstore import EventStore
 from projections import events
 from projections.events import (
     MassChangeReleased,
     PlanApplied,
     ReplayRequested,
-    UndoRequested,
 )
 
-Request = ReplayRequested | MassChangeReleased | PlanApplied | UndoRequested
+Request = ReplayRequested | MassChangeReleased | PlanApplied | UndoWanted
 
 _SUFFIX: Final = ".order"
 _REFUSED: Final = ".refused"
@@ -44,15 +44,16 @@ def folder_of(store_file: Path) -> Path:
 
 
 class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An order's file: the event asked for, under its type's name."""
+    """An order's file: the event asked for, or the undo, under its type's name."""
 
-    type: Literal["ReplayRequested", "MassChangeReleased", "PlanApplied", "UndoRequested"]
+    type: Literal["ReplayRequested", "MassChangeReleased", "PlanApplied", "UndoWanted"]
     data: msgspec.Raw
 
 
 async def leave(store_file: Path, request: Request) -> Path:
     """Leave one order, readable by its owner only; where it lies."""
-    order = {"type": events.type_of(request), "data": msgspec.Raw(events.encode(request))}
+    data = msgspec.Raw(msgspec.json.encode(request))
+    order = {"type": type(request).__name__, "data": data}
     return await asyncio.to_thread(_leave, folder_of(store_file), msgspec.json.encode(order))
 
 
@@ -77,7 +78,7 @@ async def carry_out(store: EventStore, store_file: Path, mappings: Mappings | No
     for path, content in await asyncio.to_thread(_read, folder_of(store_file)):
         try:
             order = msgspec.json.decode(content, type=_Order)
-            request = events.decode(order.type, bytes(order.data))
+            request = _requested(order)
         except msgspec.MsgspecError as problem:
             _log.error("%s is no order (%s); it is kept as %s", path, problem, _REFUSED)
             await asyncio.to_thread(path.replace, path.with_suffix(_REFUSED))
@@ -87,7 +88,7 @@ async def carry_out(store: EventStore, store_file: Path, mappings: Mappings | No
                 await reports.request_replay(
                     store, request.selection, request.targets, dry_run=False, by=request.by
                 )
-            case UndoRequested():
+            case UndoWanted():
                 await undo.request(store, request)
             case MassChangeReleased() if not await breaker.release(store, request):
                 _log.warning(
@@ -103,6 +104,14 @@ async def carry_out(store: EventStore, store_file: Path, mappings: Mappings | No
         await asyncio.to_thread(path.unlink, missing_ok=True)
         done += 1
     return done
+
+
+def _requested(order: _Order) -> Request | None:
+    data = bytes(order.data)
+    if order.type == "UndoWanted":
+        return msgspec.json.decode(data, type=UndoWanted)
+    found = events.decode(order.type, data)
+    return found if isinstance(found, Request) else None
 
 
 async def _apply(store_file: Path, request: PlanApplied, mappings: Mappings) -> None:

@@ -80,6 +80,18 @@ class UndoReport(msgspec.Struct, frozen=True):
     requested: bool = False
 
 
+class UndoWanted(msgspec.Struct, frozen=True):
+    """An undo to be asked for: target to property to (the value we wrote, the value from before).
+
+    `lifted`: targets whose pins end.
+    """
+
+    selection: str
+    fields: dict[str, Pins] = {}
+    lifted: list[str] = []
+    by: str = ""
+
+
 # ------------------------------------------------------------ which commands
 
 
@@ -278,11 +290,11 @@ async def _read(
 # ------------------------------------------------------------ asking for it
 
 
-def requests(report: UndoReport, by: str) -> list[UndoRequested]:
-    """The report as events, 500 records each."""
+def requests(report: UndoReport, by: str) -> list[UndoWanted]:
+    """What the report puts back, 500 records each."""
     names = list(report.fields)
     return [
-        UndoRequested(
+        UndoWanted(
             report.selection, {name: report.fields[name] for name in names[at : at + _PAGE]}, by=by
         )
         for at in range(0, len(names), _PAGE)
@@ -295,17 +307,18 @@ async def pinned_targets(store: EventStore) -> dict[str, list[str]]:
     for stored in await store.history(UNDO_STREAM):
         event = events.decode(stored.type, stored.data)
         if isinstance(event, UndoRequested):
-            names.update(dict.fromkeys(event.fields))
+            names.update(dict.fromkeys(event.targets))
     work = Workspace()
     await rows.load(store, work, {"target": names})
     docs = {name: work.get("target", Target, name) for name in names}
     return {name: sorted(doc.pins) for name, doc in docs.items() if doc is not None and doc.pins}
 
 
-async def request(store: EventStore, asked: UndoRequested) -> None:
+async def request(store: EventStore, asked: UndoWanted) -> None:
     """Append the request, and to each record its pins; the projector does the rest."""
+    event = UndoRequested(asked.selection, list(asked.fields), asked.lifted, asked.by)
     meta = Meta(actor=f"operator:{asked.by}" if asked.by else "operator")
-    commit = await store.append([new_event(UNDO_STREAM, asked)], meta=meta)
+    commit = await store.append([new_event(UNDO_STREAM, event)], meta=meta)
     for start in range(0, len(asked.fields), _PAGE):
         names = list(asked.fields)[start : start + _PAGE]
         await _pin(store, names, lambda name, _: FieldsPinned(asked.fields[name]), commit.first)

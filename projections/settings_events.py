@@ -61,12 +61,12 @@ class ReplayRequested(Event, frozen=True):
 class UndoRequested(Event, frozen=True):
     """An operator wants what was written put back. `selection` says what is undone.
 
-    `fields`: target to property to (the value we wrote, the value from before). `lifted`: targets
-    whose pinned fields follow Sage 100 again.
+    `targets`: records whose values go back; which ones stands in their own streams, so that they
+    are erased with them. `lifted`: records whose pinned fields follow Sage 100 again.
     """
 
     selection: str
-    fields: dict[str, dict[str, tuple[str, str]]] = {}
+    targets: list[str] = []
     lifted: list[str] = []
     by: str = ""
 

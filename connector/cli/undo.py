@@ -15,9 +15,8 @@ from connector.cli import moments, output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
 from connector.errors import Misconfigured
-from connector.undo import Scope, UndoReport
+from connector.undo import Scope, UndoReport, UndoWanted
 from eventstore import EventStore, StoreInUse
-from projections.events import UndoRequested
 
 _SHOWN: Final = 50
 
@@ -121,7 +120,7 @@ async def _lift(config: Config, key: Sequence[str], *, dry_run: bool) -> dict[st
         found = await undoing.pinned_targets(store)
     lifted = {name: pins for name, pins in found.items() if not key or name in only}
     if lifted and not dry_run:
-        asked = UndoRequested("lifted", lifted=list(lifted), by=getpass.getuser())
+        asked = UndoWanted("lifted", lifted=list(lifted), by=getpass.getuser())
         await _ask(config, asked)
     return lifted
 
@@ -140,7 +139,7 @@ async def _targets(store: EventStore, key: Sequence[str]) -> list[str]:
     return names
 
 
-async def _ask(config: Config, asked: UndoRequested) -> None:
+async def _ask(config: Config, asked: UndoWanted) -> None:
     try:
         async with open_writer(config) as store:
             await undoing.request(store, asked)
