@@ -110,7 +110,9 @@ def _replaced(name: str, position: int, is_new: bool, into: Folding) -> None:
 
     People merged what is not new, and of two values either may have stayed: write all of it.
     """
-    if not is_new:
+    if is_new:
+        into.dirty[name] = position
+    else:
         into.forced[name] = Dirty(position, "was merged with another record in HubSpot")
     kind, key = keys.split_target(name)
     if kind == "companies":

@@ -1,7 +1,9 @@
 """Carrying out associations: up to 2,000 pairs of one kind per call, each one accounted for.
 
 Making an association twice is harmless, yet one of unknown outcome, or passed over in silence, is
-read back first, so that the log says what happened and not what was hoped for.
+read back first, so that the log says what happened and not what was hoped for. Where HubSpot does
+not know an end, that record was deleted or merged: it is looked for, and the association waits
+until there is one again.
 """
 
 from __future__ import annotations
@@ -17,22 +19,30 @@ from connector.hubspot import journal
 from connector.hubspot.answer import Answer
 from connector.hubspot.api import LINK_READ_LIMIT
 from connector.hubspot.associations import Link, Pair, linked, read_links, settle_links
-from connector.hubspot.delivery import Delivery
 from connector.hubspot.errors import NoAnswer
 from connector.hubspot.journal import Entry
+from connector.hubspot.looking import LookingDelivery
 from connector.hubspot.outcomes import Attempt
-from connector.hubspot.settle import Outcome, Settlement, Undone, general_verdict, settle_unanswered
+from connector.hubspot.settle import (
+    Outcome,
+    Refused,
+    Settlement,
+    Undone,
+    general_verdict,
+    settle_unanswered,
+)
 from connector.tracing import origin, tracer
 from eventstore import WrongVersion
 from projections import events, keys, ledger
 from projections.tables import Target
 from projections.workspace import Workspace
 
+_NO_SUCH_END: Final = frozenset({"INVALID_IDENTIFIER", "INVALID_OBJECT_IDS", "OBJECT_NOT_FOUND"})
 _CLAIM_TRIES: Final = 5
 _MAX_PAGES: Final = 50  # of one read back; what is beyond stays unknown
 
 
-class LinkDelivery(Delivery):
+class LinkDelivery(LookingDelivery):
     """Batches of the associations lane."""
 
     async def deliver(self, names: Sequence[str]) -> Settlement:
@@ -145,9 +155,28 @@ class LinkDelivery(Delivery):
 
         async def settle(asked: Sequence[str], answer: Answer) -> Settlement:
             settled = settle_links([links[name] for name in asked], answer)
+            settled = await self._look_for_ends(settled)
             return await self._look_again(types, settled, links)
 
         return await self.exchange(batch, attempts, call, settle)
+
+    async def _look_for_ends(self, settled: Settlement) -> Settlement:
+        """Put off what HubSpot refused because an end was deleted or merged meanwhile."""
+        refused = [
+            one.key
+            for one in settled.outcomes
+            if isinstance(one, Refused) and one.why.reason in _NO_SUCH_END
+        ]
+        if not refused:
+            return settled
+        moved = await self.look_for_lost({end for name in refused for end in keys.parents(name)})
+        outcomes = tuple(
+            Undone(one.key, "end_moved", one.why.message, one.why.status)
+            if isinstance(one, Refused) and not moved.isdisjoint(keys.parents(one.key))
+            else one
+            for one in settled.outcomes
+        )
+        return msgspec.structs.replace(settled, outcomes=outcomes)
 
     async def _look_again(
         self, types: tuple[str, str], settled: Settlement, links: Mapping[str, Link]

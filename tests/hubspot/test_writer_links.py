@@ -99,20 +99,24 @@ async def test_a_lost_answer_is_read_before_a_resend(
     assert await site.books_close()
 
 
-async def test_an_end_that_is_gone_parks_its_pairs_alone(site: Site) -> None:
-    """207 INVALID_IDENTIFIER: the pairs of the deleted record are parked, the others made."""
+async def test_an_end_that_is_gone_is_noted_and_its_pairs_wait_for_it(site: Site) -> None:
+    """207 INVALID_IDENTIFIER: the deleted record is lost, its pairs wait, the others are made."""
     names = await linked_contacts(site, 4)
     site.portal.inject(faults.error(503, "later"), route=DEFAULT)
     writer = site.writer(patience=1)
     with pytest.raises(Exception, match="later"):
         await writer.run_until_idle()
-    site.portal.archive("contacts", (await site.target(contact(2))).hubspot_id)
+    record = (await site.target(contact(2))).hubspot_id
+    site.portal.archive("contacts", record)
     summary = await site.writer().run_until_idle()
     lane = summary.lanes["associations"]
-    assert (lane.succeeded, lane.parked) == (3, 1)
-    parked = (await site.stream(names[2]))[-1]
-    assert isinstance(parked, events.CommandParked)
-    assert parked.reason == "INVALID_IDENTIFIER"
+    assert (lane.succeeded, lane.parked, lane.held) == (3, 0, 1)
+    lost = (await site.stream(contact(2)))[-1]
+    assert isinstance(lost, events.RecordLost)
+    assert lost.hubspot_id == record
+    waiting = (await site.stream(names[2]))[-1]
+    assert isinstance(waiting, events.CommandHeld)
+    assert waiting.waiting_for == [contact(2)]
     assert await site.books_close()
 
 
