@@ -5,6 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+PEERS  := $(VENV)/.peers
 PYTEST := $(BIN)/pytest
 
 .PHONY: help demo test check format bench faults clean
@@ -26,6 +27,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
 	@touch $(READY)
 
+$(PEERS): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,peers]' -c constraints.txt
+	@touch $(PEERS)
+
 demo: $(READY)
 	@$(BIN)/ml-connector demo
 
@@ -42,7 +47,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)
+bench: $(PEERS)
 	@failed=; for each in tests/bench/bench_*.py; do \
 	  $(BIN)/python -m tests.bench.$$(basename $$each .py) || failed="$$failed $$(basename $$each .py)"; \
 	done; [ -z "$$failed" ] || { echo "below their bars:$$failed"; exit 1; }

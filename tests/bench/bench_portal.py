@@ -13,7 +13,8 @@ Ours reads the vendors from a simulated Sage 100 agent, keeps its log and writes
 the finished properties from a file, which is less work. `duplicates` are records too many for one
 vendor, `lost` are vendors that HubSpot would have taken and that are not there.
 
-The peers are an extra of their own: pip install -c constraints.txt -e '.[peers]'
+The peers are an extra of their own, which `make bench` installs; who is missing is said and left
+out.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from connector.sandbox.agent import AgentOptions, SimulatedAgent, maintenance
 from connector.sandbox.hubspot import HubSpotOptions, Latency, SimulatedHubSpot
 from connector.sandbox.hubspot.faults import Drop
 from tests.bench.bench_sync import configuration
-from tests.bench.peers import PEERS, PLAIN
+from tests.bench.peers import PEERS, PLAIN, installed
 
 OURS = "ml-connector"
 CHANGED_SHARE = 0.05
@@ -204,15 +205,18 @@ async def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--records", type=int, default=500)
     parser.add_argument("--only", nargs="*", choices=[OURS, *PEERS], default=[OURS, *PEERS])
     given = parser.parse_args(arguments)
+    there = [name for name in given.only if name not in PEERS or installed(name)]
+    for name in set(given.only) - set(there):
+        print(f"{name} is left out: pip install -c constraints.txt -e '.[peers]'")
     records = await desired(given.records)
     print(f"{len(records):,} vendors as companies, limits of the professional tier")
     print(f"{'':18}{'first load':>18}{'the same again':>18}{'5 % changed':>18}   dupl.   lost")
     print(f"{'':18}" + f"{'records/s':>9} {'calls/k':>8}" * 3)
-    for name in given.only:
+    for name in there:
         print(await good_days(name, records), flush=True)
     print(f"\n{INVALID_SHARE:.0%} refused, {LOST_SHARE:.0%} of the answers lost")
     print(f"{'':18}{'calls/k':>9}{'duplicates':>11}{'lost':>11}{'…after a':>11}{'2nd run':>11}")
-    for name in given.only:
+    for name in there:
         print(await bad_day(name, records), flush=True)
     return 0
 

@@ -15,6 +15,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,11 @@ PEERS: dict[str, Callable[[Records, str], int]] = {
     "sdk search/write": search_then_write,
     "drt-core": drt,
 }
+
+
+def installed(name: str) -> bool:
+    """Whether the package that this contender stands for is there."""
+    return find_spec("drt" if name == "drt-core" else "hubspot") is not None
 
 
 def main(name: str, path: str, base_url: str) -> int:
