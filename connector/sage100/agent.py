@@ -91,6 +91,7 @@ class Agent:
         self._retry = retry
         self._waiting = waiting
         self.pages = PageSizes()
+        self.stop: asyncio.Event | None = None  # once set, nobody waits to ask again
         self._turn = asyncio.Lock()
         self._refusal: LogonRefused | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -214,7 +215,7 @@ class Agent:
                     self._refusal = refusal
                     raise
 
-        return await persist(once, retry or self._retry, self._waiting)
+        return await persist(once, retry or self._retry, self._waiting, self.stop)
 
     async def _exchange(
         self,

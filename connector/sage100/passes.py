@@ -211,6 +211,8 @@ async def read_through(
         try:
             run, error, at_end = await _read_pages(reading, journal, via, run, close)
         except AgentError as problem:
+            if problem.retryable and not reading.may_go_on():
+                break  # told to stop, or it is quiet hours: the next pass asks again
             lost = isinstance(problem, CursorInvalid)
             place = journal.place.with_pass(via, None) if lost else journal.place
             place, told = ended(place, via, problem, reading.now(), reading.alarm_after)
@@ -221,7 +223,7 @@ async def read_through(
             waiting = told if isinstance(told, PollDeferred) else None
             return run, outcome_of(reading, via, run, error=problem, waiting=waiting)
         return run, outcome_of(reading, via, run, error=error, completed=at_end and error is None)
-    raise AssertionError("the second round always returns")
+    return run, outcome_of(reading, via, journal.place.running(via) or run)
 
 
 async def _read_pages(

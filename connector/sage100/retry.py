@@ -46,8 +46,13 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     clock: Callable[[], float] = time.monotonic
 
 
-async def persist(ask: Callable[[], Awaitable[T]], retry: Retry, waiting: Waiting) -> T:
-    """The answer of `ask`, asked again while its AgentErrors are retryable.
+async def persist(
+    ask: Callable[[], Awaitable[T]],
+    retry: Retry,
+    waiting: Waiting,
+    stop: asyncio.Event | None = None,
+) -> T:
+    """The answer of `ask`, asked again while its AgentErrors are retryable and `stop` is not set.
 
     Raises the last AgentError, with `attempts` saying how often it was asked.
     """
@@ -67,5 +72,21 @@ async def persist(ask: Callable[[], Awaitable[T]], retry: Retry, waiting: Waitin
             if last or not error.retryable:
                 raise
             log.info("%s: attempt %d failed, next in %.1f s", error.where, attempt, wait_s)
+            if await _stopped(waiting.sleep(wait_s), stop):
+                raise
         attempt += 1
-        await waiting.sleep(wait_s)
+
+
+async def _stopped(wait: Awaitable[None], stop: asyncio.Event | None) -> bool:
+    """Wait, but no longer than until `stop` is set; whether it is."""
+    if stop is None:
+        await wait
+        return False
+    tasks = {asyncio.ensure_future(wait), asyncio.ensure_future(stop.wait())}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return stop.is_set()

@@ -96,6 +96,7 @@ class Rounds:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Rounds as they come due, until `stop` is set or the agent refuses our log-on."""
+        self._agent.stop = stop
         table = await Timetable.load(
             self._store, self._instance, self._now().astimezone(UTC), chance=self._chance
         )
@@ -147,6 +148,8 @@ class Rounds:
             self._check_zone(info)
         except AgentError as error:
             await self._log_day()
+            if error.retryable and not may_go_on():
+                return [Outcome(company=c, entity=e, via=via) for c in companies for e in entities]
             return [await self._fail(c, e, via, error) for c in companies for e in entities]
         outcomes: list[Outcome] = []
         for company in companies:

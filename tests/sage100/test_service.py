@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import msgspec
+import pytest
 
 from connector.sage100.agent import Agent
+from connector.sage100.auth import Credentials
 from connector.sage100.contract import ENTITIES
 from connector.sage100.errors import AgentBusy
 from connector.sage100.instance import GROUPS
 from connector.sage100.passes import Outcome
 from connector.sage100.place import Pass, Place, place_of
+from connector.sage100.retry import Waiting
 from connector.sage100.rounds import Rounds, idle
 from connector.sage100.timetable import Timetable
-from connector.sandbox.agent import Hold, HttpAnswer, SimulatedAgent, SoapFault
+from connector.sandbox.agent import Hold, HttpAnswer, SimulatedAgent, SoapFault, TruncatedBody
+from connector.secret import Secret
 from eventstore import Checkpoint, EventStore
 from projections import events as e
 from tests.sage100.shelf import CALL, check_books, logged
@@ -210,3 +215,57 @@ def test_a_failed_sweep_leaves_the_groups_due() -> None:
     table.read("sweep", ["sweep"], outcomes, UTC_NOW)
     assert table.ready(UTC_NOW) == ["invoices"]
     assert "sweep" in table.ready(UTC_NOW + timedelta(minutes=5))
+
+
+class Asleep:
+    """A back-off whose end nobody sees: it is told when somebody waits."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    async def sleep(self, _: float) -> None:
+        """Wait, for ever if need be."""
+        self.begun.set()
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("operation", ["GetInfo", "ReadPage"])
+async def test_a_stop_ends_the_wait_for_another_attempt(
+    sim: SimulatedAgent, store: EventStore, world: World, operation: Literal["GetInfo", "ReadPage"]
+) -> None:
+    """Told to stop between two attempts, the service ends at once, and nothing has failed."""
+    sim.inject(HttpAnswer(status=502, operation=operation, times=99))
+    waits, stop = Asleep(), asyncio.Event()
+    credentials = Credentials(
+        username=sim.username, password=Secret(sim.password), api_key=Secret(sim.api_key)
+    )
+    waiting = Waiting(sleep=waits.sleep)
+    async with Agent(sim.endpoint, credentials=credentials, waiting=waiting) as agent:
+        running = rounds(agent, store, world)
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            group.create_task(running.run(stop))
+            await waits.begun.wait()
+            stop.set()
+    assert sim.calls.answers == {"HttpAnswer": 1} | ({} if operation == "GetInfo" else {"ok": 1})
+    assert not await failures(store)
+
+
+async def test_a_failure_at_the_beginning_of_quiet_hours_is_no_alarm(
+    agent: Agent, sim: SimulatedAgent, store: EventStore, world: World
+) -> None:
+    """What fails when the backup begins, in hours that are quiet for it, waits for their end."""
+    begun = sim.inject(TruncatedBody(entity="AR_Customer", times=3))
+
+    async def night_falls() -> None:
+        async with asyncio.timeout(10):
+            await begun.reached.wait()
+        world.now = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # 22:00 in Chicago
+
+    world.until = UTC_NOW + timedelta(hours=20)
+    running = rounds(agent, store, world, quiet=("21:00-04:00",))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(night_falls())
+        group.create_task(running.run(asyncio.Event()))
+    assert world.starts[:2] == ["22 09:15", "23 04:00"]
+    assert not await failures(store)
+    assert len(await logged(store, e.RecordObserved)) == sum(map(sim.model.count, ENTITIES))
