@@ -81,7 +81,10 @@ async def _plan(config: Config, mapping: compiled.CompiledMapping, *, everything
     async with open_reader(config) as store:
         made = await planning.make(store, mapping, config.hubspot.tier, everything=everything)
     if config.store.file is not None:
-        await planning.keep(config.store.file, made)
+        try:
+            await planning.keep(config.store.file, made)
+        except OSError as problem:
+            output.note(f"the plan cannot be kept ({problem}): 'apply' will not find it")
     return made
 
 
