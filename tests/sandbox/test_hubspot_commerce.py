@@ -276,3 +276,22 @@ async def test_a_batch_that_fails_takes_its_associations_back(api: Api) -> None:
 
     assert answer.status == 400
     assert api.portal.associations("invoices", "contacts") == set()
+
+
+@pytest.mark.parametrize(
+    ("price", "quantity", "amount"),
+    [
+        ("0.1", "3", "0.3"),
+        ("10.50", "", "10.5"),
+        ("1e2", "2", "200"),
+        (".5", "2", "1"),
+        ("100", "0", "0"),
+        ("1234567890123456789", "10", "12345678901234567890"),
+        ("19.99", "-1", "-19.99"),
+    ],
+)
+async def test_amounts_are_exact(api: Api, price: str, quantity: str, amount: str) -> None:
+    """Amounts are worked out in decimals and shown without exponent or zeros at the end."""
+    item = await line(api, price, quantity=quantity)
+
+    assert api.portal.records("line_items")[item]["amount"] == amount

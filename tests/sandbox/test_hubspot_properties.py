@@ -273,3 +273,16 @@ async def test_a_new_property_can_be_written_after_a_moment() -> None:
 
     assert (read.status, early.status, late.status) == (200, 400, 201)
     assert early.body["errors"][0]["code"] == "PROPERTY_DOESNT_EXIST"
+
+
+async def test_a_group_is_deleted_once_it_is_empty(api: Api) -> None:
+    """A group that has properties stays."""
+    path = "/crm/properties/V/companies/groups"
+    await api.call("POST", path, {"name": "mine", "label": "Mine", "displayOrder": -1})
+    await api.define("companies", "a_name", groupName="mine")
+    full = await api.call("DELETE", f"{path}/mine")
+    await api.call("DELETE", "/crm/properties/V/companies/a_name")
+    empty = await api.call("DELETE", f"{path}/mine")
+
+    assert (full.status, empty.status) == (400, 204)
+    assert (await api.call("GET", f"{path}/mine")).status == 404

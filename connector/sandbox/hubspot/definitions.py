@@ -218,6 +218,13 @@ class Definitions:
         self.groups[group.name] = group
         return group
 
+    def delete_group(self, name: str) -> None:
+        """Take a group away; raises `Refusal` while it has properties."""
+        group = self.group(name)
+        if any(one.group_name == group.name for one in self.properties.values()):
+            raise Refusal(_wrong(f"Property group '{name}' is not empty.", "GROUP_IN_USE", name))
+        del self.groups[name]
+
     def group(self, name: str) -> Group:
         """The group called `name`; 404 when there is none."""
         found = self.groups.get(name)

@@ -130,7 +130,10 @@ def page(portal: Portal, request: Request) -> Reply:
     archived = request.flag("archived")
     names, history = request.names("properties"), request.names("propertiesWithHistory")
     view = View(portal, request.type, names, history)
-    records = list(islice(portal.stores[request.type].page(after, archived=archived), limit + 1))
+    every = portal.stores[request.type].page(after, archived=archived)
+    if archived:
+        every = (one for one in every if portal.binned(request.type, str(one.id)) is not None)
+    records = list(islice(every, limit + 1))
     results = []
     for record in records[:limit]:
         shown = view.show(record)

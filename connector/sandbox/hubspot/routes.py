@@ -124,6 +124,13 @@ _TABLE: tuple[tuple[str, str, str, Endpoint, Access], ...] = (
         "schema_write",
     ),
     (
+        "properties.groups.archive",
+        "DELETE",
+        f"{_PROPERTIES}/groups/NAME",
+        schema.delete_group,
+        "schema_write",
+    ),
+    (
         "properties.batch.create",
         "POST",
         f"{_PROPERTIES}/batch/create",

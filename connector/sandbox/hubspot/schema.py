@@ -167,6 +167,12 @@ def update_group(portal: Portal, request: Request) -> Reply:
     return Reply(status=200, body=group)
 
 
+def delete_group(portal: Portal, request: Request) -> Reply:
+    """`DELETE /{type}/groups/{name}`; refused while properties are in it."""
+    portal.schemas[request.type].delete_group(request.params["name"])
+    return Reply(status=204)
+
+
 def account(portal: Portal, _request: Request) -> Reply:
     """`/account-info/V/details`."""
     offset = portal.limiter.local_now().utcoffset() or timedelta()
