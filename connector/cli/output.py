@@ -91,6 +91,11 @@ def _cell(value: object) -> str:
     return clean(value)
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 record`, `2 records`, `1,000 records`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def moment(time_us: int) -> str:
     """Microseconds UTC as 2026-11-22 08:15:02Z; "-" for 0."""
     if not time_us:

@@ -175,7 +175,8 @@ def render(made: Made, *, everything: bool, share: float) -> None:
         return
     least = f"{plan.minutes:.0f} minutes" if plan.minutes >= 1 else "less than a minute"
     output.say(
-        f"{plan.records:,} records, {plan.calls:,} HubSpot calls ({share_told(share)} of a day's), "
+        f"{output.counted(plan.records, 'record')}, "
+        f"{output.counted(plan.calls, 'HubSpot call')} ({share_told(share)} of a day's), "
         f"{least} at the least."
     )
     output.say(f"To do exactly this: ml-connector apply {plan.digest[:12]}")

@@ -122,12 +122,12 @@ def render(report: ReplayReport) -> None:
     if len(report.targets) > _SHOWN:
         output.say(f"  … and {len(report.targets) - _SHOWN:,} more; all of them with --json")
     count = len(report.targets)
+    records = f"{output.counted(count, 'record')} ({report.selection})"
     if report.requested:
-        output.say(
-            f"{count:,} records ({report.selection}) will be sent again in full, by the running "
-            "service or the next run."
-        )
+        output.say(f"{records} will be sent again in full, by the running service or the next run.")
     elif count:
-        output.say(f"Dry run: {count:,} records ({report.selection}) would be sent again.")
+        output.say(
+            f"Dry run: {output.counted(count, 'record')} ({report.selection}) would be sent again."
+        )
     else:
         output.say(f"No records: {report.selection}. Nothing was asked for.")

@@ -168,14 +168,14 @@ def render(report: UndoReport, *, dry_run: bool) -> None:
         left = [(one.target, one.property or "-", one.reason) for one in report.left[:_SHOWN]]
         title = f"Not put back: {len(report.left):,}"
         output.show(output.table(title, ["record", "property", "why"], left))
-    records = f"{count:,} values of {len(report.fields):,} records"
+    records = f"{output.counted(count, 'value')} of {output.counted(len(report.fields), 'record')}"
     if report.requested:
         output.say(
-            f"{records} are put back by the running service or the next run, and stay so until "
-            "Sage 100 or the mapping gives another value."
+            f"To be put back by the running service or the next run: {records}. That stays so "
+            "until Sage 100 or the mapping gives another value."
         )
     elif report.fields:
-        output.say(f"Dry run: {records} would be put back.")
+        output.say(f"Dry run. Would be put back: {records}.")
     else:
         output.say(f"Nothing can be put back of {report.selection}.")
 
@@ -187,6 +187,6 @@ def render_lifted(lifted: dict[str, list[str]], *, dry_run: bool) -> None:
     if not lifted:
         output.say("No field is held back by an undo.")
     elif dry_run:
-        output.say(f"Dry run: {len(lifted):,} records would follow Sage 100 again.")
+        output.say(f"Dry run: {output.counted(len(lifted), 'record')} would follow Sage 100 again.")
     else:
-        output.say(f"{len(lifted):,} records follow Sage 100 again, from the next run on.")
+        output.say(f"From the next run on: {output.counted(len(lifted), 'record')} as in Sage 100.")

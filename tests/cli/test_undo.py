@@ -55,7 +55,7 @@ def test_a_run_is_undone_and_stays_undone(bench: Bench) -> None:
     done = bench.command("undo", "--run", "last")
     assert done.code == 1, "what a person has changed needs a person"
     assert "but 'By a person'" in done.out
-    assert "are put back by the running service or the next run" in done.out
+    assert "To be put back by the running service or the next run: " in done.out
     assert bench.command("run", "--once").code == 0
     assert record(bench, one)["city"] == before[0]["city"]
     assert record(bench, one)["name"] == before[0]["name"]
