@@ -18,9 +18,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from connector import breaker, planning, reports, undo
+from connector import breaker, planning, reconcile, reports, undo
 from connector.errors import ConnectorError
 from connector.mappings import Mappings
+from connector.reconcile import RepairWanted
 from connector.undo import UndoWanted
 from eventstore import EventStore
 from projections import events
@@ -30,7 +31,7 @@ from projections.events import (
     ReplayRequested,
 )
 
-Request = ReplayRequested | MassChangeReleased | PlanApplied | UndoWanted
+Request = ReplayRequested | MassChangeReleased | PlanApplied | UndoWanted | RepairWanted
 
 _SUFFIX: Final = ".order"
 _REFUSED: Final = ".refused"
@@ -44,9 +45,11 @@ def folder_of(store_file: Path) -> Path:
 
 
 class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An order's file: the event asked for, or the undo, under its type's name."""
+    """An order's file: the event asked for, the undo or the repair, under its type's name."""
 
-    type: Literal["ReplayRequested", "MassChangeReleased", "PlanApplied", "UndoWanted"]
+    type: Literal[
+        "ReplayRequested", "MassChangeReleased", "PlanApplied", "UndoWanted", "RepairWanted"
+    ]
     data: msgspec.Raw
 
 
@@ -88,6 +91,8 @@ async def carry_out(store: EventStore, store_file: Path, mappings: Mappings | No
                 await reports.request_replay(
                     store, request.selection, request.targets, dry_run=False, by=request.by
                 )
+            case RepairWanted():
+                await reconcile.request(store, request)
             case UndoWanted():
                 await undo.request(store, request)
             case MassChangeReleased() if not await breaker.release(store, request):
@@ -110,6 +115,8 @@ def _requested(order: _Order) -> Request | None:
     data = bytes(order.data)
     if order.type == "UndoWanted":
         return msgspec.json.decode(data, type=UndoWanted)
+    if order.type == "RepairWanted":
+        return msgspec.json.decode(data, type=RepairWanted)
     found = events.decode(order.type, data)
     return found if isinstance(found, Request) else None
 

@@ -131,6 +131,9 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
                 unknown=False,
                 pins={},
             )
+        case e.DriftFound():
+            theirs = {name: found for name, (_, found) in event.values.items()}
+            return replace(before, version=version, held=before.held | theirs)
         case e.FieldsPinned():
             return replace(before, version=version, pins=pins.after_pinning(before, event))
         case e.RecordSkipped():

@@ -98,6 +98,12 @@ def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) ->
             text = f"HubSpot record {lost.hubspot_id} is gone: {lost.why}"
         case e.RecordSkipped() as skipped:
             text = f"becomes no HubSpot object: {skipped.reason}"
+        case e.DriftFound() as drift:
+            changes = dict(drift.values)
+            told = "; ".join(f"{name} by {drift.by.get(name, 'nobody told')}" for name in changes)
+            text = f"changed in HubSpot, and put right: {told}"
+        case e.ReconcileRequested():
+            text = "what HubSpot holds was compared, and differences were to be put right"
         case e.FieldsPinned() as pinned:
             changes = dict(pinned.values)
             text = "an undo puts back what was there before" if changes else "an undo is lifted"

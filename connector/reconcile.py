@@ -1,0 +1,303 @@
+"""Drift: what HubSpot holds, compared with what the log says it acknowledged, and put right.
+
+Read by key, a hundred records a call, up to a budget of calls; who changed what is read off the
+histories of the records that differ, and of no others. Looking changes nothing. Asking appends what
+was found, record by record; the projector decides by the rules of ownership and the writer sends
+it like any other change. What HubSpot does not have any more is sent again, and the writer finds
+out whether it was deleted, merged or lost its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Final
+
+import msgspec
+
+from connector import reports, rows
+from connector.errors import Refused
+from connector.hubspot.allowance import as_backfill
+from connector.hubspot.api import BATCH_LIMIT, HubSpot
+from connector.hubspot.associations import read_links
+from connector.hubspot.authors import CALCULATED, authors
+from connector.hubspot.holdings import read_holdings
+from connector.hubspot.holds import same, types_of
+from connector.planning import new_event
+from eventstore import EventStore, Meta, WrongVersion
+from projections import drift, keys, ledger
+from projections.events import DriftFound, ReconcileRequested
+from projections.mapping.compiled import CompiledMapping
+from projections.tables import LANES, Target
+from projections.workspace import Workspace, decode
+
+STREAM: Final = "audit/reconcile"
+CALLS: Final = 1_000  # of one look, when nothing else is said
+_PAGE: Final = 500
+_LINKS: Final = 1_000  # records whose links one call reads
+_TRIES: Final = 20
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One property that HubSpot holds otherwise. `by`: who did that; `stays`: why it is left."""
+
+    target: str
+    property: str
+    ours: str
+    theirs: str
+    by: str = ""
+    stays: str = ""
+
+
+class ReconcileReport(msgspec.Struct, frozen=True):
+    """What a look found. `missing`: records and links that HubSpot does not have.
+
+    `more`: the last one looked at when the budget of calls was used up, "" when all were read.
+    `unreadable`: HubSpot object to why it could not be read.
+    """
+
+    records: int
+    links: int
+    calls: int
+    differences: list[Difference]
+    missing: list[str]
+    more: str = ""
+    unreadable: dict[str, str] = {}
+    requested: bool = False
+
+    @property
+    def to_repair(self) -> list[Difference]:
+        """The differences that are ours to put right."""
+        return [one for one in self.differences if not one.stays]
+
+
+class RepairWanted(msgspec.Struct, frozen=True):
+    """What is to be put right: target to property to (what we wrote, what HubSpot holds).
+
+    `who`: target to property to who did that. `missing`: targets to be sent again.
+    """
+
+    fields: dict[str, dict[str, tuple[str, str]]]
+    who: dict[str, dict[str, str]]
+    missing: list[str]
+    by: str = ""
+
+
+class _Look:
+    """One look under way."""
+
+    def __init__(
+        self, store: EventStore, hubspot: HubSpot, mapping: CompiledMapping, calls: int
+    ) -> None:
+        self._store = store
+        self._hubspot = hubspot
+        self._mapping = mapping
+        self._first = hubspot.calls.total
+        self._most = calls
+        self.records = self.links = 0
+        self.differences: list[Difference] = []
+        self.missing: list[str] = []
+        self.unreadable: dict[str, str] = {}
+
+    @property
+    def calls(self) -> int:
+        """Calls made so far."""
+        return self._hubspot.calls.total - self._first
+
+    async def look(self, lanes: Sequence[str], only: Sequence[str], after: str) -> str:
+        """Compare the records of these lanes; the last one if the calls did not do, or ""."""
+        last = ""
+        for lane in lanes:
+            page_size = _LINKS if lane == "associations" else BATCH_LIMIT
+            try:
+                async with aclosing(self._pages(lane, only, after, page_size)) as pages:
+                    async for page in pages:
+                        if self.calls >= self._most:
+                            return last or after
+                        if lane == "associations":
+                            await self._links(page)
+                        else:
+                            await self._objects(lane, page)
+                        last = next(reversed(page))
+            except Refused as problem:
+                if problem.category == "unauthorised":
+                    raise
+                self.unreadable[lane] = problem.what
+        return ""
+
+    async def _pages(
+        self, lane: str, only: Sequence[str], after: str, size: int
+    ) -> AsyncGenerator[dict[str, Target], None]:
+        """Records of a lane that HubSpot has and nothing is under way for, by name."""
+        waiting: dict[str, Target] = {}
+        prefix = f"{lane}/"
+        place = after if after.startswith(prefix) else ""
+        if after and not place and after.partition("/")[0] in LANES[LANES.index(lane) + 1 :]:
+            return  # the look goes on in a later lane
+        while page := await self._store.scan("target", prefix=prefix, after=place, limit=_PAGE):
+            place = page[-1].key
+            for row in page:
+                doc: Target = decode("target", row.value)
+                if doc.state == "idle" and doc.hubspot_id and (not only or row.key in only):
+                    waiting[row.key] = doc
+                    if len(waiting) == size:
+                        yield waiting
+                        waiting = {}
+        if waiting:
+            yield waiting
+
+    async def _objects(self, lane: str, docs: Mapping[str, Target]) -> None:
+        mapping = self._mapping.objects[lane]
+        kinds = types_of(self._mapping.source.objects()[lane])
+        by_key = {keys.split_target(name)[1]: doc for name, doc in docs.items()}
+        held = await read_holdings(
+            self._hubspot,
+            mapping.hubspot_type,
+            mapping.key,
+            list(by_key),
+            list(mapping.by_property),
+        )
+        self.records += len(docs)
+        found: dict[str, list[drift.Drift]] = {}
+        for key, doc in by_key.items():
+            if key not in held:
+                self.missing.append(f"{lane}/{key}")
+                continue
+            differs = drift.drifts(
+                mapping, doc, held[key], lambda name, a, b: same(name, a, b, kinds.get(name, ""))
+            )
+            if differs:
+                found[key] = differs
+        wanted = {key: [one.property for one in differs] for key, differs in found.items()}
+        who = await authors(self._hubspot, mapping.hubspot_type, mapping.key, wanted)
+        for key, differs in found.items():
+            for one in differs:
+                author = who.get(key, {}).get(one.property)
+                stays = one.stays
+                if author is not None and author.way == CALCULATED:
+                    stays = "HubSpot works it out by itself"
+                self.differences.append(
+                    Difference(
+                        target=f"{lane}/{key}",
+                        property=one.property,
+                        ours=one.ours,
+                        theirs=one.theirs,
+                        by="" if author is None else str(author),
+                        stays=stays,
+                    )
+                )
+
+    async def _links(self, docs: Mapping[str, Target]) -> None:
+        """Which of these links HubSpot does not have."""
+        pairs: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
+        for name, doc in docs.items():
+            left, _, right = doc.hubspot_id.partition(">")
+            if not right or doc.held.get("linked") != "true":
+                continue
+            ends = keys.ends(keys.split_target(name)[1])
+            kinds = keys.split_target(ends[0])[0], keys.split_target(ends[1])[0]
+            pairs.setdefault(kinds, {})[name] = (left, right)
+        for (one, other), wanted in pairs.items():
+            there: set[tuple[str, str]] = set()
+            todo = [(left, "") for left in dict.fromkeys(left for left, _ in wanted.values())]
+            while todo:
+                answer = await self._hubspot.read_associations(
+                    self._type(one), self._type(other), todo[:_LINKS]
+                )
+                if not answer.ok:
+                    raise Refused(
+                        f"HTTP status {answer.status}", where=f"HubSpot links {one} to {other}"
+                    )
+                found, more = read_links(answer)
+                there |= found
+                todo = todo[_LINKS:] + more
+            self.links += len(wanted)
+            self.missing += [name for name, pair in wanted.items() if pair not in there]
+
+    def _type(self, kind: str) -> str:
+        section = self._mapping.objects.get(kind)
+        return kind if section is None else section.hubspot_type
+
+
+async def look(
+    store: EventStore,
+    hubspot: HubSpot,
+    mapping: CompiledMapping,
+    *,
+    only: Sequence[str] = (),
+    lanes: Sequence[str] = LANES,
+    after: str = "",
+    calls: int = CALLS,
+) -> ReconcileReport:
+    """Compare what HubSpot holds with the ledger. Raises Unreachable, TokenRefused.
+
+    `only`: these targets; `after`: go on behind this one; `calls`: the most to make, to a page.
+    """
+    one = _Look(store, hubspot, mapping, calls)
+    with as_backfill():
+        more = await one.look(lanes, only, after)
+    return ReconcileReport(
+        records=one.records,
+        links=one.links,
+        calls=one.calls,
+        differences=one.differences,
+        missing=one.missing,
+        more=more,
+        unreadable=one.unreadable,
+    )
+
+
+def request_of(report: ReconcileReport, by: str) -> RepairWanted:
+    """What is to be asked for after a look."""
+    fields: dict[str, dict[str, tuple[str, str]]] = {}
+    who: dict[str, dict[str, str]] = {}
+    for one in report.to_repair:
+        fields.setdefault(one.target, {})[one.property] = (one.ours, one.theirs)
+        if one.by:
+            who.setdefault(one.target, {})[one.property] = one.by
+    return RepairWanted(fields, who, report.missing, by)
+
+
+async def request(store: EventStore, asked: RepairWanted) -> None:
+    """Append what was found, to each record its own; what has moved since the look is left out."""
+    meta = Meta(actor=f"operator:{asked.by}" if asked.by else "operator")
+    requested = ReconcileRequested(len(asked.fields), len(asked.missing), asked.by)
+    commit = await store.append([new_event(STREAM, requested)], meta=meta)
+    names = list(asked.fields)
+    for start in range(0, len(names), _PAGE):
+        await _tell(store, names[start : start + _PAGE], asked, commit.first)
+    await reports.request_replay(
+        store, "reconcile: not in HubSpot", asked.missing, dry_run=False, by=asked.by
+    )
+
+
+async def _tell(store: EventStore, names: Sequence[str], asked: RepairWanted, cause: int) -> None:
+    for _ in range(_TRIES):
+        work = Workspace()
+        await rows.load(store, work, {"target": names})
+        new = []
+        expect = {}
+        for name in names:
+            doc = work.get("target", Target, name)
+            if doc is None or doc.state != "idle":
+                continue
+            values = {
+                prop: pair
+                for prop, pair in asked.fields[name].items()
+                if doc.held.get(prop) == pair[0]
+            }
+            if not values:
+                continue
+            event = DriftFound(values, asked.who.get(name, {}))
+            stream = keys.hubspot_stream(name)
+            expect[stream] = doc.version
+            ledger.track(work, name, event, doc.version + 1)
+            new.append(msgspec.structs.replace(new_event(stream, event), cause=cause))
+        try:
+            await store.append(
+                new, expect=expect, also=rows.writes(work), meta=Meta(actor="reconcile")
+            )
+        except WrongVersion:
+            continue
+        return
+    raise RuntimeError("drift lost every race for its records: a second writer must be at work")

@@ -1,0 +1,78 @@
+"""A rival at work in HubSpot: found by key, named from the history, and put right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from connector import orders, reconcile, reports
+from projections.events import ReplayRequested
+from tests.e2e import holding
+from tests.e2e.site import Site, open_site
+
+KEY = "ABC:01-ABF"
+RIVAL = 77_001_002
+
+
+def rival_edits(site: Site, values: dict[str, str]) -> None:
+    """Somebody changes our company in HubSpot's web interface."""
+    record = site.portal.one("companies", "sage100_customer_key", KEY)
+    site.portal.edit("companies", record["hs_object_id"], values, user_id=RIVAL)
+
+
+async def test_a_rival_s_edits_are_found_named_and_put_right(tmp_path: Path) -> None:
+    """Handed to the service as an order: after it HubSpot holds what Sage 100 says, all of it."""
+    async with open_site(tmp_path) as site, site.app() as app:
+        assert (await app.run_once()).complete
+        rival_edits(site, {"phone": "none", "sage100_balance": "1", "city": ""})
+        assert len(holding.differences(site.portal, site.expectation())) > 0
+        before = site.portal.calls.count()
+        found = await reconcile.look(app.store, app.hubspot, app.mapping)
+        assert {one.property for one in found.to_repair} == {"phone", "sage100_balance", "city"}
+        assert all(f"user {RIVAL} (CRM_UI)" in one.by for one in found.differences)
+        # A hundred records, or a thousand records' links, a call; one more for the history.
+        lanes = site.portal.calls.count() - before
+        assert lanes == found.calls <= 12
+        file = site.config().store.file
+        assert file is not None
+        await orders.leave(file, reconcile.request_of(found, "ann"))
+        assert (await app.run_once()).complete
+        assert holding.differences(site.portal, site.expectation()) == []
+        assert (await reports.status(app.store))["books_close"]
+        again = await reconcile.look(app.store, app.hubspot, app.mapping)
+        assert (again.differences, again.missing) == ([], [])
+
+
+async def test_what_moved_since_the_look_is_left_alone(tmp_path: Path) -> None:
+    """A record that was written between looking and asking is not put back to the look's view."""
+    async with open_site(tmp_path) as site, site.app() as app:
+        assert (await app.run_once()).complete
+        rival_edits(site, {"phone": "none"})
+        found = await reconcile.look(app.store, app.hubspot, app.mapping)
+        wanted = reconcile.request_of(found, "")
+        file = site.config().store.file
+        assert file is not None
+        replay = ReplayRequested([f"companies/{KEY}"], "by hand")
+        await orders.leave(file, replay)
+        assert (await app.run_once()).complete
+        assert holding.differences(site.portal, site.expectation()) == []
+        await reconcile.request(app.store, wanted)
+        assert (await app.run_once()).complete
+        assert holding.differences(site.portal, site.expectation()) == []
+
+
+async def test_what_hubspot_works_out_by_itself_is_told_and_left(tmp_path: Path) -> None:
+    """A total that HubSpot derives is no rival's work, and is not fought over."""
+    async with open_site(tmp_path) as site, site.app() as app:
+        assert (await app.run_once()).complete
+        invoice = next(
+            record_id
+            for record_id, values in site.portal.records("invoices").items()
+            if float(values["hs_amount_billed"]) > 0
+        )
+        line = site.portal.add("line_items", {"name": "Bolt", "price": "1", "quantity": "1"})
+        site.portal.associate("invoices", invoice, "line_items", line)
+        found = await reconcile.look(app.store, app.hubspot, app.mapping, lanes=["invoices"])
+        [one] = found.differences
+        assert one.property == "hs_amount_billed"
+        assert one.stays == "HubSpot works it out by itself"
+        assert found.to_repair == []
