@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Awaitable
 from functools import partial
 from typing import Final, Literal
 
-from connector import anchors, breaker, orders, planning
+from connector import anchors, breaker, erasing, orders, planning
 from connector.causes import Causes
 from connector.check import CheckLine
 from connector.config import Config, Sage100Settings
@@ -48,7 +48,7 @@ from connector.sage100.passes import WORK_TABLES, Outcome
 from connector.sage100.rounds import Rounds
 from connector.sage100.trust import Trust
 from connector.second_look import SecondLook
-from eventstore import EventStore, Meta, NewEvent, open_store
+from eventstore import EventStore, Meta, NewEvent, StoreInUse, open_store
 from projections import events
 from projections.mapping import compiled
 from projections.tables import LANES
@@ -166,21 +166,27 @@ class App:
         # A daily limit ends at the portal's midnight, and only the account knows its zone.
         await schema.portal_id(self.hubspot)
         try:
-            async with asyncio.TaskGroup() as group:
-                for rounds in self._rounds.values():
-                    group.create_task(rounds.run(stop))
-                group.create_task(self._project(stop))
-                group.create_task(self.writer.run(stop, self._progress))
-                group.create_task(self._count_now_and_then(stop))
-                group.create_task(self._take_orders(stop))
-                group.create_task(anchors.keep(self.store, self.config.anchors, stop))
-                group.create_task(self._causes.keep(stop))
-                group.create_task(self._second_look.keep(stop))
-                group.create_task(anchors.keep(self.store, self.config.anchors, stop))
+            while not stop.is_set():
+                # An erasure needs the store for itself: the service rests, and goes on after it.
+                async with erasing.until_asked(self.store, self.config.store.file, stop) as pause:
+                    await self._serve(pause)
         finally:
             await self._count_calls()
             while await self.projector.step():
                 pass
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        """Everything the service does, until `stop`."""
+        async with asyncio.TaskGroup() as group:
+            for rounds in self._rounds.values():
+                group.create_task(rounds.run(stop))
+            group.create_task(self._project(stop))
+            group.create_task(self.writer.run(stop, self._progress))
+            group.create_task(self._count_now_and_then(stop))
+            group.create_task(self._take_orders(stop))
+            group.create_task(anchors.keep(self.store, self.config.anchors, stop))
+            group.create_task(self._causes.keep(stop))
+            group.create_task(self._second_look.keep(stop))
 
     # ------------------------------------------------------------ steps
 
@@ -318,6 +324,10 @@ def _agent_of(settings: Sage100Settings) -> Agent:
 @contextlib.asynccontextmanager
 async def open_reader(config: Config) -> AsyncIterator[EventStore]:
     """The store alone, for reports: may be read while the service runs."""
+    if await erasing.overdue(config.store.url, config.store.file):
+        with contextlib.suppress(StoreInUse):  # the service that has it does so in a moment
+            async with open_writer(config):
+                pass
     async with open_store(
         config.store.url, tables=[*all_tables(), *WORK_TABLES], read_only=True
     ) as store:
@@ -326,8 +336,12 @@ async def open_reader(config: Config) -> AsyncIterator[EventStore]:
 
 @contextlib.asynccontextmanager
 async def open_writer(config: Config) -> AsyncIterator[EventStore]:
-    """The store alone, for what adds to the log; refused while the service runs."""
+    """The store alone, for what adds to the log; refused while the service runs.
+
+    Whatever store it is, what was ever erased is erased from it first.
+    """
     async with open_store(config.store.url, tables=[*all_tables(), *WORK_TABLES]) as store:
+        await erasing.enforce(store, config.store.file)
         yield store
 
 

@@ -132,9 +132,21 @@ class Overlay:
             else:
                 raise StoreReadOnly("tables are neither cleared nor adopted in a store as-if")
 
-    async def erase(self, streams: Sequence[str], *, reason: str, meta: Meta) -> Erasure:
+    async def erase(
+        self,
+        streams: Sequence[str],
+        *,
+        reason: str,
+        meta: Meta,
+        then: Sequence[NewEvent] = (),
+        also: Sequence[Write] = (),
+    ) -> Erasure:
         """Refuse: nothing is erased as-if. Raises StoreReadOnly."""
         raise StoreReadOnly("nothing is erased in a store as-if")
+
+    async def compact(self) -> None:
+        """Refuse: there is no file. Raises StoreReadOnly."""
+        raise StoreReadOnly("a store as-if has no file")
 
     # ------------------------------------------------------------ the log
 

@@ -17,7 +17,7 @@ from .errors import ChainBroken, ErasureUnfinished, EventStoreError, InvalidAppe
 from .sealed import sealed_page
 from .statements import QUERIES
 from .transaction import BAD_VALUES, Log, invalid
-from .types import Commit, Erasure, Meta, NewEvent
+from .types import Commit, Erasure, Meta, NewEvent, Write
 
 ERASURE_STREAM = "audit/erasure"
 ERASED_TYPE = "Erased"
@@ -67,9 +67,12 @@ def erase_streams(
     reason: str,
     meta: Meta,
     salts: Sequence[bytes],
+    then: Sequence[NewEvent] = (),
+    also: Sequence[Write] = (),
 ) -> Erasure:
     """Blank every payload of these streams and record it, in one transaction; then scrub the files.
 
+    `then`: events to follow that of the erasure; `also`: rows to go with them. One salt for each.
     Raises ErasureUnfinished when a reader of another process keeps the write-ahead log in use.
     """
     if not all(isinstance(stream, str) for stream in streams):
@@ -84,7 +87,7 @@ def erase_streams(
             blanked += conn.execute(QUERIES["erase_stream"], (stream,)).rowcount
         data = encode_erased(list(streams), reason, blanked)
         event = NewEvent(ERASURE_STREAM, ERASED_TYPE, data)
-        return log.write(conn, [Append([event], salts, meta=meta)])
+        return log.write(conn, [Append([event, *then], salts, also=tuple(also), meta=meta)])
 
     conn.create_function("payload_digest", 2, payload_digest, deterministic=True)
     conn.execute("PRAGMA secure_delete = ON")
@@ -96,10 +99,23 @@ def erase_streams(
         conn.execute("PRAGMA secure_delete = FAST")
     if not isinstance(outcome, Commit):
         raise EventStoreError(f"the erasure was refused ({outcome})")
+    _empty_write_ahead_log(conn, f"{blanked} payloads are blanked (position {outcome.last})")
+    return Erasure(blanked, outcome)
+
+
+def compact(conn: sqlite3.Connection) -> None:
+    """Write the file anew: what was deleted or replaced in it is gone from it, and its room too.
+
+    Raises ErasureUnfinished as `erase_streams` does.
+    """
+    conn.execute("VACUUM")
+    _empty_write_ahead_log(conn, "The file is compact")
+
+
+def _empty_write_ahead_log(conn: sqlite3.Connection, done: str) -> None:
     (busy, _, _) = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise ErasureUnfinished(
-            f"{blanked} payloads are blanked (position {outcome.last}), but another process is "
-            "reading and the write-ahead log still holds old bytes: close it, then erase again"
+            f"{done}, but another process is reading and the write-ahead log still holds old "
+            "bytes: close it, then do it again"
         )
-    return Erasure(blanked, outcome)

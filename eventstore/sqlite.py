@@ -179,7 +179,15 @@ class SqliteStore:
         """See `EventStore.count`."""
         return await self._read(self._tables.count, table, prefix)
 
-    async def erase(self, streams: Sequence[str], *, reason: str, meta: Meta) -> Erasure:
+    async def erase(
+        self,
+        streams: Sequence[str],
+        *,
+        reason: str,
+        meta: Meta,
+        then: Sequence[NewEvent] = (),
+        also: Sequence[Write] = (),
+    ) -> Erasure:
         """See `EventStore.erase`. Also raises InvalidAppend, ErasureUnfinished."""
         if self._writer is None:
             raise StoreReadOnly
@@ -187,16 +195,28 @@ class SqliteStore:
             raise InvalidAppend("erase takes a sequence of stream names, not one name")
         if self._closing is not None:
             raise StoreClosed
+        if also:
+            self._tables.check(also)
         erasure = await self._writer.run(
             integrity.erase_streams,
             self._log,
             list(streams),
             reason,
             meta,
-            make_salts(1, self._random_bytes),
+            make_salts(1 + len(then), self._random_bytes),
+            tuple(then),
+            tuple(also),
         )
         self._pulse.advance(erasure.commit.last)
         return erasure
+
+    async def compact(self) -> None:
+        """See `EventStore.compact`. Also raises Unavailable."""
+        if self._writer is None:
+            raise StoreReadOnly
+        if self._closing is not None:
+            raise StoreClosed
+        await self._writer.run(integrity.compact)
 
     async def sealed(
         self, after: int, *, upto: int | None = None, limit: int = 1_000

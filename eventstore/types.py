@@ -241,8 +241,28 @@ class EventStore(Protocol):
         """How many rows have this key prefix."""
         ...
 
-    async def erase(self, streams: Sequence[str], *, reason: str, meta: Meta) -> Erasure:
-        """Blank every payload of these streams, keep digests; append `Erased` to audit/erasure."""
+    async def erase(
+        self,
+        streams: Sequence[str],
+        *,
+        reason: str,
+        meta: Meta,
+        then: Sequence[NewEvent] = (),
+        also: Sequence[Write] = (),
+    ) -> Erasure:
+        """Blank every payload of these streams, keep digests; append `Erased` to audit/erasure.
+
+        `then` is appended with it and `also` is written, all in the same transaction: what may be
+        kept of the streams, for instance.
+        """
+        ...
+
+    async def compact(self) -> None:
+        """Write the file anew without what was deleted, and empty the write-ahead log.
+
+        Takes as much disk again as the file, for a while. Raises ErasureUnfinished when a reader of
+        another process keeps the write-ahead log in use.
+        """
         ...
 
     async def sealed(

@@ -48,6 +48,13 @@ def count_vanished(entry: Entry, into: Folding) -> None:
     into.work.put("pass_book", key, replace(book, vanished=book.vanished + 1))
 
 
+def count_blank(entry: Entry, into: Folding) -> None:
+    """One event whose payload was erased: it may have been a RecordObserved."""
+    key = pass_key(entry.stream)
+    book = into.work.get("pass_book", PassBook, key) or PassBook()
+    into.work.put("pass_book", key, replace(book, blank=book.blank + 1))
+
+
 def fold_pass(entry: Entry, into: Folding) -> None:
     """One event of a poll/… stream."""
     key = pass_key(entry.stream)
@@ -55,12 +62,12 @@ def fold_pass(entry: Entry, into: Folding) -> None:
     book = into.work.get("pass_book", PassBook, key) or PassBook()
     match entry.payload:
         case e.PollStarted(via=via):
-            book = replace(
-                book, via=via, started=entry.position, seen_events=0, vanished=0, error=None
-            )
+            book = replace(book, via=via, started=entry.position, error=None)
+            book = replace(book, seen_events=0, vanished=0, blank=0)
         case e.PollCompleted() as done:
             closes = (
-                done.read == done.unchanged + done.observed and book.seen_events == done.observed
+                done.read == done.unchanged + done.observed
+                and book.seen_events <= done.observed <= book.seen_events + book.blank
             )
             book = replace(
                 book,
@@ -148,6 +155,15 @@ def fold_command(kind: str, payload: e.Event | None, into: Folding) -> None:
             book = replace(book, adopted=book.adopted + 1)
         case e.RecordSkipped():
             book = replace(book, skipped=book.skipped + 1)
+        case e.TargetErased():
+            book = replace(
+                book,
+                emitted=book.emitted + payload.emitted,
+                succeeded=book.succeeded + payload.succeeded,
+                superseded=book.superseded + payload.superseded,
+                adopted=book.adopted + payload.adopted,
+                skipped=book.skipped + payload.skipped,
+            )
         case _:
             return
     into.work.put("object_book", kind, book)

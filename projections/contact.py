@@ -15,6 +15,10 @@ from projections import keys, values
 from projections.tables import Account
 
 _GIVEN_UP: Final = {"contact.email": "", "contact.phone": ""}
+_PERSONAL: Final = (
+    *("contact.first_name", "contact.last_name", "contact.email", "contact.phone"),
+    *("contact.title", "contact.company"),
+)
 
 
 def primary_key(customer: str, account: Account | None) -> str | None:
@@ -28,12 +32,17 @@ def primary_key(customer: str, account: Account | None) -> str | None:
 
 
 def facts(
-    key: str, row: Mapping[str, str] | None, account: Account | None, *, is_known: bool
+    key: str,
+    row: Mapping[str, str] | None,
+    account: Account | None,
+    *,
+    is_known: bool,
+    is_erased: bool = False,
 ) -> dict[str, str] | None:
     """Derived facts of contact `key` (ABC:01-ABF:JOE); None while there is nothing to show.
 
     `row` is None when only the customer names this contact so far. `is_known`: HubSpot was told
-    of this contact before.
+    of this contact before. `is_erased`: nothing of the person may be shown, nor in its place.
     """
     customer = keys.customer_of(key)
     customer_row = (account.row if account is not None else None) or {}
@@ -41,6 +50,14 @@ def facts(
     if row is None and not own:
         # Stood in for the customer once, for nobody now: what it stood in with is given up.
         return dict(_GIVEN_UP) if is_known and customer_row else None
+    if is_erased:
+        return {
+            "key.external": key,
+            "key.company": keys.company_code(key),
+            "key.record": keys.plain(customer.partition(":")[2]),
+            "key.customer": customer,
+            **dict.fromkeys(_PERSONAL, ""),
+        }
     person = row or {}
     stand_in = customer_row if own else {}
     first, last = values.person(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from projections import desire, diff, keys, ledger, pins
+from projections import desire, diff, keys, ledger, personal, pins
 from projections import events as e
 from projections.desire import Knowledge, Skip
 from projections.mapping.compiled import CompiledMapping
@@ -54,7 +54,10 @@ def decide(
             continue
         if isinstance(wanted, Skip):
             if doc.skipped != wanted.reason and not doc.hubspot_id:
-                _emit(name, doc, [e.RecordSkipped(wanted.reason)], mark.cause, work, out)
+                told: list[e.Event] = [e.RecordSkipped(wanted.reason)]
+                if doc.state != "idle":
+                    told.insert(0, e.CommandSuperseded(doc.command, doc.state, None, wanted.reason))
+                _emit(name, doc, told, mark.cause, work, out)
             continue
         pinned = pins.in_force(doc, wanted) if doc.pins else {}
         if pinned:
@@ -75,15 +78,27 @@ def _decide_link(name: str, mark: Dirty, work: Workspace, digest: str, out: list
         return
     if _is_linked(name, doc, work) and not mark.force and not doc.doubt:
         return
+    if doc.state == "idle" and any(_is_erased(end, work) for end in _ends(name)):
+        return
     changes: dict[str, tuple[str | None, str]] = {"linked": (doc.held.get("linked"), "true")}
     _command(name, doc, diff.Difference(changes, []), mark, digest, work, out)
+
+
+def _ends(name: str) -> tuple[str, str]:
+    return keys.ends(keys.split_target(name)[1])
+
+
+def _is_erased(name: str, work: Workspace) -> bool:
+    """Whether nothing of this record is in HubSpot, nor will be, since it was erased."""
+    doc = work.get("target", Target, name)
+    return doc is not None and doc.skipped == personal.ERASED and not doc.hubspot_id
 
 
 def _is_linked(name: str, doc: Target, work: Workspace) -> bool:
     """Whether HubSpot links the two records as they are now; one may have been replaced."""
     if doc.held.get("linked") != "true":
         return False
-    known = [work.get("target", Target, end) for end in keys.ends(keys.split_target(name)[1])]
+    known = [work.get("target", Target, end) for end in _ends(name)]
     ids = [end.hubspot_id for end in known if end is not None and end.hubspot_id]
     return len(ids) < len(known) or doc.hubspot_id == ">".join(ids)
 
@@ -119,9 +134,7 @@ def _command(
         e.CommandEmitted(
             command=version + 1,
             changes=difference.changes,
-            reason=mark.force
-            or mark.why
-            or ("new in Sage 100" if create else "changed in Sage 100"),
+            reason=mark.force or ("new in Sage 100" if create else "changed in Sage 100"),
             mapping=digest[:12],
             create=create,
             fill=difference.fill,

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from projections import contact, customer, invoice, keys, vendor
+from projections import contact, customer, invoice, keys, personal, vendor
 from projections.mapping.compiled import CompiledMapping
 from projections.tables import Account, Bill, OpenItem, Source, SourceRow, Target
 from projections.workspace import Workspace
@@ -104,6 +104,11 @@ def gone(name: str, work: Workspace) -> bool:
     return found is not None and found.vanished
 
 
+def _exists(name: str, work: Workspace) -> bool:
+    ledger = work.get("target", Target, name)
+    return ledger is not None and ledger.hubspot_id != ""
+
+
 def properties(
     name: str, work: Workspace, mapping: CompiledMapping, known: Knowledge
 ) -> dict[str, str] | Skip | None:
@@ -125,6 +130,8 @@ def properties(
             found = work.get("vendor", SourceRow, key)
             if found is None:
                 return None
+            if found.erased and not _exists(name, work):
+                return Skip(personal.ERASED)
             row = found.row
             derived = vendor.facts(key, row)
             served = source.columns.get("AP_Vendor", ())
@@ -133,11 +140,15 @@ def properties(
             row = person.row if person is not None else {}
             account = work.get("account", Account, keys.customer_of(key))
             ledger = work.get("target", Target, name)
+            erased = bool(account and account.erased) or bool(person and person.erased)
+            if erased and not _exists(name, work):
+                return Skip(personal.ERASED)
             derived = contact.facts(
                 key,
                 person.row if person is not None else None,
                 account,
                 is_known=ledger is not None and ledger.version > 0,
+                is_erased=erased,
             )
             served = source.columns.get("AR_CustomerContact", ())
         case "invoices":

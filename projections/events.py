@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from projections.drift_events import DriftFound, ReconcileRequested
+from projections.erasure_events import RecordErased, TargetErased
 from projections.settings_events import (
     AgingDateAdvanced,
     CallsCounted,
@@ -35,16 +35,16 @@ from projections.settings_events import (
 __all__ = [  # what is given on from there
     "AgingDateAdvanced",
     "CallsCounted",
-    "DriftFound",
     "Erased",
     "Event",
     "MappingActivated",
     "MassChangeReleased",
     "PlanApplied",
-    "ReconcileRequested",
+    "RecordErased",
     "ReplayRequested",
     "SchemaEnsured",
     "SourceDescribed",
+    "TargetErased",
     "TrustRefused",
     "UndoRequested",
 ]
@@ -60,6 +60,7 @@ class RecordObserved(Event, frozen=True):
 
     `row` is the raw row: column to the string Sage holds, empty cells left out.
     `fingerprint` is the hash of the row; `stamp` the row's own "DateUpdated TimeUpdated" text.
+    `erased`: what is personal of it was left out, for somebody has asked for that.
     """
 
     key: list[str]
@@ -67,6 +68,7 @@ class RecordObserved(Event, frozen=True):
     fingerprint: str
     stamp: str = ""
     via: Via = "cursor"
+    erased: bool = False
 
 
 class RecordVanished(Event, frozen=True):

@@ -136,6 +136,15 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
             return replace(before, version=version, held=before.held | theirs)
         case e.FieldsPinned():
             return replace(before, version=version, pins=pins.after_pinning(before, event))
+        case e.TargetErased():
+            return Target(
+                version=version,
+                hubspot_id=event.hubspot_id,
+                held=dict(event.held),
+                doubt=dict.fromkeys(event.cleared, ""),
+                unkeyed=event.unkeyed,
+                lost=event.lost,
+            )
         case e.RecordSkipped():
             return replace(before, version=version, skipped=event.reason)
         case _:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from projections import books, breaker, drift, keys, ledger, source
+from projections import books, breaker, keys, ledger, source
 from projections import events as e
 from projections.folding import Entry, Folding
 from projections.tables import ActiveMapping, Dirty, Fanout, Source
@@ -62,6 +62,8 @@ def fold(entries: Iterable[Entry], into: Folding, *, ledger_too: bool = False) -
                 books.count_observed(entry, into)
             elif isinstance(entry.payload, e.RecordVanished):
                 books.count_vanished(entry, into)
+            elif entry.payload is None:
+                books.count_blank(entry, into)
         elif stream.startswith("poll/"):
             books.fold_pass(entry, into)
             if isinstance(entry.payload, e.MassChangeHeld):
@@ -93,10 +95,12 @@ def _command(entry: Entry, name: str, into: Folding, *, ledger_too: bool) -> Non
                 _replaced(name, entry.position, payload.outcome == "created", into)
         case e.CommandFailed() | e.CommandParked():
             into.settled[name] = entry.position
-        case e.DriftFound():
-            into.forced.setdefault(name, Dirty(entry.position, "", drift.REASON))
         case e.FieldsPinned():
             into.dirty[name] = entry.position
+        case e.TargetErased():
+            into.dirty[name] = entry.position
+            if payload.hubspot_id and kind != "associations":
+                source.put_alias(into, payload.hubspot_id, name)
         case e.RecordAdopted():
             into.arrived[name] = entry.position
             into.dirty[name] = entry.position

@@ -21,6 +21,7 @@ from projections.tables import Account, Bill, Fanout, Fingerprint, PlainText, So
 replace = msgspec.structs.replace
 _NEW_ACCOUNT: Final = Account()
 _NEW_BILL: Final = Bill()
+_SOURCE_ROWS: Final = {"AR_CustomerContact": "contact", "AP_Vendor": "vendor"}
 
 
 class Record(NamedTuple):
@@ -71,8 +72,37 @@ def fold(entry: Entry, into: Folding) -> None:
         observed = _OBSERVED.get(record.entity)
         if observed is not None:
             observed(record, payload.row, entry.position, into)
+            if payload.erased:
+                _mark_erased(record, into)
+    elif isinstance(payload, e.RecordErased):
+        _erased(record, payload, entry.position, into)
     elif isinstance(payload, e.RecordVanished):
         _vanished(record, entry.position, into, withdrawn=payload.kind == "withdrawn")
+
+
+def _erased(record: Record, payload: e.RecordErased, position: int, into: Folding) -> None:
+    """What is left of a record takes the place of all that was said of it."""
+    key = fingerprint_key(record.company, record.entity, record.key.partition(":")[2])
+    into.work.put("erased", key, PlainText())
+    observed = _OBSERVED.get(record.entity)
+    if observed is None or not payload.row:
+        return
+    observed(record, payload.row, position, into)
+    _mark_erased(record, into)
+    if payload.vanished:
+        _vanished(record, position, into)
+
+
+def _mark_erased(record: Record, into: Folding) -> None:
+    work = into.work
+    if record.entity == "AR_Customer":
+        account = work.get("account", Account, record.key) or _NEW_ACCOUNT
+        work.put("account", record.key, replace(account, erased=True))
+    elif record.entity in _SOURCE_ROWS:
+        table = _SOURCE_ROWS[record.entity]
+        found = work.get(table, SourceRow, record.key)
+        if found is not None:
+            work.put(table, record.key, replace(found, erased=True))
 
 
 def _customer(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
@@ -234,6 +264,11 @@ def fold_fingerprint(entry: Entry, into: Folding) -> None:
     if isinstance(entry.payload, e.RecordObserved):
         seen = Fingerprint(entry.payload.fingerprint, entry.payload.stamp)
         into.work.put("fingerprint", key, seen)
+    elif isinstance(entry.payload, e.RecordErased):
+        if entry.payload.row:
+            left = entry.payload
+            seen = Fingerprint(left.fingerprint, left.stamp, vanished=left.vanished)
+            into.work.put("fingerprint", key, seen)
     elif isinstance(entry.payload, e.RecordVanished):
         gone = Fingerprint(entry.payload.fingerprint, vanished=True)
         into.work.put("fingerprint", key, gone)
@@ -271,8 +306,8 @@ def _vanished(record: Record, position: int, into: Folding, *, withdrawn: bool =
         account = work.get("account", Account, record.key)
         if account is not None:
             work.put("account", record.key, replace(account, vanished=True))
-    elif record.entity in {"AR_CustomerContact", "AP_Vendor"}:
-        table = "contact" if record.entity == "AR_CustomerContact" else "vendor"
+    elif record.entity in _SOURCE_ROWS:
+        table = _SOURCE_ROWS[record.entity]
         source_row = work.get(table, SourceRow, record.key)
         if source_row is not None:
             work.put(table, record.key, replace(source_row, vanished=True))

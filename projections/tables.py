@@ -50,6 +50,7 @@ class Account(Doc, frozen=True):
     paid_days: int = 0
     sales: dict[str, str] = {}
     vanished: bool = False
+    erased: bool = False
     retracted: bool = False
 
 
@@ -58,6 +59,7 @@ class SourceRow(Doc, frozen=True):
 
     row: dict[str, str]
     vanished: bool = False
+    erased: bool = False
 
 
 class Bill(Doc, frozen=True):
@@ -136,14 +138,10 @@ class Target(Doc, frozen=True):
 
 
 class Dirty(Doc, frozen=True):
-    """A target to be decided on: the position that led to it; `force` sends it again in full.
-
-    `why`: the reason to give for a command, where it is another one than Sage 100.
-    """
+    """A target to be decided on: the position that led to it; `force` sends it again in full."""
 
     cause: int
     force: str = ""
-    why: str = ""
 
 
 class Fanout(Doc, frozen=True):
@@ -210,7 +208,8 @@ class PassBook(Doc, frozen=True):
     `misses`: [position of a SweepCompleted, changes the cursor had missed] of the latest sweeps
     that found any. `rewound`: in what way the source went back, until a sweep finds it sound.
     `waiting`: since when others have used Sage 100, and when that becomes an error. `skipped`: why
-    the entity is not read.
+    the entity is not read. `blank`: events of the pass whose payload was erased, so that nobody can
+    say what they were.
     """
 
     via: str = ""
@@ -228,6 +227,7 @@ class PassBook(Doc, frozen=True):
     rewound: str = ""
     waiting: dict[str, str] | None = None
     skipped: str = ""
+    blank: int = 0
 
 
 class ObjectBook(Doc, frozen=True):
@@ -277,6 +277,8 @@ TABLES: Final[dict[str, tuple[type[Doc], bool]]] = {
     "source": (Source, False),
     "mapping": (ActiveMapping, False),
     "frozen": (Frozen, False),
+    # records whose personal data is not to be had again, by their `fingerprint` key
+    "erased": (PlainText, False),
     # folds of hubspot/…, written together with the events by whoever appends them
     "target": (Target, False),
     **{f"outbox_{lane}": (PlainText, True) for lane in LANES},

@@ -60,6 +60,13 @@ def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) ->
             text += f" ({gone.evidence})" if gone.evidence else ""
         case e.RecordReturned():
             text = "Sage 100: found again"
+        case e.RecordErased() as erased:
+            text = "personal data erased: what accounting needs is left"
+            facts = {"fingerprint": erased.fingerprint}
+        case e.TargetErased() as stands:
+            text = "personal data erased: what HubSpot holds else is kept in mind"
+            if stands.cleared:
+                text += f"; to be emptied there: {', '.join(stands.cleared)}"
         case e.CommandEmitted() as emitted:
             changes = {name: (before, after) for name, (before, after) in emitted.changes.items()}
             verb = "create in" if emitted.create else "update"

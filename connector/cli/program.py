@@ -13,6 +13,7 @@ from connector.cli import (
     archive,
     check,
     demo,
+    erase,
     failures,
     history,
     init,
@@ -21,9 +22,8 @@ from connector.cli import (
     plan,
     proof,
     rebuild,
-    reconcile,
-    release,
     rehearse,
+    release,
     replay,
     sandbox,
     setup,
@@ -52,17 +52,16 @@ app.command("status")(status.status)
 app.command("history")(history.history)
 app.command("parked")(parked.parked)
 app.command("replay")(replay.replay)
-app.command("plan")(plan.plan)
 app.command("retry")(replay.retry)
 app.command("rehearse")(rehearse.rehearse)
 app.command("plan")(plan.plan)
 app.command("apply")(plan.apply)
 app.command("undo")(undo.undo)
-app.command("reconcile")(reconcile.reconcile)
 app.command("release")(release.release)
 app.command("rebuild")(rebuild.rebuild)
 app.command("verify")(verify.verify)
 app.command("proof")(proof.proof)
+app.command("erase")(erase.erase)
 app.command("export")(archive.export_log)
 app.command("import")(archive.import_log)
 app.command("demo")(demo.demo)

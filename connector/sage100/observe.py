@@ -30,12 +30,16 @@ from projections.workspace import encode as encode_row
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """Whose rows these are, and in which pass they came. `cause`: position of its PollStarted."""
+    """Whose rows these are, and in which pass they came. `cause`: position of its PollStarted.
+
+    `erased`: `fingerprint` keys of records that are without their personal cells (`erased`).
+    """
 
     instance: str
     company: str
     via: Via
     cause: int | None = None
+    erased: frozenset[str] = frozenset()
 
     def table_key(self, entity: str, key: str) -> str:
         """The record's key in the `fingerprint` table."""
@@ -140,7 +144,8 @@ def observe(
 
 def _observed(origin: Origin, record: Record) -> RecordObserved:
     stamp = stamp_of(record.row)
-    return RecordObserved(record.parts, record.row, record.fingerprint, stamp, origin.via)
+    erased = record.key in origin.erased
+    return RecordObserved(record.parts, record.row, record.fingerprint, stamp, origin.via, erased)
 
 
 def _event(origin: Origin, record: Record, event: Event) -> NewEvent:

@@ -21,6 +21,7 @@ from connector.sage100 import breaker
 from connector.sage100.agent import Agent
 from connector.sage100.comparison import compare
 from connector.sage100.contract import MAX_LIMIT, Page
+from connector.sage100.erased import blanked
 from connector.sage100.errors import AgentError, BadAnswer, CursorInvalid, PassIncomplete
 from connector.sage100.failure import ALARM_AFTER, ended, failed
 from connector.sage100.likeness import NEWCOMERS, likenesses, newcomer
@@ -256,8 +257,9 @@ async def _append_page(
 ) -> tuple[Pass, AgentError | None]:
     """Append one page: its events, fingerprints and the place behind it."""
     with tracer.start_as_current_span("sage100.page") as span:
-        origin = Origin(reading.instance, reading.company, via, run.started or None)
         page = selected(reading.selection, page)
+        page, erased = await blanked(reading.store, reading.company, reading.selection, page)
+        origin = Origin(reading.instance, reading.company, via, run.started or None, erased)
         cursor = journal.place.cursor if via == "sweep" else ""
         seen = await compare(reading.store, origin, reading.selection, page, cursor)
         span.set_attributes({"rows": len(page.rows), "observed": seen.observed})

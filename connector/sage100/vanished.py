@@ -16,7 +16,7 @@ import msgspec
 from connector.sage100.likeness import likenesses, twins
 from eventstore.types import EventStore, StoredEvent
 from projections import invoice, values
-from projections.events import RecordObserved, RecordVanished, decode
+from projections.events import RecordErased, RecordObserved, RecordVanished, decode
 from projections.keys import bill_of, external_key, sage_stream
 
 _MOST_PAYMENTS: Final = 500
@@ -50,13 +50,13 @@ class Where(msgspec.Struct, frozen=True):
 
 
 async def last_seen(where: Where, key: str) -> LastSeen:
-    """The record's last row; an empty one when its events were erased."""
+    """The record's last row; what is left of it when it was erased."""
     stream = sage_stream(where.instance, where.company, where.entity, key)
     history = await where.store.history(stream)
     first = history[0].position if history else 0
     for stored in reversed(history):
         event = decode(stored.type, stored.data)
-        if isinstance(event, RecordObserved):
+        if isinstance(event, RecordObserved | RecordErased):
             return LastSeen(key, event.key, event.row, first)
     return LastSeen(key, [key], {}, first)
 

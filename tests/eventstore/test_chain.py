@@ -13,7 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstore import ChainBroken, EventStore, InvalidAppend, Meta, NewEvent
+from eventstore import (
+    ChainBroken,
+    Clear,
+    EventStore,
+    InvalidAppend,
+    Meta,
+    NewEvent,
+    Put,
+    Row,
+    Table,
+    UnknownTable,
+)
 from eventstore.chain import GENESIS, check_commit, commit_digest, links, payload_digest
 
 from .conftest import Opener, event, fill
@@ -267,3 +278,35 @@ def test_a_commit_checks_against_its_own_rows_only(
         check_commit(7, digest, (8, last, time_us, meta, digest), stored)
     with pytest.raises(ChainBroken):
         check_commit(7, GENESIS, (8, last, time_us, meta, digest), stored[:-1])
+
+
+async def test_what_may_be_kept_commits_with_the_erasure(opener: Opener) -> None:
+    """Events and rows handed in go into the erasure's own commit, and are not blanked by it."""
+    async with opener(tables=[Table("kept")]) as store:
+        await store.append([NewEvent("p", "T", SECRET)])
+        erasure = await store.erase(
+            ["p"],
+            reason="asked",
+            meta=Meta(),
+            then=[NewEvent("p", "Kept", b"{}", cause=1)],
+            also=[Put("kept", [Row("p", b"1")])],
+        )
+        assert (erasure.blanked, erasure.commit.first, erasure.commit.last) == (1, 2, 3)
+        assert [event.data for event in await store.history("p")] == [None, b"{}"]
+        assert await store.count("kept") == 1
+        assert await store.verify() == 3
+        with pytest.raises(UnknownTable):
+            await store.erase(["p"], reason="x", meta=Meta(), also=[Clear("unheard of")])
+
+
+async def test_compacting_leaves_no_replaced_row_behind(opener: Opener, path: Path) -> None:
+    """Rows that were cleared are in no file of the store afterwards, and the file is smaller."""
+    async with opener(tables=[Table("kept")]) as store:
+        rows = [Row(f"k{n}", SECRET * 20) for n in range(500)]
+        await store.append([event("q")], also=[Put("kept", rows)])
+        await store.append([], also=[Clear("kept")])
+        await store.compact()
+        assert SECRET[:20] not in b"".join(file.read_bytes() for file in path.parent.iterdir())
+        assert sum(len(file.read_bytes()) for file in path.parent.iterdir()) < 200_000
+        assert await store.verify() == 1
+        assert (await store.append([event("q")])).last == 2

@@ -1,0 +1,312 @@
+"""Erasing a record: making the log, and with it everything else, agree with the list of the erased.
+
+Of a listed record the log must hold no personal data. Where it does, the payloads of the record's
+streams and of its HubSpot objects are blanked, and the same commit says what is left of them: the
+accounting columns, and what HubSpot holds that is not personal. Then the read models are refolded
+from that log, so that they cannot hold what it does not, and the file is written anew. Nothing
+else may use the store meanwhile. Properties of ours in HubSpot that show personal data are emptied
+by ordinary commands; records there are not deleted, that is for a person to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from connector import erasure_list, planning
+from connector.erasure_list import Listed
+from connector.errors import Misconfigured
+from connector.planning import new_event
+from connector.progress import Progress
+from connector.projector import Projector, entries_of
+from connector.rebuild import outdated, rebuild
+from connector.reports import find
+from connector.sage100.fingerprint import fingerprint, stamp_of
+from connector.sage100.likeness import NEWCOMERS
+from eventstore import Clear, ErasureUnfinished, EventStore, Meta, NewEvent, open_store
+from projections import asof, books, keys, personal
+from projections.events import (
+    RecordErased,
+    RecordObserved,
+    RecordVanished,
+    TargetErased,
+)
+from projections.folding import Entry, Folding
+from projections.mapping import compiled
+from projections.source import record_of
+from projections.tables import ObjectBook, Source
+from projections.workspace import Workspace, decode
+
+_ERASURES: Final = "audit/erasure"  # where the store records them
+_SCRUBBED: Final = "scrubbed"  # up to which of them everything else has followed
+_LOOK_S: Final = 1.0
+_PAGE: Final = 500
+_KINDS: Final = {
+    "AR_Customer": "companies",
+    "AR_CustomerContact": "contacts",
+    "AP_Vendor": "vendors",
+}
+_log: Final = logging.getLogger(__name__)
+
+
+class Affected(msgspec.Struct, frozen=True):
+    """What an erasure concerns: source records, HubSpot objects, and their ids there."""
+
+    records: list[str]
+    targets: list[str]
+    hubspot_ids: dict[str, str]
+
+
+# ------------------------------------------------------------ which records
+
+
+async def record_meant(store: EventStore, key: str) -> str:
+    """The stream of the customer, contact or vendor that a person means by `key`.
+
+    Raises Misconfigured when it names none, several, or what cannot be erased.
+    """
+    names = await find(store, key)
+    if not names:
+        raise Misconfigured(
+            f"nothing in the log is known as {key!r}",
+            where="KEY",
+            remedy="Keys look like ABC:01-ABF; 'ml-connector history KEY' tries one out.",
+        )
+    streams: dict[str, None] = {}
+    for name in names:
+        kind, external = keys.split_target(name)
+        if kind == "invoices":
+            raise Misconfigured(
+                f"{name} is an invoice: accounting records are kept",
+                where="KEY",
+                remedy=f"Erase its customer: 'ml-connector erase {keys.customer_of(external)}'. "
+                "Its invoices then show nobody's name.",
+            )
+        code, _, record = external.partition(":")
+        entity = "AP_Vendor" if kind == "vendors" else "AR_Customer"
+        if kind == "contacts" and ":" in record:
+            entity = "AR_CustomerContact"
+        rows = (await store.rows({"source": [code]})).get("source", {})
+        source: Source = decode("source", rows[code].value) if rows else Source()
+        streams[keys.sage_stream(source.instance, code, entity, record)] = None
+    if len(streams) > 1:
+        raise Misconfigured(
+            f"{key!r} may be any of these: {', '.join(names)}",
+            where="KEY",
+            remedy="Name one of them.",
+        )
+    return next(iter(streams))
+
+
+async def affected(store: EventStore, stream: str) -> Affected:
+    """What the erasure of this record concerns: a customer's contacts too."""
+    record = record_of(stream)
+    instance, kind = record.instance, _KINDS[record.entity]
+    records = [stream]
+    targets = [keys.target(kind, record.key)]
+    if record.entity == "AR_Customer":
+        bare = record.key.partition(":")[2]
+        prefix = keys.sage_stream(instance, record.company, "AR_CustomerContact", f"{bare}:")
+        records += [name async for name in _streams(store, prefix)]
+        targets.append(keys.target("contacts", record.key))
+        prefix = keys.hubspot_stream(keys.target("contacts", f"{record.key}:"))
+        targets += [name.removeprefix("hubspot/") async for name in _streams(store, prefix)]
+    known, ids = [], {}
+    for name in targets:
+        stored = await store.history(keys.hubspot_stream(name))
+        if stored:
+            known.append(name)
+        doc = asof.target_at(entries_of(stored))
+        if doc.hubspot_id:
+            ids[name] = doc.hubspot_id
+    return Affected(records, known, ids)
+
+
+async def _streams(store: EventStore, prefix: str) -> AsyncIterator[str]:
+    after = ""
+    while page := await store.streams(prefix, after=after, limit=_PAGE):
+        for name in page:
+            yield name
+        after = page[-1]
+
+
+async def outstanding(store: EventStore, listed: Iterable[Listed]) -> list[Listed]:
+    """Those of the list with which the log does not agree."""
+    return [one for one in listed if not await _is_erased(store, one.record)]
+
+
+async def _is_erased(store: EventStore, stream: str) -> bool:
+    """Whether the log says so of this record, and holds nothing personal of it or under it."""
+    entries = entries_of(await store.history(stream))
+    if not any(isinstance(entry.payload, RecordErased) for entry in entries):
+        return False
+    for name in (await affected(store, stream)).records:
+        payloads = [entry.payload for entry in entries_of(await store.history(name))]
+        if any(isinstance(one, RecordObserved) and not one.erased for one in payloads):
+            return False
+    return True
+
+
+# ------------------------------------------------------------ making the log agree
+
+
+async def enforce(
+    store: EventStore, store_file: Path | None, progress: Progress | None = None
+) -> int:
+    """Erase what the list says and the log still holds; how many listed records that concerned.
+
+    Nothing else may use the store meanwhile. Raises Misconfigured when the list cannot be read.
+    """
+    listed = await erasure_list.read(store_file) if store_file is not None else []
+    if store_file is None or not listed:
+        return 0
+    todo = await outstanding(store, listed)
+    for one in todo:
+        await _erase(store, one)
+        _log.warning("%s: personal data is erased from the log", one.record)
+    # Also when a crash came between the log's erasure and this.
+    stored = await store.history(_ERASURES)
+    scrubbed = await store.checkpoint(_SCRUBBED)
+    if stored and scrubbed.position < stored[-1].position:
+        await asyncio.to_thread(_drop_plans, planning.folder_of(store_file))
+        await rebuild(store, Projector(store), verify=False, progress=progress)
+        try:
+            await store.compact()
+        except ErasureUnfinished as problem:
+            _log.warning("%s", problem)  # the next start tries again
+        else:
+            moved = msgspec.structs.replace(scrubbed, position=stored[-1].position)
+            await store.append([], checkpoint=moved)
+    return len(todo)
+
+
+def _drop_plans(folder: Path) -> None:
+    """Plans hold values, and are out of date by now."""
+    for path in folder.glob("*.plan"):
+        path.unlink(missing_ok=True)
+
+
+async def _erase(store: EventStore, listed: Listed) -> None:
+    """Blank one record's streams, and say in the same commit what is left."""
+    found = await affected(store, listed.record)
+    active = await planning.in_force(store)
+    mapping = compiled.restore(active.mapping) if active is not None else None
+    blank: list[str] = []
+    then: list[NewEvent] = []
+    for stream in found.records:
+        entries = entries_of(await store.history(stream))
+        then.append(new_event(stream, _record_left(stream, entries)))
+        blank.append(stream)
+    for name in found.targets:
+        stream = keys.hubspot_stream(name)
+        entries = entries_of(await store.history(stream))
+        kind = keys.split_target(name)[0]
+        rules = mapping.objects[kind] if mapping is not None else None
+        then.append(new_event(stream, _target_left(kind, entries, rules)))
+        blank.append(stream)
+    actor = f"operator:{listed.by}" if listed.by else "operator"
+    with contextlib.suppress(ErasureUnfinished):  # the file is written anew in a moment
+        await store.erase(
+            blank,
+            reason=listed.reason,
+            meta=Meta(actor=actor),
+            then=then,
+            also=[Clear(NEWCOMERS.name), outdated()],
+        )
+
+
+def _record_left(stream: str, entries: list[Entry]) -> RecordErased:
+    record = record_of(stream)
+    bare = record.key.partition(":")[2]
+    parts: list[str] = []
+    row: dict[str, str] = {}
+    vanished = False
+    for entry in entries:
+        match entry.payload:
+            case RecordObserved() | RecordErased() as seen if seen.row:
+                parts, row, vanished = seen.key, seen.row, False
+            case RecordVanished():
+                vanished = True
+            case _:
+                pass
+    left = personal.kept(record.entity, bare, row)
+    digest = fingerprint(left) if left else ""
+    return RecordErased(parts, left, digest, stamp_of(left), vanished=vanished)
+
+
+def _target_left(
+    kind: str, entries: list[Entry], mapping: compiled.CompiledObject | None
+) -> TargetErased:
+    doc = asof.target_at(entries)
+    into = Folding(Workspace())
+    into.work.load({"object_book": [kind]}, {})
+    for entry in entries:
+        books.fold_command(kind, entry.payload, into)
+    book = into.work.get("object_book", ObjectBook, kind) or ObjectBook()
+    held: dict[str, str] = {}
+    cleared: list[str] = []
+    if mapping is not None:
+        hidden = personal.personal_properties(kind, mapping)
+        known = {mapping.key, *mapping.by_property} - hidden
+        held = {name: value for name, value in doc.held.items() if name in known}
+        touched = {**doc.held, **doc.doubt, **doc.changes}
+        cleared = sorted(
+            name for name in hidden if mapping.by_property[name].owner == "sage" and name in touched
+        )
+    return TargetErased(
+        hubspot_id=doc.hubspot_id,
+        held=held,
+        cleared=cleared if doc.hubspot_id else [],
+        unkeyed=doc.unkeyed,
+        lost=doc.lost,
+        emitted=book.emitted,
+        succeeded=book.succeeded,
+        superseded=book.superseded + book.pending + book.held + book.parked,
+        adopted=book.adopted,
+        skipped=book.skipped,
+    )
+
+
+# ------------------------------------------------------------ beside a running service
+
+
+@contextlib.asynccontextmanager
+async def until_asked(
+    store: EventStore, store_file: Path | None, stop: asyncio.Event
+) -> AsyncIterator[asyncio.Event]:
+    """Enforce the list; then an event that is set when `stop` is, or when the list has grown."""
+    known = erasure_list.size(store_file) if store_file is not None else 0
+    await enforce(store, store_file)
+    pause = asyncio.Event()
+
+    async def look() -> None:
+        while not stop.is_set():
+            if store_file is not None and erasure_list.size(store_file) != known:
+                break
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _LOOK_S)
+        pause.set()
+
+    looking = asyncio.create_task(look())
+    try:
+        yield pause
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+
+
+async def overdue(url: str, store_file: Path | None) -> bool:
+    """Whether the store at `url` holds what the list says is erased; False without either."""
+    if store_file is None or not erasure_list.size(store_file):
+        return False
+    if not await asyncio.to_thread(store_file.exists):
+        return False
+    listed = await erasure_list.read(store_file)
+    async with open_store(url, read_only=True) as store:
+        return bool(await outstanding(store, listed))

@@ -1,0 +1,101 @@
+"""The list of erased records, in a file beside the store: what holds whatever store is there.
+
+A backup from before an erasure holds what was erased since. So the list is no part of the store:
+it says which records (keys, never data), and whoever opens the store makes the log agree with it
+first. To ask for an erasure is to add a line here; the file is the order, and its own proof. One
+JSON object a line, appended and flushed to the disk; readable by its owner only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from connector.errors import Misconfigured
+
+_SUFFIX: Final = ".erased"
+_LARGEST_BYTES: Final = 64 << 20
+
+
+class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line: the stream of a source record (sage/…), when (ISO 8601, UTC), why, who asked."""
+
+    record: str
+    time: str
+    reason: str
+    by: str = ""
+
+
+_decoder: Final = msgspec.json.Decoder(Listed)
+
+
+def file_of(store_file: Path) -> Path:
+    """Where the list for this store lies."""
+    return store_file.with_name(store_file.name + _SUFFIX)
+
+
+def size(store_file: Path) -> int:
+    """How long the list is, in bytes: it only ever grows."""
+    try:
+        return file_of(store_file).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+async def add(store_file: Path, lines: Sequence[Listed]) -> None:
+    """Append lines, durably."""
+    content = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+    await asyncio.to_thread(_append, file_of(store_file), content)
+
+
+async def read(store_file: Path) -> list[Listed]:
+    """The list, oldest first. Raises Misconfigured at a line that is none: none may be missed."""
+    path = file_of(store_file)
+    content = await asyncio.to_thread(_read, path)
+    found = []
+    for number, line in enumerate(content.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            listed = _decoder.decode(line)
+        except msgspec.MsgspecError as problem:
+            raise _unreadable(path, f"line {number}: {problem}") from None
+        if listed.record.count("/") < 4 or not listed.record.startswith("sage/"):
+            raise _unreadable(path, f"line {number}: {listed.record!r} is no record's stream")
+        found.append(listed)
+    return found
+
+
+def _append(path: Path, content: bytes) -> None:
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+    with open(os.open(path, flags, 0o600), "rb+", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        if end:
+            # A line that a crash cut off would swallow the next one.
+            file.seek(end - 1)
+            content = content if file.read(1) == b"\n" else b"\n" + content
+        file.write(content)
+        os.fsync(file.fileno())
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            raise _unreadable(path, "it is larger than any such list")
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def _unreadable(path: Path, what: str) -> Misconfigured:
+    return Misconfigured(
+        f"the list of erased records cannot be read: {what}",
+        where=str(path),
+        remedy="Restore the file from a backup or correct the line; without the list, data that "
+        "was erased could come back, so nothing is done.",
+    )
