@@ -35,7 +35,8 @@ class Unpacker:
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         """What this chunk unpacks to. Raises TooLarge beyond the bound, BadAnswer for no gzip."""
         if self._gzip is None:
-            yield self._counted(chunk)
+            for start in range(0, len(chunk), _PIECE_BYTES):
+                yield self._counted(chunk[start : start + _PIECE_BYTES])
             return
         more = bool(chunk)
         while more:

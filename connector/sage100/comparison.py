@@ -19,6 +19,7 @@ from projections.tables import Fingerprint
 from projections.workspace import decode
 
 _SLACK: Final = 50  # known records between the page's rows that Sage 100 does not have any more
+_WINDOWS: Final = 4  # scans at most, where it has very many of those
 
 
 async def compare(
@@ -59,13 +60,19 @@ async def compare(
 
 
 async def _known_after(store: EventStore, place: str, first: str, page: Page) -> dict[str, str]:
-    """Fingerprint to key of the records behind `first` that were there when last looked for."""
-    window = await store.scan(
-        "fingerprint", prefix=place, after=first, limit=len(page.rows) + _SLACK
-    )
+    """Fingerprint to key of records behind `first` that were there when last looked for, as many
+    as the page has rows.
+    """
     known: dict[str, str] = {}
-    for row in window:
-        print_: Fingerprint = decode("fingerprint", row.value)
-        if not print_.misses and not print_.vanished:
-            known[print_.fingerprint] = row.key
+    limit = len(page.rows) + _SLACK
+    after = first
+    for _ in range(_WINDOWS):
+        window = await store.scan("fingerprint", prefix=place, after=after, limit=limit)
+        for row in window:
+            print_: Fingerprint = decode("fingerprint", row.value)
+            if not print_.misses and not print_.vanished:
+                known[print_.fingerprint] = row.key
+        if len(known) >= len(page.rows) or len(window) < limit:
+            break
+        after = window[-1].key
     return known

@@ -263,6 +263,20 @@ async def test_unchanged_rows_are_not_looked_up_one_by_one(store: EventStore) ->
     assert asking.keys == [f"ABC/AR_TermsCode/{key}" for key in ("00", "04", "08")]
 
 
+async def test_many_vanished_records_in_between_do_not_slow_a_sweep(store: EventStore) -> None:
+    """Unchanged rows are found beyond records that are known to be gone."""
+    shelf = Shelf(limit=200)
+    shelf.rows = {f"{number:03}": ("x", "20261122", "") for number in range(400)}
+    await sweep(shelf.reading(store))
+    shelf.rows = {key: row for key, row in shelf.rows.items() if int(key) % 2 == 0}
+    for _ in range(2):
+        await sweep(shelf.reading(store, mass_change=1.0))
+    asking = Asking(store)
+    outcome = await sweep(shelf.reading(cast(EventStore, asking)))
+    assert (outcome.unchanged, outcome.absent) == (200, 0)
+    assert asking.keys == ["ABC/AR_TermsCode/000"]
+
+
 class Asking:
     """A store that takes down which fingerprints it is asked for by key."""
 
