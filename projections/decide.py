@@ -134,7 +134,9 @@ def _command(
         e.CommandEmitted(
             command=version + 1,
             changes=difference.changes,
-            reason=mark.force or ("new in Sage 100" if create else "changed in Sage 100"),
+            reason=mark.force
+            or mark.why
+            or ("new in Sage 100" if create else "changed in Sage 100"),
             mapping=digest[:12],
             create=create,
             fill=difference.fill,

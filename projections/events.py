@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from projections.drift_events import DriftFound, ReconcileRequested
 from projections.erasure_events import RecordErased, TargetErased
 from projections.settings_events import (
     AgingDateAdvanced,
@@ -35,11 +36,13 @@ from projections.settings_events import (
 __all__ = [  # what is given on from there
     "AgingDateAdvanced",
     "CallsCounted",
+    "DriftFound",
     "Erased",
     "Event",
     "MappingActivated",
     "MassChangeReleased",
     "PlanApplied",
+    "ReconcileRequested",
     "RecordErased",
     "ReplayRequested",
     "SchemaEnsured",

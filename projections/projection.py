@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from projections import books, breaker, keys, ledger, source
+from projections import books, breaker, drift, keys, ledger, source
 from projections import events as e
 from projections.folding import Entry, Folding
 from projections.tables import ActiveMapping, Dirty, Fanout, Source
@@ -95,6 +95,8 @@ def _command(entry: Entry, name: str, into: Folding, *, ledger_too: bool) -> Non
                 _replaced(name, entry.position, payload.outcome == "created", into)
         case e.CommandFailed() | e.CommandParked():
             into.settled[name] = entry.position
+        case e.DriftFound():
+            into.forced.setdefault(name, Dirty(entry.position, "", drift.REASON))
         case e.FieldsPinned():
             into.dirty[name] = entry.position
         case e.TargetErased():

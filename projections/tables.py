@@ -138,10 +138,14 @@ class Target(Doc, frozen=True):
 
 
 class Dirty(Doc, frozen=True):
-    """A target to be decided on: the position that led to it; `force` sends it again in full."""
+    """A target to be decided on: the position that led to it; `force` sends it again in full.
+
+    `why`: the reason to give for a command, where it is another one than Sage 100.
+    """
 
     cause: int
     force: str = ""
+    why: str = ""
 
 
 class Fanout(Doc, frozen=True):

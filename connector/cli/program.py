@@ -22,6 +22,7 @@ from connector.cli import (
     plan,
     proof,
     rebuild,
+    reconcile,
     rehearse,
     release,
     replay,
@@ -57,6 +58,7 @@ app.command("rehearse")(rehearse.rehearse)
 app.command("plan")(plan.plan)
 app.command("apply")(plan.apply)
 app.command("undo")(undo.undo)
+app.command("reconcile")(reconcile.reconcile)
 app.command("release")(release.release)
 app.command("rebuild")(rebuild.rebuild)
 app.command("verify")(verify.verify)
