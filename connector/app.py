@@ -135,6 +135,8 @@ class App:
         await planning.check(self.store, kept, self.config.hubspot.tier)
         await self.mappings.apply(kept, by)
         try:
+            while await self._advance():  # else what the plan replaces might be sent first
+                await self._show_projecting()
             turns = await self._write_all()
         finally:
             await self._count_calls()
