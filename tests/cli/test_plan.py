@@ -94,6 +94,34 @@ def test_a_plan_is_refused_once_the_log_has_moved(bench: Bench) -> None:
     assert (twice.code, "has moved" in twice.err) == (1, True)
 
 
+def test_what_a_plan_replaces_is_not_sent_first(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change that waits for HubSpot goes out once, as the plan has it, and not twice."""
+    assert bench.command("run", "--once").code == 0
+    bench.at_the_site(lambda: a_day_at_the_office(bench.site))
+    monkeypatch.setenv("HUBSPOT_TOKEN", "a-wrong-token")
+    assert bench.command("run", "--once").code == 3
+    monkeypatch.setenv("HUBSPOT_TOKEN", bench.site.env["HUBSPOT_TOKEN"])
+    pending = bench.command("plan", "--json").json()
+    assert pending["new_mapping"] is False
+    assert pending["records"] > 0
+    plan = bench.command("plan", "--mapping", louder(bench), "--json").json()
+    assert plan["records"] > pending["records"]
+
+    def batches() -> int:
+        count = bench.site.portal.calls.count
+        routes = ("objects.batch.upsert", "objects.batch.update", "objects.batch.create")
+        found: int = bench.at_the_site(lambda: sum(count(route=route) for route in routes))
+        return found
+
+    before = batches()
+    applied = bench.command("apply", plan["digest"], "--json").json()
+    assert sum(applied["written"].values()) == plan["records"]
+    lanes = sum(one["object"] != "associations" for one in plan["objects"])
+    assert batches() - before == lanes
+
+
 def test_what_is_pending_and_what_was_refused_are_in_the_plan(bench: Bench) -> None:
     """A parked record shows as one that stays; HubSpot's reason is told."""
     [row, *_] = bench.site.sage100.model.rows("AR_Customer")
