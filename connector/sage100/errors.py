@@ -68,7 +68,6 @@ class AgentError(ConnectorError):
     """The agent did not do its part."""
 
     stopped: bool = False  # nothing more may be asked of this agent until a person acts
-    in_use: bool = False  # others use Sage 100, and nothing is wrong
 
     def __init__(
         self,
@@ -87,6 +86,11 @@ class AgentError(ConnectorError):
         self.attempts = 1
         if retryable is not None:
             self.retryable = retryable
+
+    @property
+    def in_use(self) -> bool:
+        """Whether others use Sage 100, and nothing is wrong."""
+        return False
 
     @property
     def wsdl(self) -> str:
@@ -113,6 +117,11 @@ class AgentBusy(AgentError, Unreachable):
 
     category = "busy"
     default_remedy = "Nothing, if it passes: it is tried again."
+
+    @property
+    def in_use(self) -> bool:
+        """Whether period end, a backup or a full office keeps us out."""
+        return self.code in _IN_USE
 
 
 class LogonRefused(AgentError, Refused):
@@ -258,7 +267,7 @@ def fault(
     if code == "NotFound":
         return RecordNotFound(what, call, code=code)
     if code in _BUSY or retryable:
-        busy = AgentBusy(
+        return AgentBusy(
             what,
             call,
             code=code,
@@ -266,6 +275,4 @@ def fault(
             retryable=retryable,
             retry_after_s=retry_after_s,
         )
-        busy.in_use = code in _IN_USE
-        return busy
     return AgentFault(what, call, code=code)

@@ -154,6 +154,7 @@ TABLE: dict[str, dict[str, tuple[Proof, ...]]] = {
         "quiet hours": (
             test_service.test_nothing_is_asked_in_quiet_hours,
             test_service.test_quiet_hours_pause_a_pass_that_is_under_way,
+            test_service.test_a_failure_at_the_beginning_of_quiet_hours_is_no_alarm,
         ),
         "an agent that is slow": (
             test_page_size.test_a_slow_agent_is_asked_for_less_and_a_quick_one_for_more,
@@ -165,6 +166,9 @@ TABLE: dict[str, dict[str, tuple[Proof, ...]]] = {
         ),
         "RecordLocked, Internal": (FAULT,),
         "502, 503, 504, pages of IIS, proxies and tunnels": (STRANGER,),
+        "a stop while waiting to ask again": (
+            test_service.test_a_stop_ends_the_wait_for_another_attempt,
+        ),
         "a redirect": (test_answers.test_a_redirect_is_not_followed,),
         "cut off, trickling, silent, oversized, malformed, with a DTD": (UNUSABLE,),
         "an agent that is down": (UNUSABLE,),

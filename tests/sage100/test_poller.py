@@ -282,13 +282,13 @@ async def test_a_failure_is_logged_and_the_next_pass_resumes(store: EventStore) 
     """What was appended stays; the next pass goes on behind it and reports the whole."""
     shelf = Shelf()
     shelf.fill(8)
-    shelf.errors = [None, None, AgentBusy("in use", CALL, code="ExclusiveUse")]
+    shelf.errors = [None, None, AgentBusy("locked", CALL, code="RecordLocked")]
     outcome = await one_pass(shelf, store)
     assert outcome.error is not None
     assert (outcome.read, outcome.observed, outcome.completed) == (6, 6, False)
     (failed,) = await logged(store, e.PollFailed)
     assert isinstance(failed, e.PollFailed)
-    assert (failed.category, failed.code, failed.retryable) == ("busy", "ExclusiveUse", True)
+    assert (failed.category, failed.code, failed.retryable) == ("busy", "RecordLocked", True)
     assert failed.endpoint == CALL.endpoint
 
     outcome = await one_pass(shelf, store)
