@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from projections import events as e
 from projections.tables import Dirty, Pin, Target
 
@@ -32,9 +34,7 @@ def put_back(changes: Changes, pinned: Mapping[str, str], doc: Target, mark: Dir
         before = doc.held.get(name)
         if mark.force or name in doc.doubt or (before or "") != back:
             changes[name] = before, back
-    if ordinary or not changes or mark.force or doc.state != "idle":
-        return mark
-    return Dirty(mark.cause, REASON)
+    return mark if ordinary or not changes else msgspec.structs.replace(mark, why=REASON)
 
 
 def after_command(doc: Target, changes: Mapping[str, tuple[str | None, str]]) -> dict[str, Pin]:
