@@ -36,6 +36,7 @@ MAPPING_STREAM: Final = "config/mapping"
 BOOKKEEPING: Final = frozenset(
     {
         *("PollStarted", "PollCompleted", "PollFailed", "SweepCompleted"),
+        *("PollDeferred", "PollSkipped"),
         *("CallsCounted", "TrustRefused", "SchemaEnsured"),
     }
 )
