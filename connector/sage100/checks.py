@@ -3,9 +3,8 @@
 The lines follow the way in: TLS, reached and let in, clock and zone, every company code, every
 entity's columns. What cannot be looked at because an earlier step failed is left out.
 
-An agent that asks Sage 100 for a column by a wrong name gets blanks and no error, so the first rows
-of every entity are looked at: a column that Sage 100 itself never leaves empty and that is blank in
-all of them is such a mistake. Of other columns it is only said.
+The first rows of every entity are looked at as well (`sample`): a column that Sage 100 itself never
+leaves empty and that is blank in all of them is a mistake of the agent. Of others it is only said.
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ from connector.sage100.errors import NotTrusted
 from connector.sage100.instance import Instance
 from connector.sage100.passes import system_time
 from connector.sage100.retry import ONCE
-from connector.sage100.selection import Selection, select
+from connector.sage100.sample import sample
+from connector.sage100.selection import select
 from connector.sage100.trust_words import remedy as remedy_for
 
 # A clock further off than this makes cursors and aging days doubtful.
@@ -30,8 +30,6 @@ _SKEW_S: Final = 120
 # A certificate that renews itself has done so by then.
 _RENEWED_BY: Final = timedelta(days=14)
 _SHOWN_NAMES: Final = 5
-_LOOKED_AT: Final = 100  # rows of each entity
-_ENOUGH: Final = 10  # rows, to say of a column that it is always blank
 # What Sage 100 asks for at every entry, or writes itself.
 _NEVER_BLANK: Final[dict[str, tuple[str, ...]]] = {
     "AR_TermsCode": ("TermsCodeDesc",),
@@ -152,37 +150,26 @@ async def _entity(
             f"{columns}; it has no column {', '.join(missing)}",
             "Map the agent's own name in [sage100.columns], or update the agent.",
         )
-    rows, blank = await _blank(agent, companies, selection)
-    wrong = [column for column in _NEVER_BLANK[name] if column in blank]
+    seen = await sample(agent, companies, entity, selection)
+    wrong = [column for column in _NEVER_BLANK[name] if column in seen.blank]
     if wrong:
         return CheckLine(
             subject,
             False,
-            f"{columns}; {', '.join(wrong)} blank in all of the first {rows} rows",
+            f"{columns}; {', '.join(wrong)} blank in all of the first {seen.rows} rows",
             "Sage 100 never leaves these empty: the agent asks for them by a wrong name. Compare "
             "its names with the file layouts of this Sage 100 version.",
         )
-    shown = ", ".join(blank[:_SHOWN_NAMES]) + (", …" if len(blank) > _SHOWN_NAMES else "")
-    detail = f"{columns}; blank in all of the first {rows} rows: {shown}" if blank else columns
-    return CheckLine(subject, True, detail)
-
-
-async def _blank(
-    agent: Agent, companies: Sequence[str], selection: Selection
-) -> tuple[int, list[str]]:
-    """How many rows of one company were looked at, and the columns that are blank in all of them;
-    nothing when no company has enough rows.
-    """
-    for company in companies:
-        try:
-            page = await agent.read_page(
-                company, selection.entity, columns=selection.columns, limit=_LOOKED_AT, retry=ONCE
-            )
-        except ConnectorError:
-            continue
-        if len(page.rows) < _ENOUGH:
-            continue
-        filled = [any(cells) for cells in zip(*page.rows, strict=True)]
-        blank = [name for name, is_ in zip(page.columns, filled, strict=True) if not is_]
-        return len(page.rows), blank
-    return 0, []
+    if seen.shifted:
+        return CheckLine(
+            subject,
+            False,
+            f"{columns}; in {seen.shifted} of the first {seen.rows} rows cells stand under the "
+            f"wrong column, as {seen.misplaced}",
+            "The agent parts its results at a character that names hold as well (a Š is the byte "
+            "0x8A, Sage 100's separator). Have it read each column by itself.",
+        )
+    shown = ", ".join(seen.blank[:_SHOWN_NAMES]) + (", …" if seen.blank[_SHOWN_NAMES:] else "")
+    if seen.blank:
+        columns = f"{columns}; blank in all of the first {seen.rows} rows: {shown}"
+    return CheckLine(subject, True, columns)

@@ -19,6 +19,7 @@ from connector.sandbox.agent import (
     ManualClock,
     SimulatedAgent,
     SoapFault,
+    maintenance,
 )
 from tests.sage100 import wire
 from tests.sage100.conftest import connect
@@ -74,6 +75,14 @@ def blank(*columns: str) -> Make:
 def injected(fault: Any) -> Make:
     """A scripted fault."""
     return lambda sim: sim.inject(fault)
+
+
+def separator_in_a_name(sim: SimulatedAgent) -> None:
+    """A customer's name has the letter at which this agent parts its results."""
+    [row, *_] = sim.company.rows("AR_Customer")
+    key = (row["ARDivisionNo"], row["CustomerNo"])
+    maintenance.change_customer(sim.company, key, {"CustomerName": "Škoda Parts"})
+    sim.conduct.separator_collision = True
 
 
 class Wrong(msgspec.Struct, frozen=True):
@@ -134,6 +143,13 @@ ROWS = (
         make=blank("AR_Customer.CustomerName"),
     ),
     Wrong(
+        "a Š in a name shifts what stands behind it",
+        "AR_Customer",
+        "rows cells stand under the wrong column, as",
+        "the byte 0x8A",
+        make=separator_in_a_name,
+    ),
+    Wrong(
         "wrong names of amounts",
         "AR_Invoice",
         "InvoiceDate, Balance blank in all of the first",
@@ -154,6 +170,13 @@ async def test_each_thing_that_is_wrong_has_its_line(row: Wrong) -> None:
     line = lines[row.subject]
     assert row.detail in line.detail
     assert row.remedy in line.remedy
+
+
+async def test_odd_values_of_sage_100_itself_are_no_mistake() -> None:
+    """Garbage dates, minus signs behind, blanks and a Š of an honest agent: every line is ok."""
+    async with office(profile="messy", customers=150, invoices=300) as sim:
+        lines = await lines_of(sim)
+    assert [line for line in lines.values() if not line.ok] == []
 
 
 def served(**more: str) -> dict[str, tuple[str, str]]:
