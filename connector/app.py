@@ -20,7 +20,7 @@ from typing import Final, Literal
 from connector import anchors, breaker, erasing, orders, planning
 from connector.causes import Causes
 from connector.check import CheckLine
-from connector.config import Config, Sage100Settings
+from connector.config import Config
 from connector.config.mapping import load_mapping
 from connector.config.matching import match_rules
 from connector.hubspot import schema
@@ -28,27 +28,24 @@ from connector.hubspot.api import HubSpot
 from connector.hubspot.checks import check_hubspot
 from connector.hubspot.definitions import Definitions
 from connector.hubspot.delivery import Surroundings
-from connector.hubspot.limiter import Limiter
 from connector.hubspot.matching import Matching
 from connector.hubspot.schema import SchemaReport
 from connector.hubspot.sharing import Sharing
 from connector.hubspot.tally import Summary
 from connector.hubspot.writer import Writer
 from connector.mappings import Mappings
+from connector.opening import open_ends, open_writer
 from connector.progress import Progress, Silent
 from connector.projector import CHECKPOINT, Projector
-from connector.rebuild import RebuildReport, all_tables, is_current, rebuild
+from connector.rebuild import RebuildReport, is_current, rebuild
 from connector.reports import RunReport
 from connector.sage100.agent import Agent
-from connector.sage100.auth import Credentials
-from connector.sage100.auth_certificate import client_certificate
 from connector.sage100.checks import check_agent
 from connector.sage100.instance import instance_of
-from connector.sage100.passes import WORK_TABLES, Outcome
+from connector.sage100.passes import Outcome
 from connector.sage100.rounds import Rounds
-from connector.sage100.trust import Trust
 from connector.second_look import SecondLook
-from eventstore import EventStore, Meta, NewEvent, StoreInUse, open_store
+from eventstore import EventStore, Meta, NewEvent
 from projections import events
 from projections.mapping import compiled
 from projections.tables import LANES
@@ -310,69 +307,11 @@ async def _first(work: Awaitable[object], stop: asyncio.Event) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _agent_of(settings: Sage100Settings) -> Agent:
-    auth, tls = settings.auth, settings.tls
-    identity = client_certificate(auth.client_certificate, auth.client_key)
-    return Agent(
-        settings.endpoint,
-        credentials=Credentials(
-            scheme=auth.scheme, username=auth.username, password=auth.password, api_key=auth.api_key
-        ),
-        columns=settings.columns,
-        trust=Trust(settings.endpoint, ca_bundle=tls.ca_bundle, pin=tls.pin, identity=identity),
-    )
-
-
-@contextlib.asynccontextmanager
-async def open_reader(config: Config) -> AsyncIterator[EventStore]:
-    """The store alone, for reports: may be read while the service runs."""
-    if await erasing.overdue(config.store.url, config.store.file):
-        with contextlib.suppress(StoreInUse):  # the service that has it does so in a moment
-            async with open_writer(config):
-                pass
-    async with open_store(
-        config.store.url, tables=[*all_tables(), *WORK_TABLES], read_only=True
-    ) as store:
-        yield store
-
-
-@contextlib.asynccontextmanager
-async def open_writer(config: Config) -> AsyncIterator[EventStore]:
-    """The store alone, for what adds to the log; refused while the service runs.
-
-    Whatever store it is, what was ever erased is erased from it first.
-    """
-    async with open_store(config.store.url, tables=[*all_tables(), *WORK_TABLES]) as store:
-        await erasing.enforce(store, config.store.file)
-        yield store
-
-
-def open_hubspot(config: Config) -> HubSpot:
-    """HubSpot alone, to be entered; for what only looks there."""
-    return HubSpot(
-        config.hubspot.token,
-        Limiter(config.hubspot.tier, reserve=config.hubspot.reserve),
-        base_url=config.hubspot.base_url,
-        api_version=config.hubspot.api_version,
-    )
-
-
-@contextlib.asynccontextmanager
-async def _open_ends(config: Config) -> AsyncIterator[tuple[HubSpot, dict[str, Agent]]]:
-    async with contextlib.AsyncExitStack() as stack:
-        hubspot = await stack.enter_async_context(open_hubspot(config))
-        agents = {
-            settings.name: await stack.enter_async_context(_agent_of(settings))
-            for settings in config.sage100
-        }
-        yield hubspot, agents
-
-
 async def check(config: Config) -> list[CheckLine]:
     """Ask both ends whether they would do; needs no store and changes nothing."""
     mapping = await asyncio.to_thread(load_mapping, config)
     lines: list[CheckLine] = []
-    async with _open_ends(config) as (hubspot, agents):
+    async with open_ends(config) as (hubspot, agents):
         for settings in config.sage100:
             lines += await check_agent(agents[settings.name], instance_of(settings))
         lines += await check_hubspot(hubspot, mapping.source)
@@ -386,5 +325,5 @@ async def open_app(config: Config, *, progress: Progress | None = None) -> Async
     Raises Misconfigured, and the store's own errors (in use, not a store, damaged).
     """
     mapping = await asyncio.to_thread(load_mapping, config)
-    async with open_writer(config) as store, _open_ends(config) as (hubspot, agents):
+    async with open_writer(config) as store, open_ends(config) as (hubspot, agents):
         yield App(config, store, hubspot, agents, mapping, progress or Silent())

@@ -10,13 +10,13 @@ import msgspec
 import typer
 
 from connector import erasing, erasure_list
-from connector.app import open_reader, open_writer
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
 from connector.erasing import Affected
 from connector.erasure_list import Listed
 from connector.errors import Misconfigured
+from connector.opening import open_reader, open_writer
 from eventstore import StoreInUse
 
 _REASON: Final = "asked for"

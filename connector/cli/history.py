@@ -8,11 +8,11 @@ import msgspec
 import typer
 
 from connector import reports
-from connector.app import open_reader
 from connector.cli import moments as times
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
+from connector.opening import open_reader
 from connector.projector import entries_of
 from connector.reports import History
 from eventstore import EventStore

@@ -9,10 +9,10 @@ from typing import Annotated, Final
 import typer
 
 from connector import reports
-from connector.app import open_reader
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
+from connector.opening import open_reader
 from connector.reports import ParkedItem
 
 _FEW: Final = 3

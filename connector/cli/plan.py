@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from connector import orders, planning
-from connector.app import open_app, open_reader
+from connector.app import open_app
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.cli.watch import watching
@@ -19,6 +19,7 @@ from connector.config.mapping import load_mapping
 from connector.errors import Misconfigured
 from connector.forecast import share_told
 from connector.hubspot.allowance import DAILY
+from connector.opening import open_reader
 from connector.planning import Kept, Made
 from connector.reports import RunReport
 from eventstore import StoreInUse

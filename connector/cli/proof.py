@@ -9,12 +9,12 @@ from typing import Annotated, Final
 
 import typer
 
-from connector.app import open_hubspot, open_reader
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.cli.watch import watching
 from connector.config import Config
 from connector.errors import Misconfigured
+from connector.opening import open_hubspot, open_reader
 from connector.proof import CompanyProof, Proof, prove
 
 _SHOWN: Final = 40

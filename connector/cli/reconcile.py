@@ -11,12 +11,12 @@ import typer
 
 from connector import mappings, orders, reports
 from connector import reconcile as reconciling
-from connector.app import open_hubspot, open_reader, open_writer
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
 from connector.errors import Misconfigured
 from connector.hubspot.schema import portal_id
+from connector.opening import open_hubspot, open_reader, open_writer
 from connector.reconcile import ReconcileReport, RepairWanted
 from eventstore import EventStore, StoreInUse
 from projections.tables import LANES

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from connector import mappings, rehearsal
-from connector.app import open_reader
 from connector.cli import output
 from connector.cli.plan import read_mapping
 from connector.cli.session import AsJson, load, run_async
@@ -16,6 +15,7 @@ from connector.cli.watch import watching
 from connector.config import Config
 from connector.config.mapping import load_mapping
 from connector.errors import Misconfigured
+from connector.opening import open_reader
 from connector.rehearsal import Rehearsal
 from projections.mapping import compiled
 

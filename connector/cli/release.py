@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from connector import breaker, orders
-from connector.app import open_reader, open_writer
 from connector.breaker import ReleaseReport
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
 from connector.errors import Misconfigured
+from connector.opening import open_reader, open_writer
 from eventstore import StoreInUse
 from projections.events import MassChangeReleased
 

@@ -9,11 +9,11 @@ from typing import Annotated, Final
 import typer
 
 from connector import orders, reports
-from connector.app import open_reader, open_writer
 from connector.cli import moments, output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
 from connector.errors import Misconfigured
+from connector.opening import open_reader, open_writer
 from connector.reports import ReplayReport
 from eventstore import EventStore, StoreInUse
 from projections.events import ReplayRequested

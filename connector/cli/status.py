@@ -8,12 +8,12 @@ import msgspec
 import typer
 
 from connector import forecast, mappings, planning, reports
-from connector.app import open_reader
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
 from connector.config.mapping import load_mapping
 from connector.errors import Misconfigured
+from connector.opening import open_reader
 from eventstore import EventStore
 
 

@@ -10,11 +10,11 @@ import typer
 
 from connector import mappings, orders, reports
 from connector import undo as undoing
-from connector.app import open_hubspot, open_reader, open_writer
 from connector.cli import moments, output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
 from connector.errors import Misconfigured
+from connector.opening import open_hubspot, open_reader, open_writer
 from connector.undo import Scope, UndoReport, UndoWanted
 from eventstore import EventStore, StoreInUse
 

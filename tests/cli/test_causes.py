@@ -6,7 +6,7 @@ import asyncio
 import urllib.request
 from typing import Any
 
-from connector.app import open_reader
+from connector.opening import open_reader
 from connector.reports import REPLAY_STREAM
 from tests.cli.conftest import Bench
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.app import open_reader
 from connector.cli.demo_site import Site, simulated_site
+from connector.opening import open_reader
 from connector.sandbox.agent import Hold as HoldPage
 from connector.sandbox.hubspot import Hold
 from tests.cli.command import environment, shell

@@ -6,7 +6,8 @@ import asyncio
 from pathlib import Path
 
 from connector import breaker, orders, reports
-from connector.app import App, open_reader
+from connector.app import App
+from connector.opening import open_reader
 from connector.sandbox.agent import AgentOptions, build_model, maintenance
 from connector.sandbox.agent.backups import restore, serve_instead
 from projections import events as e

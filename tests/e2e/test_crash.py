@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from connector import reports
-from connector.app import open_reader
+from connector.opening import open_reader
 from connector.sandbox.agent import AgentOptions
 from connector.sandbox.agent import Hold as HoldReading
 from connector.sandbox.hubspot import Hold

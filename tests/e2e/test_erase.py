@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from connector import erasing, erasure_list, reports
-from connector.app import open_reader, open_writer
 from connector.archive import export
 from connector.config import Config
 from connector.erasure_list import Listed
 from connector.errors import Misconfigured
+from connector.opening import open_reader, open_writer
 from connector.sandbox.agent import AgentOptions, maintenance
 from eventstore import EventStore
 from projections import events

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from connector import orders, reports
-from connector.app import open_reader
+from connector.opening import open_reader
 from connector.sandbox.agent import AgentOptions
 from projections.events import ReplayRequested
 from tests.e2e import holding

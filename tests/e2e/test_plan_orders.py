@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from connector import orders, planning, undo
-from connector.app import open_reader
+from connector.opening import open_reader
 from connector.sandbox.agent import AgentOptions
 from projections.events import PlanApplied
 from projections.mapping import compiled

@@ -10,7 +10,7 @@ import pytest
 
 from connector import reports
 from connector.sandbox.agent import AgentOptions
-from connector.sandbox.hubspot import writes
+from connector.sandbox.hubspot import inputs, writes
 from tests.e2e import holding
 from tests.e2e.expectation import Expectation
 from tests.e2e.site import Site, open_site
@@ -22,10 +22,10 @@ WHY = "Quenton was not one of the allowed options: [Quincy]"
 class Untraced:
     """Reads batches as a HubSpot does that has never heard of trace ids."""
 
-    def decode(self, body: bytes) -> writes.Batch:
+    def decode(self, body: bytes) -> inputs.Batch:
         """The batch without them."""
-        batch = msgspec.json.decode(body, type=writes.Batch)
-        return writes.Batch(
+        batch = msgspec.json.decode(body, type=inputs.Batch)
+        return inputs.Batch(
             [msgspec.structs.replace(one, object_write_trace_id=None) for one in batch.inputs]
         )
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from connector.app import App, open_hubspot, open_reader
+from connector.app import App
+from connector.opening import open_hubspot, open_reader
 from connector.progress import Silent
 from connector.proof import Proof, prove
 from connector.sandbox.agent import posting

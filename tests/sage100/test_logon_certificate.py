@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from connector.app import _agent_of
 from connector.config.settings import AuthSettings, Sage100Settings, TlsSettings
 from connector.errors import Misconfigured
+from connector.opening import agent_of
 from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials, Scheme
 from connector.sage100.auth_certificate import ClientCertificate
@@ -275,6 +275,6 @@ async def test_what_is_configured_is_what_is_sent(scheme: Scheme, tmp_path: Path
             ),
             tls=TlsSettings(ca_bundle=sim.tls.ca_bundle),
         )
-        async with _agent_of(settings) as agent:
+        async with agent_of(settings) as agent:
             assert (await agent.get_info()).agent_version
         assert [name.lower() for name in sim.calls.logons] == [scheme]

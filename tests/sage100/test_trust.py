@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connector.app import _agent_of
+from connector.opening import agent_of
 from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials
 from connector.sage100.errors import AgentError, AgentUnreachable, TlsRefused
@@ -310,7 +310,7 @@ async def test_the_configuration_s_trust_reaches_the_connection(tmp_path: Path) 
                 "https://sage.acme.local/Sage100Agent/AgentService.svc", sim.endpoint, text
             )
             (settings,) = load(tmp_path, text).sage100
-            async with _agent_of(settings) as agent:
+            async with agent_of(settings) as agent:
                 with pytest.raises(AgentError) as caught:
                     await agent.get_info()
             assert caught.value.code == (problem or "401")  # the sample's password is wrong

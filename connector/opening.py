@@ -1,0 +1,82 @@
+"""What a command needs opened, and no more: the store to read or to write, HubSpot, the agents.
+
+Everything here is an asynchronous context that closes what it opened. A store is never handed out
+before every erasure that was ever ordered has been carried out in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from connector import erasing
+from connector.config import Config, Sage100Settings
+from connector.hubspot.api import HubSpot
+from connector.hubspot.limiter import Limiter
+from connector.rebuild import all_tables
+from connector.sage100.agent import Agent
+from connector.sage100.auth import Credentials
+from connector.sage100.auth_certificate import client_certificate
+from connector.sage100.passes import WORK_TABLES
+from connector.sage100.trust import Trust
+from eventstore import EventStore, StoreInUse, open_store
+
+
+def agent_of(settings: Sage100Settings) -> Agent:
+    """The client of one agent, to be entered."""
+    auth, tls = settings.auth, settings.tls
+    identity = client_certificate(auth.client_certificate, auth.client_key)
+    return Agent(
+        settings.endpoint,
+        credentials=Credentials(
+            scheme=auth.scheme, username=auth.username, password=auth.password, api_key=auth.api_key
+        ),
+        columns=settings.columns,
+        trust=Trust(settings.endpoint, ca_bundle=tls.ca_bundle, pin=tls.pin, identity=identity),
+    )
+
+
+@contextlib.asynccontextmanager
+async def open_reader(config: Config) -> AsyncIterator[EventStore]:
+    """The store alone, for reports: may be read while the service runs."""
+    if await erasing.overdue(config.store.url, config.store.file):
+        with contextlib.suppress(StoreInUse):  # the service that has it does so in a moment
+            async with open_writer(config):
+                pass
+    async with open_store(
+        config.store.url, tables=[*all_tables(), *WORK_TABLES], read_only=True
+    ) as store:
+        yield store
+
+
+@contextlib.asynccontextmanager
+async def open_writer(config: Config) -> AsyncIterator[EventStore]:
+    """The store alone, for what adds to the log; refused while the service runs.
+
+    Whatever store it is, what was ever erased is erased from it first.
+    """
+    async with open_store(config.store.url, tables=[*all_tables(), *WORK_TABLES]) as store:
+        await erasing.enforce(store, config.store.file)
+        yield store
+
+
+def open_hubspot(config: Config) -> HubSpot:
+    """HubSpot alone, to be entered; for what only looks there."""
+    return HubSpot(
+        config.hubspot.token,
+        Limiter(config.hubspot.tier, reserve=config.hubspot.reserve),
+        base_url=config.hubspot.base_url,
+        api_version=config.hubspot.api_version,
+    )
+
+
+@contextlib.asynccontextmanager
+async def open_ends(config: Config) -> AsyncIterator[tuple[HubSpot, dict[str, Agent]]]:
+    """HubSpot, and every agent by the name of its instance."""
+    async with contextlib.AsyncExitStack() as stack:
+        hubspot = await stack.enter_async_context(open_hubspot(config))
+        agents = {
+            settings.name: await stack.enter_async_context(agent_of(settings))
+            for settings in config.sage100
+        }
+        yield hubspot, agents
