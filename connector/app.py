@@ -163,7 +163,7 @@ class App:
         """The service: poll on schedule, project, write until `stop`; finish what is begun."""
         await self._prepare()
         # A daily limit ends at the portal's midnight, and only the account knows its zone.
-        await schema.portal_id(self.hubspot)
+        await schema.learn_midnight(self.hubspot)
         try:
             while not stop.is_set():
                 # An erasure needs the store for itself: the service rests, and goes on after it.

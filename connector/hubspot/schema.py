@@ -8,11 +8,13 @@ property cannot be unique is refused untouched.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from connector.errors import ConnectorError
 from connector.hubspot.answer import (
     Answer,
     context_values,
@@ -31,6 +33,7 @@ from projections import events
 from projections.mapping.rules import Mapping, ObjectMapping
 
 STREAM: Final = "config/schema"
+_log: Final = logging.getLogger(__name__)
 _LOOKS: Final = 6  # a new property shows up 250 to 700 ms after its creation
 _LOOK_S: Final = 0.5
 
@@ -109,6 +112,14 @@ async def portal_id(hubspot: HubSpot) -> str:
     """The portal's id. Raises TokenRefused, HubSpotUnreachable."""
     answer = checked(await hubspot.account_details(), hubspot)
     return text_of(answer.body.get("portalId")) if isinstance(answer.body, dict) else ""
+
+
+async def learn_midnight(hubspot: HubSpot) -> None:
+    """Ask for the portal's time zone, by which its days end; that it cannot be had ends nothing."""
+    try:
+        await portal_id(hubspot)
+    except ConnectorError as problem:
+        _log.error("%s", problem)
 
 
 def checked(answer: Answer, hubspot: HubSpot) -> Answer:
