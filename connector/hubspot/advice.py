@@ -19,6 +19,7 @@ TOO_LARGE: Final = "too_large"
 MERGED: Final = "merged"
 MATCH_PROPOSED: Final = "match_proposed"
 MATCH_AMBIGUOUS: Final = "match_ambiguous"
+MATCH_FAILED: Final = "match_failed"
 
 _REPLAY: Final = "Then: ml-connector replay --parked --reason {reason}"
 _CORRECTED: Final = "Once corrected in Sage 100 it is sent again by itself."
@@ -100,6 +101,10 @@ _ADVICE: Final[dict[str, str]] = {
     MATCH_PROPOSED: (
         "If they are the same, put the key into {properties} of HubSpot record {owner}. If not, "
         "leave HubSpot as it is: a new record is created. " + _REPLAY
+    ),
+    MATCH_FAILED: (
+        "Correct [hubspot.matching] in the configuration: does the portal have {properties}? "
+        + _REPLAY
     ),
     MATCH_AMBIGUOUS: (
         "If one of them is the same, put the key into its {properties}. If none is, leave HubSpot "

@@ -5,7 +5,7 @@ number, the e-mail address, the web domain, the exact name. The address is read 
 lag and knows secondary ones; the rest is searched for, 100 values a call. Only a free record is a
 candidate, one that carries no key of ours; several candidates are a person's to choose from, and a
 value that several of our own records share leads nowhere. Whatever is found by the index is read
-again before it is written.
+again before it is written, and where HubSpot cannot be asked nothing is created.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from connector.hubspot import advice as advices
 from connector.hubspot.answer import Answer, clean, entries, text_of
 from connector.hubspot.api import BATCH_LIMIT, SEARCH_BODY_LIMIT, SEARCH_LIMIT, HubSpot
 from connector.hubspot.records import Adopt, Park, Record, record_of, wanted_properties
-from connector.hubspot.refusal import Why
+from connector.hubspot.refusal import Why, why_whole
 from connector.hubspot.sharing import Sharing, Trait, folded
 from projections import keys
 from projections.mapping.rules import ObjectMapping
@@ -89,6 +89,9 @@ class Matching:
             records = await self._records(rule, mapping, asked, read)
             if records is None:
                 return {}
+            if isinstance(records, Why):
+                out |= {key: Park(_cannot_look(rule, records)) for key in values}
+                continue
             for key, group in values.items():
                 match = await self._match(lane, mapping, rule, key, group, records)
                 if match is not None:
@@ -174,8 +177,8 @@ class Matching:
 
     async def _records(
         self, rule: _Rule, mapping: ObjectMapping, asked: Sequence[str], read: Read
-    ) -> dict[str, dict[str, Record]] | None:
-        """Value to the records that have it, by id; None when HubSpot cannot say."""
+    ) -> dict[str, dict[str, Record]] | Why | None:
+        """Value to the records that have it, by id; why HubSpot refuses to say, or None."""
         properties = list(dict.fromkeys([mapping.key, rule.property, *_DESCRIBING]))
         out: dict[str, dict[str, Record]] = {}
         if rule.trait == "email":
@@ -186,7 +189,7 @@ class Matching:
                     )
                 )
                 if answer is None or not answer.ok:
-                    return None
+                    return None if answer is None else why_whole(answer)
                 _add(answer, rule, properties, out)
             return out
         room = SEARCH_BODY_LIMIT - len(msgspec.json.encode(properties)) - 300
@@ -199,7 +202,7 @@ class Matching:
                     )
                 )
                 if answer is None or not answer.ok:
-                    return None
+                    return None if answer is None else why_whole(answer)
                 _add(answer, rule, properties, out)
                 after = _next(answer)
                 if not after:
@@ -223,6 +226,13 @@ def _add(
             value = text.strip().casefold() if trait is None else folded(trait, text)
             if value:
                 out.setdefault(value, {})[record.hubspot_id] = record
+
+
+def _cannot_look(rule: _Rule, why: Why) -> Why:
+    """Nothing is created on the strength of a search that could not be made."""
+    message = f"HubSpot cannot be searched for an existing record by {rule.label}: {why.message}"
+    advice = advices.advice(advices.MATCH_FAILED, properties=[rule.property])
+    return Why(advices.MATCH_FAILED, message, advice, why.status)
 
 
 def _next(answer: Answer) -> str:

@@ -144,6 +144,7 @@ async def test_two_of_ours_merged_into_one_are_a_person_s_to_sort_out(
         assert company(site, OTHER)["name"] == "Other"
         assert site.portal.count("companies") == before
         assert (await reports.status(app.store))["books_close"]
+        assert (await app.rebuild(verify=True)).mismatch is None
 
 
 async def test_a_key_that_people_took_away_is_put_back(tmp_path: Path) -> None:

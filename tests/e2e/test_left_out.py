@@ -78,6 +78,7 @@ async def test_an_address_two_contacts_share_goes_over_when_it_is_free(tmp_path:
         assert contact(site, ANN)["email"] == SHARED
         assert report.complete
         assert await left_out(app) == []
+        assert (await app.rebuild(verify=True)).mismatch is None
         assert holding.differences(site.portal, site.expectation()) == []
 
 

@@ -241,6 +241,19 @@ async def test_when_the_search_fails_nothing_is_created(site: Site) -> None:
     assert adopted.hubspot_id == found
 
 
+async def test_a_rule_that_cannot_be_asked_creates_nothing(site: Site) -> None:
+    """A property that the portal does not have: parked with what to correct, and no twin."""
+    site.portal.add("companies", {"name": "Acme Inc"})
+    await site.emit(ACME, name="Acme Inc")
+    rules = {"customer_number": "adopt", "customer_number_property": "not_there"}
+    await matching_writer(site, **rules).run_until_idle()
+    parked = await last(site)
+    assert isinstance(parked, events.CommandParked)
+    assert parked.reason == "match_failed"
+    assert "not_there" in parked.advice
+    assert site.portal.count("companies") == 1
+
+
 @pytest.mark.parametrize(
     ("lane", "trait", "value", "shared"),
     [
