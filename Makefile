@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 PEERS  := $(VENV)/.peers
 PYTEST := $(BIN)/pytest
 
-.PHONY: help demo test check format bench faults clean
+.PHONY: help demo test check format bench faults selftest clean
 
 help:
 	@echo "make demo     both ends simulated: a full sync, a second pass, the books"
@@ -17,6 +17,7 @@ help:
 	@echo "make format   put the code into shape"
 	@echo "make bench    measured figures against their thresholds"
 	@echo "make faults   the long searches for faults"
+	@echo "make selftest ends the connector at every place where it waits; writes its report"
 	@echo "make clean    removes .venv and caches"
 
 $(READY): pyproject.toml constraints.txt
@@ -54,6 +55,9 @@ bench: $(PEERS)
 
 faults: $(READY)
 	$(PYTEST) -m slow -n 2
+
+selftest: $(READY)
+	$(BIN)/python -m tests.selftest --report selftest-report.json
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -1,0 +1,131 @@
+"""End the connector at every place where it waits, and print and keep what came of it.
+
+`python -m tests.selftest [--quick] [--jobs N] [--report FILE]`; exits 1 when any end was another.
+`--quick`: each place at its first, middle and last pass only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import sqlite3
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from tests.selftest.crossing import Calm, Crossing, calm, cross, process_context
+from tests.selftest.watch import Point
+
+_PACKAGES: Final = ("ml-connector", "aiohttp", "aiosqlite", "msgspec")
+_REPORT: Final = "selftest-report.json"
+
+
+def main() -> int:
+    """Run, print the table, write the report; the exit code."""
+    asked = argparse.ArgumentParser(prog="selftest", description=(__doc__ or "").partition("\n")[0])
+    asked.add_argument("--quick", action="store_true")
+    asked.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    asked.add_argument("--report", type=Path, default=Path(_REPORT))
+    options = asked.parse_args()
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="selftest-") as folder:
+        right = asyncio.run(calm(Path(folder)))
+    points = right.points() if options.quick else right.passes()
+    console = Console()
+    found = []
+    for crossing in _crossings(points, right, options.jobs):
+        found.append(crossing)
+        for fault in crossing.faults:
+            console.print(f"{crossing.point}: {fault}", markup=False, soft_wrap=True)
+        if len(found) % 100 == 0:
+            console.print(f"{len(found):,} of {len(points):,} points", markup=False)
+    report = _report(right, points, found, time.monotonic() - started)
+    options.report.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    console.print(_table(found))
+    console.print(
+        f"{report['ended']:,} of {len(points):,} points ended the process, "
+        f"{report['not_reached']:,} were not reached that time; {len(report['faults']):,} ends were another. Report: "
+        f"{options.report}",
+        markup=False,
+        soft_wrap=True,
+    )
+    return int(bool(report["faults"]))
+
+
+def _crossings(points: list[Point], right: Calm, jobs: int) -> Iterator[Crossing]:
+    with ProcessPoolExecutor(jobs, mp_context=process_context()) as pool:
+        waiting = [pool.submit(_cross, point, right) for point in points]
+        for done in as_completed(waiting):
+            yield done.result()
+
+
+def _cross(point: Point, right: Calm) -> Crossing:
+    with tempfile.TemporaryDirectory(prefix="selftest-") as folder:
+        try:
+            return asyncio.run(cross(Path(folder), point, right))
+        except Exception as problem:  # noqa: BLE001 - a fault of this point, to be told with the rest
+            return Crossing(point, reached=True, faults=[f"{type(problem).__name__}: {problem}"])
+
+
+def _report(
+    right: Calm, points: list[Point], found: list[Crossing], seconds: float
+) -> dict[str, Any]:
+    return {
+        "what": "the connector's first sync of a small site, ended at each point, then taken up",
+        "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "seconds": round(seconds),
+        "versions": {
+            **{name: version(name) for name in _PACKAGES},
+            "python": platform.python_version(),
+            "sqlite": sqlite3.sqlite_version,
+            "system": platform.platform(),
+        },
+        "places": len(right.passed),
+        "passes": sum(right.passed.values()),
+        "points": len(points),
+        "ended": sum(one.reached for one in found),
+        "not_reached": sum(not one.reached for one in found),
+        "checked": [
+            "the next pass is complete, and the one after it writes nothing",
+            "HubSpot holds what it holds after an undisturbed sync, each record and link once",
+            "the hash chain covers the log, the read models are what the log says",
+            "the books close, nothing is left over",
+        ],
+        "faults": [one for one in found if one.faults],
+        "results": [(*one.point, one.reached, not one.faults) for one in found],
+    }
+
+
+def _table(found: list[Crossing]) -> Table:
+    picture = Table(title="Ended where it waits", title_justify="left")
+    picture.add_column("task begins in")
+    for heading in ("points", "ended", "not reached", "faults"):
+        picture.add_column(heading, justify="right")
+    rows: dict[str, Counter[str]] = {}
+    for one in found:
+        row = rows.setdefault(one.point.place.partition(":")[0], Counter())
+        row["points"] += 1
+        row["ended"] += one.reached
+        row["faults"] += bool(one.faults)
+    for name, row in sorted(rows.items()):
+        missed = row["points"] - row["ended"]
+        cells = (row["points"], row["ended"], missed, row["faults"])
+        picture.add_row(name, *(f"{cell:,}" for cell in cells))
+    return picture
+
+
+if __name__ == "__main__":
+    sys.exit(main())
