@@ -1,10 +1,10 @@
-"""What the portal would not take for a cause of its own, and going on when that is gone.
+"""Records parked for a cause that lies in the portal, and going on when that is gone.
 
-A property that somebody creates, a scope that is granted, an object that the edition now has: the
-log is told of none of it. So of each kind of record and cause one that is parked, or was written
-with a property left out, is tried again now and then; when HubSpot takes it, all with the same
-cause are sent again. Every try and every release is a ReplayRequested in the log, asked for by the
-service.
+A key property that somebody creates, a scope that is granted, an object that the edition now has:
+the log is told of none of it. So of each kind of record and cause one that is parked is tried again
+now and then; when HubSpot takes it, all that were parked for the same cause are sent again. Every
+try and every release is a ReplayRequested in the log, asked for by the service. Single values that
+were left out of a record are looked after by `second_look`.
 """
 
 from __future__ import annotations
@@ -39,12 +39,6 @@ class _Try(msgspec.Struct, frozen=True):
 
     name: str
     version: int
-
-
-def _reasons(doc: Target) -> set[str]:
-    """Why HubSpot has not all that this record should hold."""
-    reasons = {one.reason for one in doc.withheld.values()}
-    return reasons | {doc.reason} if doc.state == "parked" else reasons
 
 
 class Causes:
@@ -84,7 +78,7 @@ class Causes:
             if doc.version == one.version or doc.state not in {"idle", "parked"}:
                 continue  # still under way
             del self._tries[lane, reason]
-            if reason in _reasons(doc):
+            if doc.state == "parked":
                 continue
             names = (await self._waiting()).get((lane, reason), [])
             if names:
@@ -108,20 +102,16 @@ class Causes:
                 continue
 
     async def _waiting(self) -> dict[tuple[str, str], list[str]]:
-        """(Kind, cause) to the records, of the causes that lie in the portal."""
+        """(Kind, cause) to the parked records, of the causes that lie in the portal."""
         out: dict[tuple[str, str], list[str]] = {}
-        for table in ("parked", "withheld"):
-            after = ""
-            while page := await self._store.scan(table, after=after, limit=_PAGE):
-                names = [row.key for row in page]
-                found = (await self._store.rows({"target": names})).get("target", {})
-                for name in names:
-                    if name not in found:
-                        continue
-                    doc: Target = decode("target", found[name].value)
-                    for reason in sorted(_reasons(doc) & OF_THE_PORTAL):
-                        out.setdefault((name.partition("/")[0], reason), []).append(name)
-                after = names[-1]
+        after = ""
+        while page := await self._store.scan("parked", after=after, limit=_PAGE):
+            for row in page:
+                reason = decode("parked", row.value).text
+                if reason in OF_THE_PORTAL:
+                    lane = row.key.partition("/")[0]
+                    out.setdefault((lane, reason), []).append(row.key)
+            after = page[-1].key
         return out
 
     async def _target(self, name: str) -> Target:

@@ -12,15 +12,15 @@ from connector.causes import TRY_EVERY_S, Causes
 from connector.reports import REPLAY_STREAM
 from projections import events as e
 from tests.e2e.waiting import until
-from tests.projections.rig import Rig, customer, new, open_rig
+from tests.projections.rig import Rig, customer, open_rig
 
 NAMES = [f"companies/ABC:01-{name}" for name in ("A", "B", "C")]
-GONE = "PROPERTY_DOESNT_EXIST"
+GONE = "key_property"
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Rig]:
-    """Three companies parked for want of a property, one for a reason of its own."""
+    """Three companies parked for want of their key property, one for a reason of its own."""
     async with open_rig(tmp_path) as made:
         await made.settings()
         await made.see(*(customer(name) for name in "ABCD"))
@@ -69,25 +69,6 @@ async def test_a_try_that_fails_leaves_the_others_alone(desk: Rig) -> None:
     assert await causes.release() == 0
     assert await states(desk) == ["parked"] * 4
     assert await causes.try_again() == 1
-
-
-async def test_a_value_left_out_is_tried_too(desk: Rig) -> None:
-    """Written without the property that was missing: tried, and followed, just the same."""
-    for name in NAMES:
-        request = e.ReplayRequested([name], "by hand", "eve")
-        await desk.store.append([new("audit/by-hand", request)])
-        await desk.idle()
-        doc = await desk.target(name)
-        await desk.tell(name, e.CommandSent(doc.command, "b", 1))
-        left_out = {"name": e.Withheld(doc.changes["name"], GONE)}
-        done = e.CommandSucceeded(doc.command, f"id of {name}", "created", withheld=left_out)
-        await desk.tell(name, done)
-    causes = Causes(desk.store)
-    assert await causes.try_again() == 1
-    await desk.idle()
-    assert await states(desk) == ["pending", "idle", "idle", "parked"]
-    await desk.carry_out(NAMES[0], "7")
-    assert await causes.release() == 2
 
 
 async def test_the_service_tries_every_ten_minutes(desk: Rig) -> None:
