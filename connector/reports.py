@@ -13,6 +13,7 @@ import msgspec
 
 from connector import breaker, withheld
 from connector.moments import iso
+from connector.naming import by_name
 from connector.projector import CHECKPOINT, entries_of
 from connector.sage100.passes import Outcome
 from eventstore import EventStore, Meta, NewEvent, StoredEvent
@@ -246,8 +247,10 @@ async def _of_number(store: EventStore, number: str) -> list[str]:
 
 
 async def history(store: EventStore, key: str) -> History:
-    """The timeline of the record that `key` names; choices when it names several."""
-    names = await find(store, key)
+    """The timeline of the record that `key` names, if need be by a part of its name; choices when
+    it names several.
+    """
+    names = await find(store, key) or await by_name(store, key)
     if len(names) != 1:
         return History(key, choices=names)
     name = names[0]

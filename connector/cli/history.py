@@ -36,7 +36,8 @@ class FieldThen(msgspec.Struct, frozen=True):
 def history(
     ctx: typer.Context,
     key: Annotated[
-        str, typer.Argument(help="ABC:01-ABF, 01-ABF, an invoice number or a HubSpot id.")
+        str,
+        typer.Argument(help="ABC:01-ABF, 01-ABF, an invoice number, a HubSpot id, part of a name."),
     ],
     at: Annotated[
         str, typer.Option("--at", metavar="TIME", help="What it was then, field by field.")

@@ -34,10 +34,11 @@ def test_from_an_empty_portal_to_closed_books(bench: Bench) -> None:
 
 
 def test_check_changes_nothing(bench: Bench) -> None:
-    """check leaves no store behind and writes nothing to HubSpot."""
+    """check leaves no store behind and changes nothing in HubSpot."""
+    before = bench.at_the_site(lambda: bench.site.portal.snapshot())
     bench.command("check")
     assert [path.name for path in bench.site.config_path.parent.iterdir()] == ["ml-connector.toml"]
-    assert bench.at_the_site(lambda: bench.site.portal.calls.writes) == 0
+    assert bench.at_the_site(lambda: bench.site.portal.snapshot()) == before
 
 
 def test_status_json_is_what_others_are_written_against(bench: Bench) -> None:
@@ -112,6 +113,25 @@ def test_history_at_a_moment(bench: Bench) -> None:
     assert all(row["because"] and row["position"] for row in now["fields"])
     long_ago = bench.command("history", edit.key, "--at", "2001-01-01")
     assert "nothing was acknowledged" in long_ago.out
+
+
+def test_history_by_a_part_of_the_name(bench: Bench) -> None:
+    """A part of a name finds the record, or gives the choices when several have it."""
+    assert bench.command("run", "--once").code == 0
+    rows = list(bench.site.sage100.model.rows("AR_Customer"))
+    names = [row["CustomerName"] for row in rows]
+    only = next(name for name in names if sum(name.lower() in one.lower() for one in names) == 1)
+    key = next(
+        f"companies/ABC:{row['ARDivisionNo']}-{row['CustomerNo']}"
+        for row in rows
+        if row["CustomerName"] == only
+    )
+    found = bench.command("history", only.upper()[1:], "--json").json()
+    assert key in [found["target"], *found["choices"]]
+    several = bench.command("history", "e")
+    assert several.code == 1
+    assert "Nothing in the log" in several.out
+    assert bench.command("replay", "--key", only[1:], "--dry-run").code == 2
 
 
 def test_history_of_nothing(bench: Bench) -> None:

@@ -1,0 +1,39 @@
+"""Finding records by a part of their name, as Sage 100 has it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from eventstore import EventStore
+from projections.tables import Account, SourceRow
+from projections.workspace import decode
+
+SHORTEST: Final = 2  # characters of a part worth looking for
+MOST: Final = 50  # choices; more help nobody
+_PAGE: Final = 1000
+# table -> (kind of target, columns that hold a name)
+_NAMED: Final = {
+    "account": ("companies", ("CustomerName",)),
+    "vendor": ("vendors", ("VendorName",)),
+    "contact": ("contacts", ("ContactName", "EmailAddress")),
+}
+
+
+async def by_name(store: EventStore, part: str) -> list[str]:
+    """Targets whose name holds this part, in any case; the first `MOST` of each kind."""
+    wanted = part.strip().casefold()
+    if len(wanted) < SHORTEST:
+        return []
+    out: list[str] = []
+    for table, (kind, columns) in _NAMED.items():
+        found: list[str] = []
+        after = ""
+        while len(found) < MOST and (page := await store.scan(table, after=after, limit=_PAGE)):
+            for row in page:
+                doc: Account | SourceRow = decode(table, row.value)
+                cells = doc.row or {}
+                if any(wanted in cells.get(column, "").casefold() for column in columns):
+                    found.append(f"{kind}/{row.key}")
+            after = page[-1].key
+        out += found[:MOST]
+    return out
