@@ -91,6 +91,18 @@ def status(row: Mapping[str, str]) -> str:
     return "partial" if open_amount < posted else "open"
 
 
+def native_status(row: Mapping[str, str], state: str) -> str | None:
+    """HubSpot's own invoice status that says nearest what ours does; None: it has none for it.
+
+    A credit is nothing that HubSpot could call open or paid; what is gone is voided, not deleted.
+    """
+    if state in {"void", "gone"}:
+        return "voided"
+    if row.get("InvoiceType") in CREDITS or total(row) < 0:
+        return None
+    return "open" if state in {"open", "partial"} else "paid"
+
+
 def newest_payment(bill: Bill, sequence: str = "") -> tuple[str, str] | None:
     """(date YYYYMMDD, amount) of the newest payment; credits are no payments.
 
@@ -166,6 +178,9 @@ def facts(key: str, bill: Bill, terms_rows: Terms, source: Source) -> dict[str, 
         "constant.false": "false",
         "constant.true": "true",
     }
+    native = native_status(row, state)
+    if native is not None:
+        out["invoice.native_status"] = native
     if source.currency:
         out["source.currency"] = source.currency
     as_of = values.day(source.as_of)

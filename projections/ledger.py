@@ -21,6 +21,8 @@ from projections import pins
 from projections.tables import LANES, PlainText, Target, Withheld
 from projections.workspace import Workspace
 
+# Why HubSpot may not take its own status of an invoice: it is set where that can be, and no more.
+BEST_EFFORT = frozenset({"INVOICE_TO_LINE_ITEM", "INVOICE_STATUS"})
 EMPTY = Target()
 _MARK = PlainText()
 _LANES = frozenset(LANES)
@@ -218,8 +220,9 @@ def _relist_withheld(work: Workspace, name: str, before: Target, after: Target) 
         work.remove("blocked", blocked_key(lane, owner, name))
     for owner in sorted(now - was):
         work.put("blocked", blocked_key(lane, owner, name), PlainText(name))
-    if after.withheld:
-        work.put("withheld", name, PlainText(", ".join(sorted(after.withheld))))
+    listed = [field for field, one in after.withheld.items() if one.reason not in BEST_EFFORT]
+    if listed:
+        work.put("withheld", name, PlainText(", ".join(sorted(listed))))
     elif before.withheld:
         work.remove("withheld", name)
 

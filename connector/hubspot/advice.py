@@ -67,8 +67,12 @@ _ADVICE: Final[dict[str, str]] = {
         "it optional in HubSpot (Settings > Objects, record creation). " + _REPLAY
     ),
     "INVOICE_TO_LINE_ITEM": (
-        "HubSpot will not set this status on an invoice without line items. Take hs_invoice_status "
-        "out of the mapping; the Sage 100 status has its own property. " + _REPLAY
+        "HubSpot will not set this status on an invoice without line items. Nothing needs doing: "
+        "the Sage 100 status has its own property."
+    ),
+    "INVOICE_STATUS": (
+        "HubSpot does not let the invoice go to this status. Nothing needs doing: the Sage 100 "
+        "status has its own property."
     ),
     "INVALID_IDENTIFIER": (
         "One of the two records is not in HubSpot any more (deleted or merged). Restore it there, "

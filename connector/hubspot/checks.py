@@ -10,6 +10,7 @@ from connector.errors import ConnectorError
 from connector.hubspot.answer import Answer, entries, text_of
 from connector.hubspot.api import HubSpot
 from connector.hubspot.properties import compare, definitions
+from connector.hubspot.refusal import why_whole
 from connector.hubspot.schema import checked, unreadable
 from projections.mapping.rules import Mapping
 
@@ -34,6 +35,7 @@ async def check_hubspot(hubspot: HubSpot, mapping: Mapping) -> list[CheckLine]:
             continue
         if answer.ok:
             lines += _object(object_type, answer, mapping)
+            lines += await _may_write(hubspot, object_type)
         else:
             problem_found = unreadable(object_type, answer)
             lines.append(
@@ -43,6 +45,23 @@ async def check_hubspot(hubspot: HubSpot, mapping: Mapping) -> list[CheckLine]:
             )
     lines.append(_limits(hubspot))
     return lines
+
+
+async def _may_write(hubspot: HubSpot, object_type: str) -> list[CheckLine]:
+    """A line when the token may not write such records: an empty batch changes nothing."""
+    try:
+        answer = await hubspot.batch_update(object_type, [])
+    except ConnectorError as problem:
+        return [CheckLine(f"HubSpot {object_type}", False, problem.what, problem.remedy)]
+    if answer.status != 403:
+        return []  # whatever it says of a batch of nothing, it was let in
+    why = why_whole(answer)
+    scopes = ", ".join(why.properties) or f"crm.objects.{object_type}.write"
+    remedy = (
+        f"Grant the token this scope in HubSpot (Development > Keys): {scopes}. Until then these "
+        "records wait, and everything else goes on."
+    )
+    return [CheckLine(f"HubSpot {object_type}", False, "the token may not write them", remedy)]
 
 
 def _object(object_type: str, answer: Answer, mapping: Mapping) -> list[CheckLine]:

@@ -22,6 +22,7 @@ from connector.hubspot.answer import (
     message_of,
     text_of,
 )
+from projections.ledger import BEST_EFFORT
 
 _PROSE_LIMIT: Final = 20_000  # characters of a message that are searched
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,63}")
@@ -32,6 +33,7 @@ _OWNED: Final = re.compile(
     r"propertyName=([A-Za-z0-9_]{1,100}), value=(.{0,1000}?)\} on \d{1,20}\. "
     r"(\d{1,20}) already has that value"
 )
+_INVOICE_STATUS: Final = re.compile(r"(?i)\binvoices? (cannot|can ?not|can't) (go from|be) ")
 _TRANSIENT: Final = frozenset(
     {"RATE_LIMITS", "RATE_LIMIT", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE", "TIMEOUT", "LOCKED"}
 )
@@ -137,7 +139,7 @@ def _blames(
         return (Blame(owned.property, reason, message),)
     if reason == "CONFLICT":
         return (Blame("email", reason, message),)  # of contacts only, and it names no property
-    if reason == "INVOICE_TO_LINE_ITEM":
+    if reason in BEST_EFFORT:
         return (Blame("hs_invoice_status", reason, message),)
     said = {
         name: clean(text_of(one.get("message")))
@@ -165,8 +167,10 @@ def _reason(error: dict[str, Any], message: str) -> str:
         return "CONFLICTING_UNIQUE_VALUE"
     if _EXISTING.search(message):
         return "CONFLICT"
-    if "INVOICE_TO_LINE_ITEM" in message:
+    if "INVOICE_TO_LINE_ITEM" in message or "INVOICE_TO_CONTACT" in message:
         return "INVOICE_TO_LINE_ITEM"
+    if _INVOICE_STATUS.search(message):
+        return "INVOICE_STATUS"
     if "required properties were not set" in message:
         return "MISSING_REQUIRED_PROPERTY"
     category = text_of(error.get("category"))

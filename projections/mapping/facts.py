@@ -41,6 +41,7 @@ DERIVED: Final[dict[str, str]] = {
     "invoice.total": "taxable + non-taxable + freight + tax, signed",
     "invoice.balance": "open balance, signed",
     "invoice.status": "open, partial, paid, credit, void or gone",
+    "invoice.native_status": "HubSpot's own status: open, paid or voided; none for credits",
     "invoice.due_date": "stored due date, or the one the terms give",
     "invoice.days_overdue": "whole days past due while open",
     "invoice.type": "the invoice type in words",

@@ -228,6 +228,7 @@ def _invoice(
     always: dict[str, Value] = {
         "sage100_invoice_key": _invoice_key(row, setting),
         "hs_currency": setting.currency,
+        "hs_invoice_status": _native_status(row, total, balance),
         "hs_number": row["InvoiceNo"],
         "hs_invoice_date": cells.shown_midnight(cells.day(row["InvoiceDate"])),
         "hs_due_date": cells.shown_midnight(due),
@@ -288,6 +289,15 @@ def _total(row: Row) -> Decimal:
 
 def _balance(row: Row) -> Decimal:
     return cells.money(row["Balance"]) if row["IsOpen"] == "Y" else Decimal(0)
+
+
+def _native_status(row: Row, total: Decimal, balance: Decimal) -> str:
+    """HubSpot's own: what it has no word for stays the draft that it was created as."""
+    if row["InvoiceType"] == "XD":
+        return "voided"
+    if row["InvoiceType"] in CREDITS or total < 0:
+        return "draft"
+    return "open" if balance > 0 else "paid"
 
 
 def _status(row: Row, total: Decimal, balance: Decimal) -> str:

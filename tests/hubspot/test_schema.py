@@ -186,13 +186,14 @@ async def lines_of(portal: SimulatedHubSpot, **options: Any) -> dict[str, Any]:
 async def test_a_good_portal_has_good_lines() -> None:
     """Token, each object, limits: all well, and nothing is changed."""
     async with a_portal(limits="tier") as portal:
+        before = portal.snapshot()
         lines = await lines_of(portal)
         assert all(line.ok for line in lines.values())
         first = next(iter(lines.values()))
         assert "portal 48812340" in first.detail
         assert "USD" in first.detail
         assert "625,000" in lines["HubSpot limits"].detail
-        assert portal.calls.writes == 0
+        assert portal.snapshot() == before
 
 
 async def test_a_portal_that_is_not_set_up_is_told_to_be() -> None:
@@ -222,6 +223,21 @@ async def test_an_object_that_cannot_be_read_does_not_hide_the_others() -> None:
         lines = await lines_of(portal)
         assert not lines["HubSpot invoices"].ok
         assert lines["HubSpot contacts"].ok
+
+
+async def test_a_token_that_may_read_but_not_write_invoices_is_told() -> None:
+    """The line names the scope and that the rest goes on; the other objects are fine."""
+    async with a_portal() as portal:
+        kinds = ("companies", "contacts", "invoices")
+        granted = [f"crm.objects.{one}.{act}" for one in kinds for act in ("read", "write")]
+        portal.grant([scope for scope in granted if scope != "crm.objects.invoices.write"])
+        async with a_client(portal) as hubspot:
+            lines = await check_hubspot(hubspot, SOURCE)
+    [bad] = [line for line in lines if not line.ok]
+    assert bad.subject == "HubSpot invoices"
+    assert "may not write" in bad.detail
+    assert "crm.objects.invoices.write" in bad.remedy
+    assert "everything else goes on" in bad.remedy
 
 
 async def test_a_hubspot_that_is_not_there_is_one_clear_line() -> None:
