@@ -102,11 +102,15 @@ def plain(name: str, **more: Any) -> dict[str, Any]:
         (Rule("hs_object_id", "CustomerName"), "lets nobody write"),
         (Rule("industry", "CustomerType", values={"X": "NO_SUCH_OPTION"}), "NO_SUCH_OPTION"),
         (
+            Rule("industry", "CustomerType", values={"X": "banking"}),
+            "banking is the label of BANKING",
+        ),
+        (
             Rule("annualrevenue_2", "CustomerName", define=Definition("A", "number", "number")),
             "of type string",
         ),
     ],
-    ids=["missing", "read-only", "option", "type"],
+    ids=["missing", "read-only", "option", "label", "type"],
 )
 async def test_what_would_fail_record_by_record_is_named_before(
     tmp_path: Path, rule: Rule, detail: str
