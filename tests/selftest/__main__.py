@@ -26,7 +26,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from tests.selftest.crossing import Calm, Crossing, calm, cross, process_context
+from tests.selftest.crossing import Calm, Crossing, calm, crossed, process_context
 from tests.selftest.watch import Point
 
 _PACKAGES: Final = ("ml-connector", "aiohttp", "aiosqlite", "msgspec")
@@ -57,8 +57,8 @@ def main() -> int:
     console.print(_table(found))
     console.print(
         f"{report['ended']:,} of {len(points):,} points ended the process, "
-        f"{report['not_reached']:,} were not reached that time; {len(report['faults']):,} ends were another. Report: "
-        f"{options.report}",
+        f"{report['not_reached']:,} were not reached that time; "
+        f"{len(report['faults']):,} ends were another. Report: {options.report}",
         markup=False,
         soft_wrap=True,
     )
@@ -67,17 +67,9 @@ def main() -> int:
 
 def _crossings(points: list[Point], right: Calm, jobs: int) -> Iterator[Crossing]:
     with ProcessPoolExecutor(jobs, mp_context=process_context()) as pool:
-        waiting = [pool.submit(_cross, point, right) for point in points]
+        waiting = [pool.submit(crossed, point, right) for point in points]
         for done in as_completed(waiting):
             yield done.result()
-
-
-def _cross(point: Point, right: Calm) -> Crossing:
-    with tempfile.TemporaryDirectory(prefix="selftest-") as folder:
-        try:
-            return asyncio.run(cross(Path(folder), point, right))
-        except Exception as problem:  # noqa: BLE001 - a fault of this point, to be told with the rest
-            return Crossing(point, reached=True, faults=[f"{type(problem).__name__}: {problem}"])
 
 
 def _report(
