@@ -314,7 +314,7 @@ async def check(config: Config) -> list[CheckLine]:
     async with open_ends(config) as (hubspot, agents):
         for settings in config.sage100:
             lines += await check_agent(agents[settings.name], instance_of(settings))
-        lines += await check_hubspot(hubspot, mapping.source)
+        lines += await check_hubspot(hubspot, mapping.source, match_rules(config))
     return lines
 
 

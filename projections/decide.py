@@ -18,6 +18,7 @@ from projections.tables import Dirty, PlainText, Target
 from projections.workspace import Workspace
 
 _EMPTY = Target()
+_TAKEN = "taken over, to be given our key"
 
 
 class Emission(NamedTuple):
@@ -136,7 +137,7 @@ def _command(
             changes=difference.changes,
             reason=mark.force
             or mark.why
-            or ("new in Sage 100" if create else "changed in Sage 100"),
+            or ("new in Sage 100" if create else _TAKEN if doc.unkeyed else "changed in Sage 100"),
             mapping=digest[:12],
             create=create,
             fill=difference.fill,

@@ -5,19 +5,26 @@ Reads only. Goes as far as it gets: an object that cannot be read does not hide 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Final
+
 from connector.check import CheckLine
 from connector.errors import ConnectorError
 from connector.hubspot.answer import Answer, entries, text_of
 from connector.hubspot.api import HubSpot
+from connector.hubspot.matching import MatchRules
 from connector.hubspot.properties import compare, definitions
 from connector.hubspot.refusal import why_whole
 from connector.hubspot.schema import checked, unreadable
 from projections.mapping.rules import Mapping
 
+_NO_RULES: Final = MatchRules()
 _SETUP = "Run 'ml-connector setup'."
 
 
-async def check_hubspot(hubspot: HubSpot, mapping: Mapping) -> list[CheckLine]:
+async def check_hubspot(
+    hubspot: HubSpot, mapping: Mapping, rules: MatchRules = _NO_RULES
+) -> list[CheckLine]:
     """Every line of the report; the last ones are missing when HubSpot does not let us in."""
     subject = f"HubSpot {hubspot.base_url}"
     try:
@@ -35,6 +42,8 @@ async def check_hubspot(hubspot: HubSpot, mapping: Mapping) -> list[CheckLine]:
             continue
         if answer.ok:
             lines += _object(object_type, answer, mapping)
+            if object_type == mapping.companies.hubspot_type:
+                lines += _matched(object_type, definitions(answer), rules)
             lines += await _may_write(hubspot, object_type)
         else:
             problem_found = unreadable(object_type, answer)
@@ -45,6 +54,21 @@ async def check_hubspot(hubspot: HubSpot, mapping: Mapping) -> list[CheckLine]:
             )
     lines.append(_limits(hubspot))
     return lines
+
+
+def _matched(object_type: str, live: Collection[str], rules: MatchRules) -> list[CheckLine]:
+    """Whether the property by which customers are to be recognised is there."""
+    name = rules.customer_number_property
+    if rules.customer_number == "off" or name in live:
+        return []
+    return [
+        CheckLine(
+            f"HubSpot {object_type}.{name}",
+            False,
+            "[hubspot.matching] names it for customer numbers, and the portal does not have it",
+            'Correct customer_number_property, or set customer_number = "off".',
+        )
+    ]
 
 
 async def _may_write(hubspot: HubSpot, object_type: str) -> list[CheckLine]:

@@ -10,6 +10,7 @@ import pytest
 
 from connector.hubspot.checks import check_hubspot
 from connector.hubspot.errors import HubSpotUnreachable, SchemaRefused, TokenRefused
+from connector.hubspot.matching import MatchRules
 from connector.hubspot.schema import is_ensured, setup
 from connector.sandbox.hubspot import SimulatedHubSpot, faults
 from projections.mapping.rules import Definition, Mapping, Rule
@@ -251,3 +252,15 @@ async def test_a_hubspot_that_is_not_there_is_one_clear_line() -> None:
         (line,) = await check_hubspot(hubspot, SOURCE)
         assert not line.ok
         assert "127.0.0.1:1" in line.subject
+
+
+@pytest.mark.parametrize(("name", "there"), [("name", True), ("erp_no", False)])
+async def test_check_looks_for_the_property_of_the_customer_number(
+    name: str, *, there: bool
+) -> None:
+    """A rule that could never find anything is named before it parks every new record."""
+    rules = MatchRules(customer_number="propose", customer_number_property=name)
+    async with a_portal() as portal, a_client(portal) as hubspot:
+        lines = await check_hubspot(hubspot, SOURCE, rules)
+    wrong = [line.subject for line in lines if not line.ok]
+    assert wrong == ([] if there else ["HubSpot companies.erp_no"])
