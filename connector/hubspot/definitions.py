@@ -1,13 +1,14 @@
 """The portal's live property definitions, and whether a value is one that they allow.
 
-Read when something is to be written, kept for an hour. A value they do not allow is not sent, for
-HubSpot would refuse it and the record with it. Since a person may have changed the portal a minute
-ago, nothing is left out on the word of definitions older than a minute. Limits and formats are
-those of HubSpot's property API.
+Read when something is to be written, kept for an hour or until another mapping is in force. A
+value they do not allow is not sent, for HubSpot would refuse it and the record with it. Since a
+person may have changed the portal a moment ago, nothing is left out on the word of definitions
+older than some seconds. Limits and formats are those of HubSpot's property API.
 """
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import re
 import time
@@ -25,7 +26,7 @@ from connector.hubspot.refusal import Blame
 
 TEXT_LIMIT: Final = 65_536  # characters
 KEPT_S: Final = 3600.0
-SURE_S: Final = 60.0
+SURE_S: Final = 10.0
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _EPOCH_MS: Final = re.compile(r"-?\d{1,15}")
@@ -127,9 +128,15 @@ class Definitions:
         self._hubspot = hubspot
         self._clock = clock
         self._kept: dict[str, tuple[float, Live]] = {}
+        self._mapping: object = None
+        self._reading = asyncio.Lock()
 
     async def of(self, object_type: str, *, at_most_s: float = KEPT_S) -> Live | None:
         """The definitions, not older than that; None when HubSpot does not show them."""
+        async with self._reading:  # who comes meanwhile is answered by the same call
+            return await self._of(object_type, at_most_s)
+
+    async def _of(self, object_type: str, at_most_s: float) -> Live | None:
         read_at, live = self._kept.get(object_type, (-float("inf"), None))
         if live is not None and self._clock() - read_at <= at_most_s:
             return live
@@ -144,9 +151,15 @@ class Definitions:
         return live
 
     async def for_writing(
-        self, object_type: str, written: Iterable[Mapping[str, str]]
+        self, object_type: str, written: Iterable[Mapping[str, str]], mapping: object = None
     ) -> Live | None:
-        """The definitions to check these records by; fresh ones when one of them would not pass."""
+        """The definitions to check these records by; fresh ones when one of them would not pass.
+
+        `mapping`: the one in force, for which the portal may just have been given properties.
+        """
+        if self._mapping is not mapping:
+            self._mapping = mapping
+            self._kept.clear()
         live = await self.of(object_type)
         if live is not None and any(objections(one, live) for one in written):
             return await self.of(object_type, at_most_s=SURE_S)

@@ -107,7 +107,9 @@ class ObjectDelivery(LookingDelivery):
         written = [doc.changes for doc in docs.values() if doc.state == "pending"]
         if self.around.definitions is None or not written:
             return None
-        return await self.around.definitions.for_writing(mapping.hubspot_type, written)
+        return await self.around.definitions.for_writing(
+            mapping.hubspot_type, written, self.around.mapping()
+        )
 
     async def _park_unreadable(self, names: Sequence[str], look: Look) -> None:
         for name in names:

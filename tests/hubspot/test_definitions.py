@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -124,7 +125,7 @@ async def test_a_change_of_nothing_else_is_parked_without_a_call(site: Site) -> 
 async def test_definitions_are_read_once_and_again_before_anything_is_left_out(
     site: Site,
 ) -> None:
-    """An hour is soon enough for values that pass; a minute is the limit for one that does not."""
+    """An hour is soon enough for values that pass; ten seconds for one that does not."""
     now_s = [0.0]
     known = Definitions(site.hubspot, clock=lambda: now_s[0])
     good, bad = [{"name": "x"}], [{"industry": "NEW"}]
@@ -139,6 +140,20 @@ async def test_definitions_are_read_once_and_again_before_anything_is_left_out(
     now_s[0] += 3601
     await known.for_writing("companies", good)
     assert reads.count(route=DEFINITIONS) == 3
+
+
+async def test_another_mapping_has_them_read_again(site: Site) -> None:
+    """It may have come with new properties; and whoever asks meanwhile shares the call."""
+    known = Definitions(site.hubspot)
+    good = [{"name": "x"}]
+    reads = site.portal.calls
+    first, second = object(), object()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(known.for_writing("companies", good, first))
+    assert reads.count(route=DEFINITIONS) == 1
+    await known.for_writing("companies", good, second)
+    assert reads.count(route=DEFINITIONS) == 2
 
 
 async def test_without_definitions_hubspot_is_left_to_judge(site: Site) -> None:
