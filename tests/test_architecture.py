@@ -135,7 +135,11 @@ def test_only_its_commands_use_the_sandbox() -> None:
         if any(within(name, SANDBOX) for name in module.imports())
     }
     assert users <= {name for name in users if within(name, "connector.cli")}
-    assert {name.rpartition(".")[2].partition("_")[0] for name in users} <= {"demo", "sandbox"}
+    assert {name.rpartition(".")[2].partition("_")[0] for name in users} <= {
+        "demo",
+        "reproduce",
+        "sandbox",
+    }
 
 
 def test_only_the_vendor_packages_speak_to_vendors() -> None:

@@ -11,6 +11,7 @@ import typer
 
 from connector.cli import (
     archive,
+    bundle,
     check,
     demo,
     erase,
@@ -26,6 +27,7 @@ from connector.cli import (
     rehearse,
     release,
     replay,
+    reproduce,
     sandbox,
     setup,
     status,
@@ -66,6 +68,8 @@ app.command("proof")(proof.proof)
 app.command("erase")(erase.erase)
 app.command("export")(archive.export_log)
 app.command("import")(archive.import_log)
+app.command("bundle")(bundle.bundle)
+app.command("reproduce")(reproduce.reproduce)
 app.command("demo")(demo.demo)
 app.add_typer(sandbox.app, name="sandbox")
 

@@ -1,0 +1,26 @@
+"""One record's part of the log, without who it is about: to be handed to others and played again.
+
+`collect` takes the slice out of a store, `disguise` makes its names up, `play` plays it.
+"""
+
+from __future__ import annotations
+
+from connector.bundle.files import Bundle, BundleEvent, payload_of, read, write
+from connector.bundle.masking import disguise
+from connector.bundle.playing import Difference, Played, adoptions, play, prepare
+from connector.bundle.slices import collect
+
+__all__ = [
+    "Bundle",
+    "BundleEvent",
+    "Difference",
+    "Played",
+    "adoptions",
+    "collect",
+    "disguise",
+    "payload_of",
+    "play",
+    "prepare",
+    "read",
+    "write",
+]

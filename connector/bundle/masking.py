@@ -1,0 +1,225 @@
+"""Making up who a bundle is about: every name, number and text that could tell, consistently.
+
+Kept as they are: amounts, dates and times, terms, statuses and other codes of accounting, sequence
+numbers, the mapping. Made up: keys and numbers of customers, contacts, vendors and invoices, the
+company code and the name of the agent, every other column, whatever a property shows of them, and
+HubSpot's ids. In messages the words that were made up elsewhere are, and long numbers. What is not
+known to be harmless is made up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from connector.bundle.files import ERASED, Bundle, BundleEvent, payload_of
+from connector.bundle.pseudonyms import Pseudonyms
+from connector.sage100.fingerprint import fingerprint
+from projections import events, keys, personal
+from projections.mapping import compiled
+
+_STAMPS: Final = ("DateCreated", "TimeCreated", "DateUpdated", "TimeUpdated")
+_NUMBERS: Final = frozenset({"CustomerNo", "ContactCode", "VendorNo"})
+_KEPT: Final[dict[str, frozenset[str]]] = {
+    **{entity: columns - _NUMBERS for entity, columns in personal.KEPT.items()},
+    "AR_Customer": (personal.KEPT["AR_Customer"] | {"CountryCode"}) - _NUMBERS,
+    "AP_Vendor": (personal.KEPT["AP_Vendor"] | {"CountryCode"}) - _NUMBERS,
+    "AR_Invoice": frozenset(
+        (
+            *("ARDivisionNo", "HeaderSeqNo", "InvoiceType", "InvoiceDate", "InvoiceDueDate"),
+            *("InvoiceDiscountDate", "PostingDate", "TermsCode", "ModuleCode", "TaxableAmt"),
+            *("NonTaxableAmt", "FreightAmt", "SalesTaxAmt", "DiscountAmt", "DepositAmt"),
+            *("RetentionAmt", "Balance", "IsOpen", *_STAMPS),
+        )
+    ),
+    "AR_Payment": frozenset(
+        (
+            *("ARDivisionNo", "InvoiceType", "TransactionDate", "SequenceNo", "TransactionType"),
+            *("InvoiceHistoryHeaderSeqNo", "PaymentDate", "PaymentType", "TransactionAmt"),
+            *_STAMPS,
+        )
+    ),
+    "AR_CustomerSalesHistory": frozenset(
+        ("ARDivisionNo", "FiscalYear", "FiscalPeriod", "DollarsSold", "CostOfGoodsSold")
+    ),
+}
+_ENTITY_OF: Final = {
+    "companies": "AR_Customer",
+    "contacts": "AR_CustomerContact",
+    "vendors": "AP_Vendor",
+    "invoices": "AR_Invoice",
+}
+_SHOWN: Final = {"account.domain", "account.street"}  # facts that show what columns hold
+# Fields of events that tell of nobody.
+_PLAIN_FIELDS: Final = frozenset(
+    {"stamp", "via", "kind", "outcome", "category", "was", "mapping", "digest", "date", "timezone"}
+    | {"currency", "aging_basis", "fill", "cleared", "lifted", "rule", "columns"}
+)
+_NAMES: Final = frozenset({"targets", "waiting_for"})
+_IDS: Final = frozenset({"hubspot_id", "replaced", "owner", "correlation_id", "batch", "lost"})
+_VALUES: Final = frozenset({"changes", "values", "kept", "held", "withheld"})
+
+
+def disguise(bundle: Bundle, names: Pseudonyms) -> Bundle:
+    """The bundle about somebody else. Deterministic but for what `names` chooses."""
+    mask = _Mask(bundle, names)
+    # Rows first: they teach which words tell who it is.
+    for event in bundle.events:
+        if event.stream.startswith("sage/"):
+            mask.event(event)
+    return msgspec.structs.replace(
+        bundle,
+        key=mask.target(bundle.key),
+        events=[mask.event(event) for event in bundle.events],
+    )
+
+
+class _Mask:
+    def __init__(self, bundle: Bundle, names: Pseudonyms) -> None:
+        self._names = names
+        self._mappings: list[compiled.CompiledMapping] = []
+        for event in bundle.events:
+            payload = payload_of(event)
+            if isinstance(payload, events.MappingActivated):
+                self._mappings.append(compiled.restore(payload.mapping))
+
+    # ------------------------------------------------------------ names of things
+
+    def _part(self, part: str) -> str:
+        """One part of a key."""
+        return keys.escape(self._names.text(keys.plain(part)))
+
+    def record(self, entity: str, key: str) -> str:
+        """A record key: 01-ABF:0100215-000001-IN."""
+        if entity == "AR_TermsCode":
+            return key
+        first, *rest = key.split(":")
+        division, dash, number = first.partition("-")
+        out = [f"{division}{dash}{self._part(number)}"]
+        if entity in {"AR_CustomerSalesHistory", "AR_InvoiceDetail"}:
+            return ":".join([*out, *rest])
+        for index, group in enumerate(rest):
+            if entity == "AR_CustomerContact":
+                out.append(self._part(group))
+            elif index == 0:
+                pieces = 2 if entity == "AR_Invoice" else 1
+                number, *tail = group.rsplit("-", pieces)
+                out.append("-".join([self._part(number), *tail]))
+            else:
+                out.append(group)
+        return ":".join(out)
+
+    def external(self, kind: str, key: str) -> str:
+        """An external key: ABC:01-ABF…"""
+        code, _, record = key.partition(":")
+        return f"{self._part(code)}:{self.record(_ENTITY_OF[kind], record)}"
+
+    def target(self, name: str) -> str:
+        """A target: companies/ABC:01-ABF, associations/contacts:…>companies:…"""
+        kind, key = keys.split_target(name)
+        if kind == "associations":
+            return keys.association(*(self.target(end) for end in keys.ends(key)))
+        return keys.target(kind, self.external(kind, key)) if kind in _ENTITY_OF else name
+
+    def stream(self, name: str) -> str:
+        """A stream's name."""
+        head, _, rest = name.partition("/")
+        if head == "hubspot":
+            return keys.hubspot_stream(self.target(rest))
+        if head == "sage":
+            instance, code, entity, key = rest.split("/", 3)
+            key = self.record(entity, key)
+            return keys.sage_stream(self._part(instance), self._part(code), entity, key)
+        first, *tail = rest.split("/")
+        return "/".join([head, first, *map(self._part, tail)])
+
+    # ------------------------------------------------------------ what they say
+
+    def event(self, event: BundleEvent) -> BundleEvent:
+        """The event, about somebody else."""
+        payload = payload_of(event)
+        data = ERASED
+        if isinstance(payload, events.MappingActivated):
+            data = event.data
+        elif isinstance(payload, events.RecordObserved | events.RecordErased):
+            data = msgspec.Raw(events.encode(self._row(event.stream, payload)))
+        elif payload is not None:
+            kind = event.stream.split("/")[1] if event.stream.startswith("hubspot/") else ""
+            plain = msgspec.json.decode(events.encode(payload))
+            if event.stream.startswith("sage/"):
+                parts = [self._names.text(part) for part in plain["key"]]
+                plain |= {"key": parts, "fingerprint": ""}
+            data = msgspec.Raw(msgspec.json.encode(self._fields(kind, plain)))
+        return msgspec.structs.replace(event, stream=self.stream(event.stream), data=data)
+
+    def _row(
+        self, stream: str, payload: events.RecordObserved | events.RecordErased
+    ) -> events.Event:
+        entity = stream.split("/", 4)[3]
+        columns = keys.KEY_COLUMNS.get(entity, ())
+        row = {name: self._cell(entity, name, value) for name, value in payload.row.items()}
+        key = [
+            self._cell(entity, name, part) for name, part in zip(columns, payload.key, strict=False)
+        ]
+        return msgspec.structs.replace(payload, key=key, row=row, fingerprint=fingerprint(row))
+
+    def _cell(self, entity: str, column: str, value: str) -> str:
+        if entity == "AR_TermsCode" or column in _KEPT.get(entity, frozenset()):
+            return value
+        return self._names.text(value)
+
+    def _fields(self, kind: str, plain: Mapping[str, Any]) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for name, value in plain.items():
+            if name in _VALUES and isinstance(value, dict):
+                out[name] = {prop: self._shown(kind, prop, one) for prop, one in value.items()}
+            elif name in _NAMES:
+                out[name] = [self.target(one) for one in value]
+            elif name in _IDS or name in {"instance", "company"}:
+                out[name] = self._names.text(value)
+            elif name in {"key", *_PLAIN_FIELDS} or not isinstance(value, str):
+                out[name] = value
+            else:
+                out[name] = self._names.words_of(value)
+        return out
+
+    def _shown(self, kind: str, prop: str, value: Any) -> Any:
+        """What a property shows: one value, before and after, or what was withheld."""
+        if isinstance(value, dict):
+            said = self._fields(kind, {k: one for k, one in value.items() if k != "value"})
+            return said | {"value": self._shown(kind, prop, value.get("value", ""))}
+        if isinstance(value, list):
+            return [self._shown(kind, prop, one) for one in value]
+        if not isinstance(value, str) or not value or kind == "associations":
+            return value
+        for mapping in self._mappings:
+            section = mapping.objects.get(kind)
+            if section is None:
+                continue
+            if prop == section.key:
+                return self.external(kind, value)
+            rule = section.by_property.get(prop)
+            if rule is not None:
+                return self._fact(kind, rule, value)
+        return self._names.text(value)
+
+    def _fact(self, kind: str, rule: compiled.CompiledRule, value: str) -> str:
+        entity = _ENTITY_OF[kind]
+        if not rule.derived:
+            return value if rule.values else self._cell(entity, rule.source, value)
+        match rule.source:
+            case "key.external":
+                return self.external(kind, value)
+            case "key.customer":
+                return self.external("companies", value)
+            case "key.company":
+                return self._part(value)
+            case "key.record":
+                entity = "AR_Customer" if kind == "contacts" else entity
+                return keys.plain(self.record(entity, value))
+            case source if source.startswith("contact.") or source in _SHOWN:
+                return self._names.text(value)
+            case _:
+                return value

@@ -1,0 +1,191 @@
+"""Playing a bundle again: what Sage 100 said is said again, and all else is decided and done anew.
+
+Rows, settings and replays of the bundle are appended in their order; wherever the log had decided
+on something, the projector decides now and the writer writes, with the bundle's mapping, into
+whatever HubSpot it is given. At the end the ledger of every object is compared with the one that
+the bundle's own commands and outcomes come to: which exist, where each stands, and what is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+import msgspec
+
+from connector import rows
+from connector.bundle.files import ERASED, Bundle, BundleEvent, payload_of
+from connector.errors import Misconfigured
+from connector.hubspot import schema
+from connector.hubspot.api import HubSpot
+from connector.hubspot.definitions import Definitions
+from connector.hubspot.delivery import Surroundings
+from connector.hubspot.writer import Writer
+from connector.projector import Projector
+from eventstore import EventStore, Meta, NewEvent
+from projections import asof, diff, events, keys, ledger
+from projections.folding import Entry
+from projections.mapping import compiled
+from projections.tables import Target
+from projections.workspace import Workspace
+
+_TURNS: Final = 50
+_MOST_INPUTS: Final = 500
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One way in which the end is another: in a property, or "(state)" and the like of a target."""
+
+    target: str
+    what: str
+    recorded: str
+    played: str
+
+
+class Played(msgspec.Struct, frozen=True):
+    """What playing came to: how much was said, how many objects were compared, what differs."""
+
+    key: str
+    inputs: int
+    targets: int
+    values: int
+    differences: list[Difference]
+
+
+class Adoption(msgspec.Struct, frozen=True):
+    """A record that was in HubSpot before: what it held, and our key for it."""
+
+    object_type: str
+    values: dict[str, str]
+
+
+def adoptions(bundle: Bundle) -> list[Adoption]:
+    """What must be in HubSpot before the bundle is played, as the log found it."""
+    mapping = _newest_mapping(bundle)
+    out = []
+    for event in bundle.events:
+        payload = payload_of(event)
+        if isinstance(payload, events.RecordAdopted):
+            kind, external = keys.split_target(event.stream.removeprefix("hubspot/"))
+            section = mapping.objects[kind]
+            values = {name: value for name, value in payload.values.items() if value}
+            out.append(Adoption(section.hubspot_type, {**values, section.key: external}))
+    return out
+
+
+async def prepare(bundle: Bundle, store: EventStore, hubspot: HubSpot) -> None:
+    """Create the properties that the bundle's mapping writes, in an empty HubSpot."""
+    mapping = _newest_mapping(bundle)
+    await schema.setup(store, hubspot, mapping.source, mapping.digest)
+
+
+async def play(bundle: Bundle, store: EventStore, hubspot: HubSpot) -> Played:
+    """Play it into an empty store and this HubSpot, for which `prepare` was called."""
+    mapping = _newest_mapping(bundle)
+    current = [mapping]
+    around = Surroundings(store, hubspot, lambda: current[0].source)
+    around.definitions = Definitions(hubspot)
+    projector, writer = Projector(store), Writer(around)
+    inputs = 0
+    waiting: list[BundleEvent] = []
+
+    async def settle() -> None:
+        nonlocal inputs
+        for event in waiting:
+            payload = payload_of(event)
+            if isinstance(payload, events.MappingActivated):
+                current[0] = compiled.restore(payload.mapping)
+        inputs += len(waiting)
+        for start in range(0, len(waiting), _MOST_INPUTS):
+            await store.append(
+                [_again(event) for event in waiting[start : start + _MOST_INPUTS]],
+                meta=Meta(actor="reproduce"),
+            )
+        waiting.clear()
+        for _ in range(_TURNS):
+            head = (await store.head()).last
+            await projector.run_until_idle()
+            await writer.run_until_idle()
+            if (await store.head()).last == head:
+                return
+
+    for event in bundle.events:
+        if event.data == ERASED:
+            continue
+        if event.stream.startswith("hubspot/"):
+            if waiting:
+                await settle()
+        else:
+            waiting.append(event)
+    await settle()
+    targets, values, differences = await _compare(bundle, store)
+    return Played(bundle.key, inputs, targets, values, differences)
+
+
+def _again(event: BundleEvent) -> NewEvent:
+    return NewEvent(event.stream, event.type, bytes(event.data), events.SCHEMA)
+
+
+async def _compare(bundle: Bundle, store: EventStore) -> tuple[int, int, list[Difference]]:
+    recorded: dict[str, list[Entry]] = {}
+    for event in bundle.events:
+        if event.stream.startswith("hubspot/"):
+            entry = Entry(event.position, event.stream, event.version, payload_of(event))
+            recorded.setdefault(event.stream.removeprefix("hubspot/"), []).append(entry)
+    work = Workspace()
+    await rows.load(store, work, {"target": recorded})
+    values = 0
+    out: list[Difference] = []
+    for name, entries in sorted(recorded.items()):
+        then = asof.target_at(entries)
+        now = work.get("target", Target, name) or ledger.EMPTY
+        values += len(then.held)
+        out += _differences(name, then, now)
+    async for extra in _others(store, recorded):
+        out.append(Difference(extra, "(known)", "no", "yes"))
+    return len(recorded), values, out
+
+
+async def _others(store: EventStore, known: dict[str, list[Entry]]) -> AsyncIterator[str]:
+    after = ""
+    while page := await store.scan("target", after=after, limit=_MOST_INPUTS):
+        for row in page:
+            if row.key not in known:
+                yield row.key
+        after = page[-1].key
+
+
+def _differences(name: str, then: Target, now: Target) -> Sequence[Difference]:
+    out = []
+    for what, one, other in (
+        ("(in HubSpot)", _yes(then.hubspot_id), _yes(now.hubspot_id)),
+        ("(state)", _state(then), _state(now)),
+        ("(left out)", ", ".join(sorted(then.withheld)), ", ".join(sorted(now.withheld))),
+    ):
+        if one != other:
+            out.append(Difference(name, what, one, other))
+    for prop in sorted(then.held.keys() | now.held.keys()):
+        one, other = then.held.get(prop, ""), now.held.get(prop, "")
+        if not diff.same(one, other):
+            out.append(Difference(name, prop, one, other))
+    return out
+
+
+def _yes(hubspot_id: str) -> str:
+    return "yes" if hubspot_id else "no"
+
+
+def _state(doc: Target) -> str:
+    return f"{doc.state} ({doc.reason})" if doc.state == "parked" else doc.state
+
+
+def _newest_mapping(bundle: Bundle) -> compiled.CompiledMapping:
+    for event in reversed(bundle.events):
+        payload = payload_of(event)
+        if isinstance(payload, events.MappingActivated):
+            return compiled.restore(payload.mapping)
+    raise Misconfigured(
+        "the bundle holds no mapping: nothing was ever written of this record",
+        where=bundle.key,
+        remedy="Make the bundle again after the first 'ml-connector run'.",
+    )

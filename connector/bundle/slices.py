@@ -1,0 +1,163 @@
+"""The slice of the log that one record's life depends on.
+
+A customer, its contacts, invoices, payments and sales decide on one another (a balance is a sum of
+invoices), so whichever of them is asked for, all of them are taken; a vendor stands alone. With
+them go what was decided and done about them in HubSpot, the terms codes, mappings and settings of
+their company, and what people asked for. Other customers are left out, but for the newest fiscal
+period that anybody's sales have reached, since that moves everybody's revenue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+
+from connector.bundle.files import ERASED, Bundle, BundleEvent
+from connector.errors import Misconfigured
+from connector.planning import MAPPING_STREAM
+from connector.reports import REPLAY_STREAM, find
+from connector.telemetry import product_version
+from eventstore import EventStore, StoredEvent
+from projections import events, keys
+from projections.tables import Account, Source
+from projections.workspace import decode
+
+_PAGE: Final = 500
+_OF_A_CUSTOMER: Final = (
+    "AR_CustomerContact",
+    "AR_Invoice",
+    "AR_Payment",
+    "AR_CustomerSalesHistory",
+)
+_SETTINGS: Final = (events.SourceDescribed, events.AgingDateAdvanced)
+NOBODY: Final = "00-0"  # who is said to have made the sales of the newest period
+
+
+async def collect(store: EventStore, key: str) -> Bundle:
+    """The slice of the record that `key` names, as it stands in the log: not for other eyes yet.
+
+    Raises Misconfigured when it names none, or several that do not belong together.
+    """
+    names = await find(store, key)
+    roots = {_root(name) for name in names}
+    if len(roots) != 1:
+        what = f"may be any of these: {', '.join(names)}" if names else "is not known to the log"
+        raise Misconfigured(f"{key!r} {what}", where="KEY", remedy="Name one: ABC:01-ABF.")
+    [root] = roots
+    kind, external = keys.split_target(root)
+    code, _, record = external.partition(":")
+    found = (await store.rows({"source": [code]})).get("source", {})
+    source: Source = decode("source", found[code].value) if found else Source()
+    streams = [name async for name in _streams(store, source.instance, code, kind, record)]
+    stored: list[StoredEvent] = []
+    for stream in dict.fromkeys(streams):
+        stored += await store.history(stream)
+    stored += await _settings(store, code, {name.removeprefix("hubspot/") for name in streams})
+    stored.sort(key=lambda event: event.position)
+    out = await _with_times(store, stored)
+    if kind == "companies":
+        out = await _with_newest_period(store, source, external, out)
+    return Bundle(made_by=product_version(), key=root, head=(await store.head()).last, events=out)
+
+
+def _root(name: str) -> str:
+    """The company or vendor that a target belongs to."""
+    kind, external = keys.split_target(name)
+    return name if kind == "vendors" else keys.target("companies", keys.customer_of(external))
+
+
+async def _streams(
+    store: EventStore, instance: str, code: str, kind: str, record: str
+) -> AsyncIterator[str]:
+    external = keys.external_key(code, record)
+    if kind == "vendors":
+        yield keys.sage_stream(instance, code, "AP_Vendor", record)
+        yield keys.hubspot_stream(keys.target("vendors", external))
+    else:
+        yield keys.sage_stream(instance, code, "AR_Customer", record)
+        for entity in _OF_A_CUSTOMER:
+            async for name in _all(store, keys.sage_stream(instance, code, entity, f"{record}:")):
+                yield name
+        yield keys.hubspot_stream(keys.target("companies", external))
+        yield keys.hubspot_stream(keys.target("contacts", external))
+        for prefix in (
+            *(keys.target(one, f"{external}:") for one in ("contacts", "invoices")),
+            f"associations/contacts:{external}>",
+            *(f"associations/{one}:{external}:" for one in ("contacts", "invoices")),
+        ):
+            async for name in _all(store, keys.hubspot_stream(prefix)):
+                yield name
+    async for name in _all(store, keys.sage_stream(instance, code, "AR_TermsCode", "")):
+        yield name
+
+
+async def _all(store: EventStore, prefix: str) -> AsyncIterator[str]:
+    after = ""
+    while page := await store.streams(prefix, after=after, limit=_PAGE):
+        for name in page:
+            yield name
+        after = page[-1]
+
+
+async def _settings(store: EventStore, code: str, targets: set[str]) -> list[StoredEvent]:
+    """Mappings, what is set for this company, and the replays of these targets (of no others)."""
+    out = await store.history(MAPPING_STREAM)
+    async for stream in _all(store, "config/"):
+        for event in await store.history(stream):
+            payload = events.decode(event.type, event.data)
+            if isinstance(payload, _SETTINGS) and payload.company == code:
+                out.append(event)
+    for event in await store.history(REPLAY_STREAM):
+        request = events.decode(event.type, event.data)
+        if isinstance(request, events.ReplayRequested):
+            ours = [name for name in request.targets if name in targets]
+            if ours:
+                data = events.encode(events.ReplayRequested(ours, request.selection))
+                out.append(msgspec.structs.replace(event, data=data))
+    return out
+
+
+async def _with_times(store: EventStore, stored: list[StoredEvent]) -> list[BundleEvent]:
+    out = []
+    for start in range(0, len(stored), _PAGE):
+        page = stored[start : start + _PAGE]
+        commits = await store.commits([event.position for event in page])
+        out += [
+            BundleEvent(
+                position=event.position,
+                stream=event.stream,
+                version=event.version,
+                type=event.type,
+                time_us=commit.recorded_at_us if commit is not None else 0,
+                data=msgspec.Raw(event.data) if event.data is not None else ERASED,
+                cause=event.cause,
+            )
+            for event, commit in zip(page, commits, strict=True)
+        ]
+    return out
+
+
+async def _with_newest_period(
+    store: EventStore, source: Source, external: str, out: list[BundleEvent]
+) -> list[BundleEvent]:
+    """The slice, begun with an empty sale of the newest fiscal period of the company."""
+    rows = (await store.rows({"account": [external]})).get("account", {})
+    account: Account = decode("account", rows[external].value) if rows else Account()
+    if not source.latest_period or source.latest_period in account.sales or not out:
+        return out
+    division, _, number = NOBODY.partition("-")
+    year, _, period = source.latest_period.partition("-")
+    row = {"ARDivisionNo": division, "CustomerNo": number, "FiscalYear": year}
+    row |= {"FiscalPeriod": period, "DollarsSold": "0"}
+    sale = events.RecordObserved([division, number, year, period], row, "")
+    stream = keys.sage_stream(
+        source.instance,
+        keys.company_code(external),
+        "AR_CustomerSalesHistory",
+        f"{NOBODY}:{source.latest_period}",
+    )
+    data = msgspec.Raw(events.encode(sale))
+    first = BundleEvent(0, stream, 1, "RecordObserved", out[0].time_us, data)
+    return [first, *out]

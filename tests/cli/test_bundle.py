@@ -1,0 +1,58 @@
+"""`bundle` and `reproduce`: a record handed on without who it is, and played by somebody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import Bench
+
+
+def key_and_name(bench: Bench) -> tuple[str, str]:
+    """(external key, name) of a customer with invoices."""
+    company = bench.site.sage100.company
+    row = next(
+        row
+        for row in company.rows("AR_Customer")
+        if next(iter(company.rows("AR_Invoice", row["ARDivisionNo"], row["CustomerNo"])), None)
+    )
+    return f"ABC:{row['ARDivisionNo']}-{row['CustomerNo']}", row["CustomerName"]
+
+
+def test_a_bundle_is_written_and_played(bench: Bench, tmp_path: Path) -> None:
+    """The file names nobody, and needs no configuration to be played to the same end."""
+    assert bench.command("run", "--once").code == 0
+    key, name = key_and_name(bench)
+    file = tmp_path / "one.json"
+    made = bench.command("bundle", key, "-o", file, "--json").json()
+    assert made["bytes"] == len(file.read_bytes())
+    assert made["key"] != f"companies/{key}"
+    assert name not in file.read_text()
+    bench.site.config_path.unlink()
+    ended = bench.command("reproduce", file)
+    assert ended.code == 0, ended.out
+    assert "The end is the same." in ended.out
+
+
+def test_what_only_the_real_portal_refuses_is_told(bench: Bench, tmp_path: Path) -> None:
+    """A record parked by a portal's own rule goes through elsewhere: the difference is named."""
+    key, _ = key_and_name(bench)
+    bench.at_the_site(lambda: bench.site.portal.poison("companies", key, "Not this one"))
+    assert bench.command("run", "--once").code == 1
+    file = tmp_path / "one.json"
+    told = bench.command("bundle", key, "-o", file, "--note", "why is it parked?")
+    assert told.code == 0
+    assert "Names, addresses, numbers and keys are made up" in told.out
+    assert '"note":"why is it parked?"' in file.read_text()
+    ended = bench.command("reproduce", file, "--json")
+    assert ended.code == 1
+    found = {(one["target"], one["what"]): one for one in ended.json()["differences"]}
+    state = found[ended.json()["key"], "(state)"]
+    assert state["recorded"].startswith("parked")
+    assert state["played"] == "idle"
+
+
+def test_what_is_not_there_is_refused(bench: Bench, tmp_path: Path) -> None:
+    """Unknown keys and files end with the usage code and say what to do."""
+    assert bench.command("run", "--once").code == 0
+    assert bench.command("bundle", "nobody").code == 2
+    assert bench.command("reproduce", tmp_path / "none.json").code == 2
