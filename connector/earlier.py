@@ -1,15 +1,17 @@
 """What HubSpot held before we wrote, where the log cannot know it: HubSpot's own memory.
 
 A property that we wrote for the first time, or a replay that went over a person's edit: the log has
-no value from before, the history of the property has. Our clock and HubSpot's need not agree, so an
-entry counts as ours from half-way between the last thing we knew of the record and our attempt.
+no value from before, the history of the property has. Our clock and HubSpot's need not agree. So
+the newest entry is our doing when it lies beyond half-way between the last thing we knew of the
+record and our attempt; and from where it lies, counting back as long as our writing took, begins
+what was there before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -20,7 +22,7 @@ from connector.hubspot.schema import checked
 from eventstore import EventStore
 from projections import keys
 from projections.mapping.compiled import CompiledMapping
-from projections.undo import Left, Pins, Undoing
+from projections.undo import Asked, Left, Pins, Undoing
 
 _SAME: Final = "HubSpot held the same before"
 _FORGOTTEN: Final = "what HubSpot held before is neither in the log nor in HubSpot's history"
@@ -38,10 +40,10 @@ async def remember(
 ) -> Memory:
     """Ask HubSpot's histories for the values from before. Raises Unreachable, Refused."""
     out = Memory({}, [])
-    since = await _since(store, asked)
+    times = await _times(store, asked)
     by_kind: dict[str, list[str]] = {}
     for name, one in asked.items():
-        if name in since:
+        if name in times:
             by_kind.setdefault(keys.split_target(name)[0], []).append(name)
         else:
             out.left.extend(Left(name, prop, _FORGOTTEN) for prop in one.asked)
@@ -64,17 +66,34 @@ async def remember(
                 if history is None:
                     out.left.append(Left(name, "", "HubSpot has no record with this key any more"))
                     continue
-                _take(name, asked[name].asked, history, since[name], types, out)
+                _take(name, asked[name].asked, history, times[name], types, out)
     return out
 
 
-async def _since(store: EventStore, asked: Mapping[str, Undoing]) -> dict[str, float]:
-    """Target to the second from which on a change in HubSpot was our doing."""
-    out = {}
+class _Times(NamedTuple):
+    """Of our writing one property: from when on a change was our doing, and how long it took."""
+
+    since_s: float
+    took_s: float
+
+
+async def _times(store: EventStore, asked: Mapping[str, Undoing]) -> dict[str, dict[str, _Times]]:
+    """Target to property to the times; a property that needed no attempt is left out."""
+    out: dict[str, dict[str, _Times]] = {}
     for name, one in asked.items():
-        known, sent = await store.commits([one.known, one.sent])
-        if known is not None and sent is not None:
-            out[name] = (known.recorded_at_us + sent.recorded_at_us) / 2_000_000
+        wanted = sorted({one.known} | {at for each in one.asked.values() for at in each[1:]} - {0})
+        commits = await store.commits(wanted)
+        at_s = {
+            position: commit.recorded_at_us / 1_000_000
+            for position, commit in zip(wanted, commits, strict=True)
+            if commit is not None
+        }
+        if one.known in at_s:
+            out[name] = {
+                prop: _Times((at_s[one.known] + at_s[sent]) / 2, at_s[acked] - at_s[sent])
+                for prop, (_, sent, acked) in one.asked.items()
+                if sent in at_s and acked in at_s
+            }
     return out
 
 
@@ -91,14 +110,14 @@ def _told(answer: Answer, key: str) -> dict[str, Mapping[str, Any]]:
 
 def _take(
     name: str,
-    asked: Mapping[str, str],
+    asked: Mapping[str, Asked],
     history: Mapping[str, Any],
-    since_s: float,
+    times: Mapping[str, _Times],
     types: Mapping[str, str],
     out: Memory,
 ) -> None:
     unchanged = []
-    for prop, ours in sorted(asked.items()):
+    for prop, (ours, _, _) in sorted(asked.items()):
         values = _values(history.get(prop))
         kind = types.get(prop, "")
         current = values[0][1] if values else ""
@@ -106,11 +125,16 @@ def _take(
             shown = current if len(current) <= 60 else f"{current[:60]}…"
             out.left.append(Left(name, prop, f"HubSpot does not hold ours any more but {shown!r}"))
             continue
-        before = [value for at_s, value in values if at_s < since_s]
-        if len(before) == len(values) or (before and same(prop, ours, before[0], kind)):
+        when = times.get(prop)
+        if when is None or not values or values[0][0] < when.since_s:
+            unchanged.append(prop)
+            continue
+        begun_s = values[0][0] - when.took_s
+        before = next((value for at_s, value in values[1:] if at_s <= begun_s), "")
+        if same(prop, ours, before, kind):
             unchanged.append(prop)
         else:
-            out.fields.setdefault(name, {})[prop] = (ours, before[0] if before else "")
+            out.fields.setdefault(name, {})[prop] = (ours, before)
     if unchanged and name not in out.fields:
         prop = unchanged[0] if len(unchanged) == 1 else ""
         out.left.append(Left(name, prop, _SAME))

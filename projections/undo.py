@@ -29,24 +29,36 @@ class Left(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Asked(NamedTuple):
+    """A property of which the log does not know what HubSpot held before we wrote `ours`.
+
+    `sent`: position of the first attempt of the first chosen command that wrote it (0: none was
+    needed), `acked`: that of the last one's success.
+    """
+
+    ours: str
+    sent: int
+    acked: int
+
+
 class Undoing(NamedTuple):
     """Property to (the value we wrote, the value from before), and what is left.
 
-    `asked`: property to the value we wrote, where the log does not know what HubSpot held before;
-    `known`: position of the last thing known of the record before the first chosen command, and
-    `sent` that of the command's first attempt (0: there is none).
+    `asked`: properties to ask HubSpot about; `known`: position of the last thing known of the
+    record before the first chosen command (0: nothing).
     """
 
     fields: Pins
     left: list[Left]
-    asked: dict[str, str]
+    asked: dict[str, Asked]
     known: int = 0
-    sent: int = 0
 
 
 class _Written(NamedTuple):
     before: str | None
     ours: str
+    sent: int
+    acked: int
 
 
 def undoing(
@@ -66,17 +78,19 @@ def undoing(
     later: dict[str, int] = {}
     created = linked = False
     known = sent = 0
+    begun = False
     emitted: e.CommandEmitted | None = None
     for entry in sorted(entries, key=lambda one: one.version):
         match entry.payload:
             case e.CommandEmitted() as emitted:
-                pass
-            case e.CommandSent() if emitted is not None and emitted.command in chosen:
+                sent = 0
+            case e.CommandSent() if emitted is not None:
                 sent = sent or entry.position
+                begun = begun or emitted.command in chosen
             case e.RecordAdopted():
-                known = known if sent else entry.position
+                known = known if begun else entry.position
             case e.CommandSucceeded() as done if emitted is not None:
-                known = known if sent else entry.position
+                known = known if begun else entry.position
                 values = _values(emitted, done)
                 if done.replaced:
                     written.clear()
@@ -84,8 +98,8 @@ def undoing(
                     created = created or done.outcome == "created"
                     linked = linked or mapping is None
                     for prop, (before, after) in values.items():
-                        first = written[prop].before if prop in written else before
-                        written[prop] = _Written(first, after)
+                        first = written.get(prop) or _Written(before, after, sent, 0)
+                        written[prop] = first._replace(ours=after, acked=entry.position)
                         later.pop(prop, None)
                 else:
                     later |= dict.fromkeys(values, emitted.command)
@@ -102,7 +116,7 @@ def undoing(
     if not written:
         return None
     found = _judge(name, written, later, doc, mapping, made)
-    return found._replace(known=known, sent=sent)
+    return found._replace(known=known)
 
 
 def _values(emitted: e.CommandEmitted, done: e.CommandSucceeded) -> dict[str, e.Change]:
@@ -123,8 +137,8 @@ def _judge(
 ) -> Undoing:
     fields: Pins = {}
     left: list[Left] = []
-    asked: dict[str, str] = {}
-    for prop, (before, ours) in sorted(written.items()):
+    asked: dict[str, Asked] = {}
+    for prop, (before, ours, sent, acked) in sorted(written.items()):
         rule = mapping.by_property.get(prop)
         if prop in later:
             why = f"command {later[prop]} has written it since"
@@ -135,7 +149,7 @@ def _judge(
         elif (before is None and f"{mapping.hubspot_type}.{prop}" not in made) or same(
             before or "", ours
         ):
-            asked[prop] = ours
+            asked[prop] = Asked(ours, sent, acked)
             continue
         else:
             fields[prop] = (ours, before or "")

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from projections import asof
 from projections import events as e
 from projections.folding import Entry
-from projections.undo import Left, Undoing, undoing
+from projections.undo import Asked, Left, Undoing, undoing
 from tests.projections.rig import MAPPING
 
 NAME = "companies/ABC:01-ACME"
@@ -100,8 +100,8 @@ def test_where_the_log_knows_no_value_from_before() -> None:
     entries = life(*FIRST, *write(4, phone=(None, "1"), name=("A", "A"), sage100_terms=(None, "N")))
     found = undone(entries, {4}, {"companies.sage100_terms"})
     assert found.fields == {"sage100_terms": ("N", "")}
-    assert found.asked == {"phone": "1", "name": "A"}
-    assert (found.known, found.sent) == (30, 50)
+    assert found.asked == {"phone": Asked("1", 50, 60), "name": Asked("A", 50, 60)}
+    assert found.known == 30
 
 
 def test_created_lost_and_forward_only() -> None:
