@@ -22,10 +22,11 @@ from connector.causes import Causes
 from connector.check import CheckLine
 from connector.config import Config
 from connector.config.mapping import load_mapping
-from connector.config.matching import match_rules
+from connector.config.matching import deal_rule, match_rules
 from connector.hubspot import schema
 from connector.hubspot.api import HubSpot
-from connector.hubspot.checks import check_hubspot
+from connector.hubspot.checks import check_deals, check_hubspot
+from connector.hubspot.deals import Deals
 from connector.hubspot.definitions import Definitions
 from connector.hubspot.delivery import Surroundings
 from connector.hubspot.matching import Matching
@@ -83,6 +84,7 @@ class App:
         self.writer = Writer(around)
         self._causes = Causes(store)
         self._second_look = SecondLook(store, hubspot, around.mapping, definitions)
+        self._deals = Deals(store, hubspot, deal_rule(config))
         self._rounds = {
             settings.name: Rounds(
                 agents[settings.name],
@@ -119,6 +121,8 @@ class App:
             outcomes = await self._poll_once(sweep=sweep)
             turns = await self._write_all()
             if await self._causes.release():
+                turns += await self._write_all()
+            if await self._deals.look():
                 turns += await self._write_all()
         finally:
             await self._count_calls()
@@ -186,6 +190,7 @@ class App:
             group.create_task(anchors.keep(self.store, self.config.anchors, stop))
             group.create_task(self._causes.keep(stop))
             group.create_task(self._second_look.keep(stop))
+            group.create_task(self._deals.keep(stop))
 
     # ------------------------------------------------------------ steps
 
@@ -315,6 +320,7 @@ async def check(config: Config) -> list[CheckLine]:
         for settings in config.sage100:
             lines += await check_agent(agents[settings.name], instance_of(settings))
         lines += await check_hubspot(hubspot, mapping.source, match_rules(config))
+        lines += await check_deals(hubspot, config.hubspot.deals.property)
     return lines
 
 

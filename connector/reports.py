@@ -161,6 +161,10 @@ async def status(store: EventStore, *, now: datetime | None = None) -> dict[str,
         "held": [msgspec.structs.asdict(one) for one in await breaker.held(store)],
         "sage100": sage,
         "hubspot": hubspot,
+        "deals": {
+            what: await store.count("deal", prefix=f"{what}/")
+            for what in ("linked", "several", "none")
+        },
         "http": msgspec.structs.asdict(calls.get(books.CALLS, Calls())),
     }
 

@@ -29,7 +29,9 @@ async def spread(store: EventStore) -> int:
         touched = [
             ORDINARY + name
             for found in page
-            for name in fanouts.targets(fanout.kind, found.key, decode(table, found.value))
+            for name in fanouts.targets(
+                fanout.kind, found.key, decode(table, found.value), fanout.note
+            )
         ]
         work = Workspace()
         await rows.load(store, work, {"dirty": touched})

@@ -18,6 +18,8 @@ from projections.tables import Dirty, PlainText, Target
 from projections.workspace import Workspace
 
 _EMPTY = Target()
+_OPEN = frozenset({"pending", "held", "parked"})
+_PARTED = "they belong together no more"
 _TAKEN = "taken over, to be given our key"
 
 
@@ -77,12 +79,36 @@ def _decide_link(name: str, mark: Dirty, work: Workspace, digest: str, out: list
     if doc.state == "sent":
         work.put("deferred", name, mark)
         return
+    if not desire.wants_link(name, work):
+        _decide_unlink(name, doc, mark, work, digest, out)
+        return
     if _is_linked(name, doc, work) and not mark.force and not doc.doubt:
+        if doc.state in _OPEN and doc.changes.get("linked") == "":
+            _drop(name, doc, "they belong together again", mark.cause, work, out)
         return
     if doc.state == "idle" and any(_is_erased(end, work) for end in _ends(name)):
         return
     changes: dict[str, tuple[str | None, str]] = {"linked": (doc.held.get("linked"), "true")}
     _command(name, doc, diff.Difference(changes, []), mark, digest, work, out)
+
+
+def _decide_unlink(
+    name: str, doc: Target, mark: Dirty, work: Workspace, digest: str, out: list[Emission]
+) -> None:
+    """The two belong together no more: take their link away, if HubSpot has it."""
+    held = doc.held.get("linked")
+    if held == "true" or "linked" in doc.doubt:
+        gone = diff.Difference({"linked": (held, "")}, [])
+        _command(name, doc, gone, Dirty(mark.cause, "", _PARTED), digest, work, out)
+    elif doc.state in _OPEN:
+        _drop(name, doc, _PARTED, mark.cause, work, out)
+
+
+def _drop(
+    name: str, doc: Target, why: str, cause: int, work: Workspace, out: list[Emission]
+) -> None:
+    superseded = e.CommandSuperseded(doc.command, doc.state, None, why)  # type: ignore[arg-type]
+    _emit(name, doc, [superseded], cause, work, out)
 
 
 def _ends(name: str) -> tuple[str, str]:

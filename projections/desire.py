@@ -58,6 +58,9 @@ def reads(targets: Iterable[str]) -> Reads:
             open_items.add(f"{key}:")
         elif kind == "vendors":
             rows["vendor"].add(key)
+        elif kind == "associations":
+            child = keys.split_target(keys.ends(key)[0])[1]
+            rows["account"].add(keys.customer_of(child))
         elif kind in {"contacts", "invoices"}:
             parent = keys.customer_of(key)
             rows["account"].add(parent)
@@ -80,7 +83,29 @@ def links(name: str, work: Workspace) -> list[str]:
         own = contact.primary_key(parent, work.get("account", Account, parent))
         if own is not None:
             found.append(keys.association(name, f"contacts/{own}"))
+        ledger = work.get("target", Target, name)
+        if ledger is not None and ledger.deal:
+            found.append(keys.association(name, f"deals/{ledger.deal}"))
     return found
+
+
+def wants_link(name: str, work: Workspace) -> bool:
+    """Whether two records belong together still: an invoice's contact and deal may be others now.
+
+    Needs the rows of `reads`, and both ends.
+    """
+    left, right = keys.ends(keys.split_target(name)[1])
+    (child_kind, child), (kind, key) = keys.split_target(left), keys.split_target(right)
+    if child_kind != "invoices":
+        return True
+    if kind == "deals":
+        ledger = work.get("target", Target, left)
+        return ledger is not None and ledger.deal == key
+    if kind == "contacts":
+        parent = keys.customer_of(child)
+        own = contact.primary_key(parent, work.get("account", Account, parent))
+        return own is None or own == key
+    return True
 
 
 def gone(name: str, work: Workspace) -> bool:

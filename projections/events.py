@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from projections.deal_events import DealMatched
 from projections.drift_events import DriftFound, ReconcileRequested
 from projections.erasure_events import RecordErased, TargetErased
 from projections.settings_events import (
@@ -36,6 +37,7 @@ from projections.settings_events import (
 __all__ = [  # what is given on from there
     "AgingDateAdvanced",
     "CallsCounted",
+    "DealMatched",
     "DriftFound",
     "Erased",
     "Event",
@@ -240,7 +242,7 @@ class Withheld(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CommandSucceeded(Event, frozen=True):
-    """HubSpot holds it. `outcome`: created, updated, linked, or found (read back after doubt).
+    """HubSpot holds it. `outcome`: created, updated, linked, unlinked, found (read back).
 
     `kept`: properties left as HubSpot had them, with HubSpot's value (ownership `fill`).
     `replaced`: the HubSpot id the log knew until now, when another record stands in its place:
@@ -250,7 +252,7 @@ class CommandSucceeded(Event, frozen=True):
 
     command: int
     hubspot_id: str
-    outcome: Literal["created", "updated", "linked", "found"]
+    outcome: Literal["created", "updated", "linked", "unlinked", "found"]
     batch: str = ""
     correlation_id: str = ""
     kept: dict[str, str] = msgspec.field(default_factory=dict)

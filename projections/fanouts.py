@@ -12,13 +12,14 @@ TABLE: Final[dict[str, str]] = {
     "open_items": "open_item",
     "accounts": "account",
     "bills": "bill",
+    "links": "bill",
     "contacts": "contact",
     "vendors": "vendor",
 }
 
 
-def targets(kind: str, key: str, doc: Doc) -> list[str]:
-    """The targets that one row of the walked table stands for."""
+def targets(kind: str, key: str, doc: Doc, note: str = "") -> list[str]:
+    """The targets that one row of the walked table stands for; `note`: that of the fan-out."""
     match kind:
         case "open_items":
             return [f"invoices/{key}", f"companies/{keys.customer_of(key)}"]
@@ -29,12 +30,20 @@ def targets(kind: str, key: str, doc: Doc) -> list[str]:
         case "bills":
             if not isinstance(doc, Bill):
                 return []
-            customer = keys.customer_of(key)
-            number, _, invoice_type = key.rpartition(":")[2].rpartition("-")
-            return [f"invoices/{customer}:{number}-{seq}-{invoice_type}" for seq in doc.rows]
+            return _invoices(key, doc)
+        case "links":
+            if not isinstance(doc, Bill):
+                return []
+            return [keys.association(name, note) for name in _invoices(key, doc)]
         case "contacts":
             return [f"contacts/{key}"]
         case "vendors":
             return [f"vendors/{key}"]
         case _:
             return []
+
+
+def _invoices(key: str, bill: Bill) -> list[str]:
+    customer = keys.customer_of(key)
+    number, _, invoice_type = key.rpartition(":")[2].rpartition("-")
+    return [f"invoices/{customer}:{number}-{seq}-{invoice_type}" for seq in bill.rows]

@@ -39,4 +39,4 @@ class Folding:
 
     def fan_out(self, fanout: Fanout) -> None:
         """Touch many targets later, in pages; one of the same kind and prefix starts over."""
-        self.work.put("fanout", f"{fanout.kind}/{fanout.prefix}", fanout)
+        self.work.put("fanout", f"{fanout.kind}/{fanout.prefix}{fanout.note}", fanout)

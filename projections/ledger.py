@@ -133,6 +133,14 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
                 unknown=False,
                 pins={},
             )
+        case e.DealMatched():
+            return replace(
+                before,
+                version=version,
+                deal=event.deal,
+                deals=tuple(event.candidates),
+                number=event.value,
+            )
         case e.DriftFound():
             theirs = {name: found for name, (_, found) in event.values.items()}
             return replace(before, version=version, held=before.held | theirs)
@@ -179,6 +187,8 @@ def track(work: Workspace, name: str, event: e.Event, version: int) -> Target:
     if after is not before:
         work.put("target", name, after)
         relist(work, name, before, after)
+        if isinstance(event, e.DealMatched):
+            _relist_deal(work, name, before, after)
     return after
 
 
@@ -211,6 +221,23 @@ def relist(work: Workspace, name: str, before: Target, after: Target) -> None:
             work.put("waiting", f"{parent}>{name}", PlainText(name))
     if before.owner or after.owner or before.withheld is not after.withheld:
         _relist_withheld(work, name, before, after)
+
+
+def _relist_deal(work: Workspace, name: str, before: Target, after: Target) -> None:
+    was, now = _deal_key(name, before), _deal_key(name, after)
+    if was and was != now:
+        work.remove("deal", was)
+    if now:
+        work.put("deal", now, PlainText(after.number))
+
+
+def _deal_key(name: str, doc: Target) -> str:
+    """Where the row of an invoice stands in `deal`, "" when no deal was looked for."""
+    if doc.deals:
+        return f"several/{name}"
+    if doc.deal:
+        return f"linked/{name}"
+    return f"none/{name}" if doc.number else ""
 
 
 def _relist_withheld(work: Workspace, name: str, before: Target, after: Target) -> None:

@@ -95,6 +95,11 @@ def _command(entry: Entry, name: str, into: Folding, *, ledger_too: bool) -> Non
                 _replaced(name, entry.position, payload.outcome == "created", into)
         case e.CommandFailed() | e.CommandParked():
             into.settled[name] = entry.position
+        case e.DealMatched():
+            into.dirty[name] = entry.position
+            if payload.former:
+                former = keys.association(name, f"deals/{payload.former}")
+                into.dirty[former] = entry.position
         case e.DriftFound():
             into.forced.setdefault(name, Dirty(entry.position, "", drift.REASON))
         case e.FieldsPinned():

@@ -117,6 +117,8 @@ def _customer(record: Record, row: dict[str, str], position: int, into: Folding)
     if after.invoices and own != former:
         # Its invoices are to be linked to another person.
         into.fan_out(Fanout("bills", f"{record.key}:", position))
+        if former is not None:
+            into.fan_out(Fanout("links", f"{record.key}:", position, note=f"contacts/{former}"))
     if after.contacts and _name(before.row) != _name(row):
         # Its contacts show the name of their company.
         into.fan_out(Fanout("contacts", f"{record.key}:", position))

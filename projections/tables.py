@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
-VERSION: Final = 4
+VERSION: Final = 5
 
 # HubSpot objects in the order in which they are written: each one's parents come before it.
 LANES: Final = ("companies", "vendors", "contacts", "invoices", "associations")
@@ -114,6 +114,8 @@ class Target(Doc, frozen=True):
     `lost`: the id of a record that is gone, until another one stands in its place. `withheld`:
     property to the value that was left out of the last write. `unkeyed`: the record was adopted
     and does not carry our key yet. `pins`: properties that an undo has put back.
+    `deal`: HubSpot id of the deal an invoice belongs to; `deals`: several that it might; `number`:
+    what they were looked for by.
     """
 
     version: int = 0
@@ -135,6 +137,9 @@ class Target(Doc, frozen=True):
     withheld: dict[str, Withheld] = {}
     unkeyed: bool = False
     pins: dict[str, Pin] = {}
+    deal: str = ""
+    deals: tuple[str, ...] = ()
+    number: str = ""
 
 
 class Dirty(Doc, frozen=True):
@@ -149,12 +154,16 @@ class Dirty(Doc, frozen=True):
 
 
 class Fanout(Doc, frozen=True):
-    """A change that touches many targets, worked off in pages: which rows, and how far."""
+    """A change that touches many targets, worked off in pages: which rows, and how far.
 
-    kind: Literal["open_items", "accounts", "bills", "contacts", "vendors"]
+    `note`: of `links`, the target whose links with the invoices are to be looked at.
+    """
+
+    kind: Literal["open_items", "accounts", "bills", "contacts", "vendors", "links"]
     prefix: str
     cause: int
     after: str = ""
+    note: str = ""
 
 
 class Source(Doc, frozen=True):
@@ -291,6 +300,8 @@ TABLES: Final[dict[str, tuple[type[Doc], bool]]] = {
     "parked": (PlainText, False),
     "blocked": (PlainText, False),
     "withheld": (PlainText, False),
+    # invoices by what became of the look for their deal: linked/…, several/…, none/…
+    "deal": (PlainText, False),
     # the projector's own work list
     "dirty": (Dirty, False),
     "deferred": (Dirty, False),

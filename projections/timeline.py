@@ -105,6 +105,14 @@ def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) ->
             text = f"HubSpot record {lost.hubspot_id} is gone: {lost.why}"
         case e.RecordSkipped() as skipped:
             text = f"becomes no HubSpot object: {skipped.reason}"
+        case e.DealMatched() as found:
+            text = f"deal {found.deal} carries its number {found.value}"
+            if not found.deal:
+                text = f"no deal carries its number {found.value}".rstrip()
+            if found.candidates:
+                text = f"several deals carry its number {found.value}: "
+                text += f"{found.deal} stays" if found.deal else "none is chosen"
+                facts = {"deals": ", ".join(found.candidates)}
         case e.DriftFound() as drift:
             changes = dict(drift.values)
             told = "; ".join(f"{name} by {drift.by.get(name, 'nobody told')}" for name in changes)

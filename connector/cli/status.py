@@ -87,6 +87,12 @@ def render(report: dict[str, Any]) -> None:
         waits = forecast.told(msgspec.convert(report["forecast"], forecast.Forecast))
         if waits:
             output.say(waits)
+    deals = report["deals"]
+    if any(deals.values()):
+        output.say(
+            f"Deals: {deals['linked']:,} invoices linked, {deals['several']:,} with several deals "
+            f"of their number, {deals['none']:,} with none; 'history' says which."
+        )
     for line in held_lines(report):
         output.say(line)
     if report["mapping"]["proposed"]:

@@ -1,9 +1,16 @@
-"""The rules for recognising existing HubSpot records, as configured."""
+"""The rules for recognising HubSpot records, our own and deals, as configured."""
 
 from __future__ import annotations
 
 from connector.config.settings import Config
+from connector.hubspot.deals import DealRule
 from connector.hubspot.matching import MatchRules
+
+
+def deal_rule(config: Config) -> DealRule:
+    """What `[hubspot.deals]` says."""
+    deals = config.hubspot.deals
+    return DealRule(deals.property, deals.matches)
 
 
 def match_rules(config: Config) -> MatchRules:

@@ -100,6 +100,16 @@ class MatchingSettings(msgspec.Struct, frozen=True, kw_only=True):
     name: Literal["off", "propose", "adopt"] = "off"
 
 
+class DealSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`[hubspot.deals]`: the deal's property that holds an invoice's number; "": no links to deals.
+
+    `matches`: which number of the invoice that is.
+    """
+
+    property: Annotated[str, leaves.PROPERTY] = ""
+    matches: Literal["sales_order", "customer_po"] = "sales_order"
+
+
 class HubSpotSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[hubspot]`: the portal. `mapping` None: the built-in default.
 
@@ -113,6 +123,7 @@ class HubSpotSettings(msgspec.Struct, frozen=True, kw_only=True):
     mapping: Annotated[Path | None, leaves.FILE] = None
     reserve: Annotated[float, leaves.RESERVE] = 0.1
     matching: MatchingSettings = MatchingSettings()
+    deals: DealSettings = DealSettings()
 
 
 class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):

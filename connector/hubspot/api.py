@@ -182,6 +182,15 @@ class HubSpot:
             from_type, to_type, "batch/associate/default", {"inputs": inputs}, write=True
         )
 
+    async def archive_associations(
+        self, from_type: str, to_type: str, pairs: Sequence[tuple[str, str]]
+    ) -> Answer:
+        """Take away every association between each (from id, to id), at most 1,000 pairs."""
+        inputs = [{"from": {"id": left}, "to": [{"id": right}]} for left, right in pairs]
+        return await self._associations(
+            from_type, to_type, "batch/archive", {"inputs": inputs}, write=True
+        )
+
     async def read_associations(
         self, from_type: str, to_type: str, ids: Sequence[tuple[str, str]]
     ) -> Answer:

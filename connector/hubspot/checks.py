@@ -71,6 +71,30 @@ def _matched(object_type: str, live: Collection[str], rules: MatchRules) -> list
     ]
 
 
+async def check_deals(hubspot: HubSpot, property_name: str) -> list[CheckLine]:
+    """Whether deals can be searched by this property; no line without one."""
+    if not property_name:
+        return []
+    subject = f"HubSpot deals.{property_name}"
+    try:
+        answer = checked(await hubspot.read_properties("deals"), hubspot)
+        if answer.ok and property_name not in definitions(answer):
+            remedy = (
+                "Correct [hubspot.deals] property: it is the internal name, as HubSpot shows it."
+            )
+            return [CheckLine(subject, False, "deals have no such property", remedy)]
+        if answer.ok:
+            answer = checked(
+                await hubspot.search("deals", property_name, ["0"], [property_name]), hubspot
+            )
+    except ConnectorError as problem:
+        return [CheckLine(subject, False, problem.what, problem.remedy)]
+    if not answer.ok:
+        problem_found = unreadable("deals", answer)
+        return [CheckLine(subject, False, problem_found.detail, problem_found.remedy)]
+    return [CheckLine(subject, True, "invoices are linked to the deal that carries their number")]
+
+
 async def _may_write(hubspot: HubSpot, object_type: str) -> list[CheckLine]:
     """A line when the token may not write such records: an empty batch changes nothing."""
     try:

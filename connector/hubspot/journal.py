@@ -139,7 +139,7 @@ def _new(stream: str, event: events.Event, cause: int | None) -> NewEvent:
 
 def _with_replaced(before: Target, event: events.Event) -> events.Event:
     """The event, naming the record in whose place another one now stands."""
-    if isinstance(event, events.CommandSucceeded) and event.outcome != "linked":
+    if isinstance(event, events.CommandSucceeded) and event.outcome not in {"linked", "unlinked"}:
         known = before.lost or before.hubspot_id
         if known not in {"", event.hubspot_id} and ">" not in known:
             return msgspec.structs.replace(event, replaced=known)

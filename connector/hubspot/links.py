@@ -23,13 +23,16 @@ from connector.hubspot.errors import NoAnswer
 from connector.hubspot.journal import Entry
 from connector.hubspot.looking import LookingDelivery
 from connector.hubspot.outcomes import Attempt
+from connector.hubspot.refusal import why_whole
 from connector.hubspot.settle import (
     Outcome,
     Refused,
     Settlement,
     Undone,
+    Written,
     general_verdict,
     settle_unanswered,
+    unaccounted,
 )
 from connector.tracing import origin, tracer
 from eventstore import WrongVersion
@@ -42,6 +45,18 @@ _CLAIM_TRIES: Final = 5
 _MAX_PAGES: Final = 50  # of one read back; what is beyond stays unknown
 
 
+def _is_parting(doc: Target) -> bool:
+    """Whether the open command takes a link away."""
+    return doc.changes.get("linked") == ""
+
+
+def _thousands(names: Sequence[str]) -> list[tuple[str, ...]]:
+    return [
+        tuple(names[start : start + LINK_READ_LIMIT])
+        for start in range(0, len(names), LINK_READ_LIMIT)
+    ]
+
+
 class LinkDelivery(LookingDelivery):
     """Batches of the associations lane."""
 
@@ -51,24 +66,29 @@ class LinkDelivery(LookingDelivery):
         A kind of association that the token may not write does not keep the others.
         """
         orphans = await self.hold_orphans(names)
-        kinds: dict[tuple[str, str], list[str]] = defaultdict(list)
+        work = Workspace()
+        await rows.load(self.around.store, work, {"target": names})
+        kinds: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
         for name in names:
             if name not in orphans:
                 left, right = keys.parents(name)
-                kinds[keys.split_target(left)[0], keys.split_target(right)[0]].append(name)
+                parting = _is_parting(journal.target_of(work, name))
+                ends = keys.split_target(left)[0], keys.split_target(right)[0]
+                kinds[*ends, parting].append(name)
         held = Settlement()
-        for (left, right), group in kinds.items():
-            settlement = await self._deliver_kind(left, right, group)
+        for (left, right, parting), group in kinds.items():
+            settlement = await self._deliver_kind(left, right, group, parting=parting)
             if settlement.verdict in {"stop", "pause", "spare"}:
                 return settlement
             if settlement.verdict == "hold":
                 held = settlement
         return held
 
-    async def _deliver_kind(self, left: str, right: str, names: list[str]) -> Settlement:
+    async def _deliver_kind(
+        self, left: str, right: str, names: list[str], *, parting: bool
+    ) -> Settlement:
         store = self.around.store
-        objects = self.around.mapping().objects()
-        types = objects[left].hubspot_type, objects[right].hubspot_type
+        types = self._type(left), self._type(right)
         work, links = await self._links(names)
         docs = {name: journal.target_of(work, name) for name in links}
         context, origins = await origin(store, (await journal.emitted(store, docs)).values())
@@ -84,10 +104,17 @@ class LinkDelivery(LookingDelivery):
                     await self.park_unsent(names, trouble)
                 return trouble
             batch = self.around.new_id()
-            claimed, attempts = await self._claim(names, there, batch)
+            claimed, attempts = await self._claim(names, there, batch, parting=parting)
             if not claimed:
                 return Settlement()
+            if parting:
+                return await self._part(types, batch, claimed, attempts)
             return await self._send(types, batch, claimed, attempts)
+
+    def _type(self, kind: str) -> str:
+        """HubSpot's type of one of our objects; deals are HubSpot's own."""
+        section = self.around.mapping().objects().get(kind)
+        return kind if section is None else section.hubspot_type
 
     async def _links(self, names: Sequence[str]) -> tuple[Workspace, dict[str, Link]]:
         """The loaded rows, and the pair of HubSpot ids of each association."""
@@ -103,7 +130,7 @@ class LinkDelivery(LookingDelivery):
         return work, links
 
     async def _claim(
-        self, names: Sequence[str], there: set[Pair], batch: str
+        self, names: Sequence[str], there: set[Pair], batch: str, *, parting: bool
     ) -> tuple[dict[str, Link], dict[str, Attempt]]:
         store = self.around.store
         for _ in range(_CLAIM_TRIES):
@@ -112,12 +139,13 @@ class LinkDelivery(LookingDelivery):
                 name: doc
                 for name in links
                 if (doc := journal.target_of(work, name)).state == "pending"
+                and _is_parting(doc) == parting
             }
             causes = await journal.emitted(store, docs)
             entries = []
             for name, doc in docs.items():
                 event: events.Event = events.CommandSent(doc.command, batch, doc.attempt + 1)
-                if doc.unknown and links[name].pair in there:
+                if doc.unknown and (links[name].pair in there) is not parting:
                     event = events.CommandSucceeded(doc.command, links[name].hubspot_id, "found")
                 entries.append(Entry(name, event, causes[name]))
             if not entries:
@@ -135,6 +163,7 @@ class LinkDelivery(LookingDelivery):
                     attempt=entry.event.attempt,
                     sent=commit.first + index,
                     linking=True,
+                    unlinking=parting,
                 )
                 for index, entry in enumerate(entries)
                 if isinstance(entry.event, events.CommandSent)
@@ -160,6 +189,40 @@ class LinkDelivery(LookingDelivery):
 
         return await self.exchange(batch, attempts, call, settle)
 
+    async def _part(
+        self,
+        types: tuple[str, str],
+        batch: str,
+        links: Mapping[str, Link],
+        attempts: Mapping[str, Attempt],
+    ) -> Settlement:
+        """Take links away. HubSpot says nothing of each, so what is left is read back."""
+
+        async def call(asked: Sequence[str]) -> Answer:
+            pairs = dict.fromkeys(links[name].pair for name in asked)
+            return await self.around.hubspot.archive_associations(*types, list(pairs))
+
+        async def settle(asked: Sequence[str], answer: Answer) -> Settlement:
+            trouble = None if answer.ok else general_verdict(asked, answer)
+            if trouble is not None:
+                return trouble
+            there, trouble = await self._read_back(types, [links[name] for name in asked])
+            if trouble is not None:
+                silent = tuple(unaccounted(name, answer.status, "") for name in asked)
+                return msgspec.structs.replace(trouble, outcomes=silent)
+            outcomes: list[Outcome] = []
+            for name in asked:
+                link = links[name]
+                if link.pair not in there:
+                    outcomes.append(Written(name, link.hubspot_id, created=False))
+                elif answer.ok:
+                    outcomes.append(unaccounted(name, answer.status, ""))
+                else:
+                    outcomes.append(Refused(name, why_whole(answer)))
+            return Settlement(tuple(outcomes))
+
+        return await self.exchange(batch, attempts, call, settle, groups=_thousands)
+
     async def _look_for_ends(self, settled: Settlement) -> Settlement:
         """Put off what HubSpot refused because an end was deleted or merged meanwhile."""
         refused = [
@@ -169,7 +232,11 @@ class LinkDelivery(LookingDelivery):
         ]
         if not refused:
             return settled
-        moved = await self.look_for_lost({end for name in refused for end in keys.parents(name)})
+        ours = self.around.mapping().objects()
+        ends = {end for name in refused for end in keys.parents(name)}
+        moved = await self.look_for_lost(
+            [end for end in sorted(ends) if keys.split_target(end)[0] in ours]
+        )
         outcomes = tuple(
             Undone(one.key, "end_moved", one.why.message, one.why.status)
             if isinstance(one, Refused) and not moved.isdisjoint(keys.parents(one.key))

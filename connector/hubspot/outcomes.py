@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -28,6 +28,7 @@ class Attempt(msgspec.Struct, frozen=True):
     sent: int
     kept: dict[str, str] = {}
     linking: bool = False
+    unlinking: bool = False
     withheld: dict[str, events.Withheld] = {}
 
 
@@ -45,7 +46,7 @@ def event_of(
             return events.CommandSucceeded(
                 attempt.command,
                 outcome.hubspot_id,
-                "linked" if attempt.linking else "created" if outcome.created else "updated",
+                _done(outcome, attempt),
                 batch,
                 correlation_id,
                 attempt.kept,
@@ -86,6 +87,16 @@ def event_of(
             )
 
 
+def _done(
+    outcome: Written, attempt: Attempt
+) -> Literal["created", "updated", "linked", "unlinked"]:
+    if attempt.unlinking:
+        return "unlinked"
+    if attempt.linking:
+        return "linked"
+    return "created" if outcome.created else "updated"
+
+
 def count(event: events.Event, tally: LaneTally) -> None:
     """Add one event to the counts of its lane."""
     match event:
@@ -93,7 +104,7 @@ def count(event: events.Event, tally: LaneTally) -> None:
             tally.created += 1
         case events.CommandSucceeded(outcome="updated"):
             tally.updated += 1
-        case events.CommandSucceeded(outcome="linked"):
+        case events.CommandSucceeded(outcome="linked" | "unlinked"):
             tally.linked += 1
         case events.CommandSucceeded():
             tally.found += 1

@@ -135,6 +135,16 @@ def test_secret_file_open_to_others_is_noticed(tmp_path: Path) -> None:
     assert "from-file" not in notice
 
 
+def test_the_property_that_links_deals(tmp_path: Path) -> None:
+    """Invoices are linked to deals by a property and one of two numbers; unsaid, to none."""
+    text = changed(
+        "[console]", '[hubspot.deals]\nproperty = "po_no"\nmatches = "customer_po"\n\n[console]'
+    )
+    deals = load(tmp_path, text).hubspot.deals
+    assert (deals.property, deals.matches) == ("po_no", "customer_po")
+    assert load(tmp_path).hubspot.deals.property == ""
+
+
 @pytest.mark.parametrize(("written", "meant"), [("0%", 0.0), ("25%", 0.25), ("90%", 0.9)])
 def test_the_reserve_for_other_apps(tmp_path: Path, written: str, meant: float) -> None:
     """A share of the account's daily calls is left to other apps; unsaid it is a tenth."""

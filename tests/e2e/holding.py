@@ -106,8 +106,11 @@ def differences(
         if portal.count(object_type) != wanted:
             out.append(f"{portal.count(object_type)} {object_type}, not {wanted}")
     links = linked(portal)
-    out += [f"no link {a} > {b}" for a, b in (expected.links | left.links) - links]
-    out += [f"link {a} > {b} should not be" for a, b in links - expected.links - left.links]
+    # An invoice that Sage 100 has still belongs to nobody else than is expected now.
+    known = {f"invoices/{key}" for key in expected.invoices}
+    kept = {(a, b) for a, b in left.links if a not in known}
+    out += [f"no link {a} > {b}" for a, b in (expected.links | kept) - links]
+    out += [f"link {a} > {b} should not be" for a, b in links - expected.links - kept]
     return sorted(out)
 
 

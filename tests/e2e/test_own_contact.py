@@ -63,3 +63,24 @@ async def test_an_address_changes_hands(tmp_path: Path) -> None:
         maintenance.change(company, "AR_CustomerContact", (*BUYER, "BEE"), {"EmailAddress": ""})
         assert (await app.run_once()).complete
         assert holding.differences(site.portal, site.expectation(), before=before) == []
+
+
+async def test_the_link_to_the_former_contact_is_taken_away(tmp_path: Path) -> None:
+    """An invoice belongs to the customer's own contact, and to no earlier one any more."""
+    async with open_site(tmp_path) as site, site.app() as app:
+        company = site.company
+        maintenance.add_customer(company, BUYER, {"CustomerName": "Switch", "ContactCode": "BEE"})
+        for name in ("ANN", "BEE"):
+            maintenance.add_contact(company, (*BUYER, name), {"ContactName": f"{name} Day"})
+        number = posting.post_invoice(company, BUYER, "10")[2]
+        assert (await app.run_once()).complete
+        maintenance.change_customer(company, BUYER, {"ContactCode": "ANN"})
+        assert (await app.run_once()).complete
+        invoice = site.portal.one("invoices", "sage100_invoice_no", number)["hs_object_id"]
+        ann = site.portal.one("contacts", "sage100_contact_key", f"{KEY}:ANN")["hs_object_id"]
+        pairs = site.portal.associations("invoices", "contacts")
+        assert {right for left, right in pairs if left == invoice} == {ann}
+        # And back again: what was taken away is made anew.
+        maintenance.change_customer(company, BUYER, {"ContactCode": "BEE"})
+        assert (await app.run_once()).complete
+        assert holding.differences(site.portal, site.expectation()) == []
