@@ -8,6 +8,7 @@ otherwise the shadows take the place of the live tables in one transaction.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import msgspec
@@ -21,7 +22,7 @@ from projections.folding import Folding
 from projections.tables import FORCED, ORDINARY, TABLES, VERSION, WORK_LISTS, Dirty, Number
 from projections.workspace import Workspace, decode, encode
 
-_PAGE_EVENTS: Final = 1000
+_PAGE_EVENTS: Final = 4_000  # a page's rows are loaded and saved once, however often they change
 _PAGE_ROWS: Final = 1000
 SHADOW: Final = "shadow_"
 _MODEL: Final = "version"
@@ -116,24 +117,7 @@ async def rebuild(
     total = (await store.head()).last
     tables = list(TABLES)
     await store.append([], also=[Clear(SHADOW + table) for table in tables])
-    shadow = _Shadowed(store)
-    position = 0
-    while position < total:
-        page = await store.read(position, upto=total, limit=_PAGE_EVENTS)
-        if not page:
-            break
-        entries = entries_of(page)
-        work = Workspace()
-        await shadow.load(work, projection.wants(entries, ledger_too=True))
-        into = Folding(work)
-        projection.fold(entries, into, ledger_too=True)
-        if not verify:
-            for name, cause in into.dirty.items():
-                work.put("dirty", ORDINARY + name, Dirty(cause))
-        await shadow.save(work)
-        position = page[-1].position
-        if progress is not None:
-            progress.project(position, total)
+    await _refold(store, total, marking=not verify, progress=progress)
     if verify:
         count, mismatch = await _compare(store)
         await store.append([], also=[Clear(SHADOW + table) for table in tables])
@@ -151,6 +135,36 @@ async def rebuild(
     )
     await projector.release_arrived()
     return RebuildReport(total, count, verified=False)
+
+
+async def _refold(
+    store: EventStore, total: int, *, marking: bool, progress: Progress | None
+) -> None:
+    """Fold the log up to `total` into the shadows; `marking`: and what is to be decided on.
+
+    The next page is read while the present one is folded and saved.
+    """
+    shadow = _Shadowed(store)
+    position = 0
+    reading = asyncio.create_task(store.read(0, upto=total, limit=_PAGE_EVENTS))
+    try:
+        while page := await reading:
+            position = page[-1].position
+            reading = asyncio.create_task(store.read(position, upto=total, limit=_PAGE_EVENTS))
+            entries = entries_of(page)
+            work = Workspace()
+            await shadow.load(work, projection.wants(entries, ledger_too=True))
+            into = Folding(work)
+            projection.fold(entries, into, ledger_too=True)
+            if marking:
+                for name, cause in into.dirty.items():
+                    work.put("dirty", ORDINARY + name, Dirty(cause))
+            await shadow.save(work)
+            if progress is not None:
+                progress.project(position, total)
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
 
 
 async def _asked(store: EventStore) -> list[Row]:

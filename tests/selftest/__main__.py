@@ -26,10 +26,11 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from connector.telemetry import product_version
 from tests.selftest.crossing import Calm, Crossing, calm, crossed, process_context
 from tests.selftest.watch import Point
 
-_PACKAGES: Final = ("ml-connector", "aiohttp", "aiosqlite", "msgspec")
+_PACKAGES: Final = ("aiohttp", "aiosqlite", "msgspec")
 _REPORT: Final = "selftest-report.json"
 
 
@@ -80,6 +81,7 @@ def _report(
         "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "seconds": round(seconds),
         "versions": {
+            "ml-connector": product_version(),
             **{name: version(name) for name in _PACKAGES},
             "python": platform.python_version(),
             "sqlite": sqlite3.sqlite_version,
