@@ -113,7 +113,8 @@ class DealSettings(msgspec.Struct, frozen=True, kw_only=True):
 class HubSpotSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[hubspot]`: the portal. `mapping` None: the built-in default.
 
-    `reserve`: share of the account's daily calls that is left to its other apps.
+    `reserve`: share of the account's daily calls that is left to its other apps. `invoices`: as
+    HubSpot's own invoices, or as a custom object (with the built-in mapping).
     """
 
     token: Annotated[Secret, leaves.SECRET]
@@ -122,6 +123,7 @@ class HubSpotSettings(msgspec.Struct, frozen=True, kw_only=True):
     tier: Literal["free", "starter", "professional", "enterprise"] = "free"
     mapping: Annotated[Path | None, leaves.FILE] = None
     reserve: Annotated[float, leaves.RESERVE] = 0.1
+    invoices: Literal["native", "custom"] = "native"
     matching: MatchingSettings = MatchingSettings()
     deals: DealSettings = DealSettings()
 

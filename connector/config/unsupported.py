@@ -19,6 +19,13 @@ def refuse_unsupported(config: Config) -> None:
             where=f"{config.path}, [hubspot.matching] customer_number",
             remedy='Name it: customer_number_property = "…", or set customer_number = "off".',
         )
+    if config.hubspot.invoices == "custom" and config.hubspot.mapping is not None:
+        raise Misconfigured(
+            "a mapping of your own says itself what invoices are in HubSpot",
+            where=f"{config.path}, [hubspot] invoices",
+            remedy='Leave it out, and put hubspot_type = "p_sage100_invoice" under [invoices] in '
+            "the mapping, without the rules for HubSpot's own properties (hs_…).",
+        )
     for agent in config.sage100:
         where = f'{config.path}, [[sage100]] "{agent.name}"'
         if agent.endpoint.startswith("https:"):

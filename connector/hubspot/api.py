@@ -225,6 +225,11 @@ class HubSpot:
         body = {"name": name, "label": label, "displayOrder": -1}
         return await self._call("POST", path, body, write=True)
 
+    async def create_object_type(self, schema: Mapping[str, Any]) -> Answer:
+        """Create a custom object type by its schema; 409 when it exists."""
+        path = _path("crm-object-schemas", self.api_version, "schemas")
+        return await self._call("POST", path, schema, write=True)
+
     async def account_details(self) -> Answer:
         """The portal: id, time zone, currencies. Also teaches the limiter the portal's midnight."""
         answer = await self._call("GET", _path("account-info", self.api_version, "details"))

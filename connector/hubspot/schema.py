@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from connector.errors import ConnectorError
+from connector.hubspot import customs
 from connector.hubspot.answer import (
     Answer,
     context_values,
@@ -69,7 +70,9 @@ async def setup(
     by_type: dict[str, list[ObjectMapping]] = {}
     for one in mapping.objects().values():
         by_type.setdefault(one.hubspot_type, []).append(one)
-    readable, problems = await _readable(hubspot, list(by_type))
+    problems = await _create_types(hubspot, mapping)
+    readable, unread = await _readable(hubspot, list(by_type))
+    problems += unread
     _refuse_bad_keys(by_type, readable)
     created: list[str] = []
     for object_type, live in readable.items():
@@ -136,6 +139,8 @@ def checked(answer: Answer, hubspot: HubSpot) -> Answer:
 def unreadable(object_type: str, answer: Answer) -> Problem:
     """Why an object's properties cannot be read, and what helps."""
     why = why_whole(answer)
+    if customs.is_missing(object_type, answer):
+        return Problem(object_type, "the portal has no such custom object", customs.REMEDY)
     scopes = ", ".join(why.properties) or f"crm.schemas.{object_type}.read and .write"
     remedy = (
         f"Grant the token these scopes in HubSpot (Development > Keys): {scopes}."
@@ -143,6 +148,22 @@ def unreadable(object_type: str, answer: Answer) -> Problem:
         else "Check hubspot_type in the mapping, and that the portal's edition has such objects."
     )
     return Problem(object_type, f"its properties cannot be read: {why.message}", remedy)
+
+
+async def _create_types(hubspot: HubSpot, mapping: Mapping) -> list[Problem]:
+    """Create the custom object types that the portal lacks; what went wrong."""
+    problems = []
+    for lane, one in mapping.objects().items():
+        if not customs.is_custom(one.hubspot_type):
+            continue
+        answer = checked(await hubspot.read_properties(one.hubspot_type), hubspot)
+        if not customs.is_missing(one.hubspot_type, answer):
+            continue
+        answer = checked(await hubspot.create_object_type(customs.schema_of(lane, one)), hubspot)
+        if not answer.ok and answer.status != 409:
+            why = f"HubSpot did not create it: {message_of(answer)}"
+            problems.append(Problem(one.hubspot_type, why, customs.REMEDY))
+    return problems
 
 
 async def _readable(

@@ -109,9 +109,9 @@ def parse(text: str, *, origin: str = "mapping") -> CompiledMapping:
     return _convert(document, origin)
 
 
-def restore(document: Mapping[str, Any]) -> CompiledMapping:
-    """Read the mapping a MappingActivated event holds."""
-    return _convert(document, "mapping in the log")
+def restore(document: Mapping[str, Any], *, origin: str = "mapping in the log") -> CompiledMapping:
+    """Read a mapping's content: that of a MappingActivated event, or a file's, taken apart."""
+    return _convert(document, origin)
 
 
 def content(mapping: CompiledMapping) -> dict[str, Any]:

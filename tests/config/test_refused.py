@@ -219,6 +219,7 @@ def test_currency(tmp_path: Path, currency: str, hint: str) -> None:
         ('tier        = "professional"', 'mapping = "no.toml"', "hubspot.mapping"),
         ('tier        = "professional"', 'reserve = "95%"', "hubspot.reserve"),
         ('tier        = "professional"', "reserve = 0.1", "hubspot.reserve"),
+        ('tier        = "professional"', 'invoices = "both"', "hubspot.invoices"),
         ('CustomerNo = "CustomerNumber"', "CustomerNo = 1", "sage100[0].columns"),
     ],
 )

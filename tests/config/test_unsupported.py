@@ -51,3 +51,15 @@ def test_what_is_supported_passes(tmp_path: Path, right: str, instead: str) -> N
     refuse_unsupported(config)
     auth = config.sage100[0].auth
     assert (auth.api_key is None) == (auth.client_certificate is not None)
+
+
+def test_custom_invoices_go_with_the_built_in_mapping(tmp_path: Path) -> None:
+    """A mapping of one's own says itself what invoices are: the switch beside it is refused."""
+    line = 'tier        = "professional"'
+    (tmp_path / "own.toml").write_text("version = 1", "utf-8")
+    own = changed(line, f'{line}\nmapping = "own.toml"\ninvoices = "custom"')
+    with pytest.raises(Misconfigured) as raised:
+        refuse_unsupported(load(tmp_path, own))
+    assert raised.value.where.endswith("[hubspot] invoices")
+    assert "p_sage100_invoice" in raised.value.remedy
+    refuse_unsupported(load(tmp_path, changed(line, f'{line}\ninvoices = "custom"')))
