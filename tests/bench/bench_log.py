@@ -4,8 +4,9 @@
 
 The log holds vendors that were observed and written to HubSpot four times over, in batches of 1,000
 events, records in random order: what a service leaves behind. History is asked of a store just
-opened for reading, rebuild and verify go over all of it. Memory is the process's own: the most it
-held beyond what it held when a phase had just begun. Bars hold for the machine the project is
+opened for reading; rebuild and verify go over all of it. Rebuilding must be as fast as events are
+projected live, which is measured beside it. Memory is the process's own: the most it held beyond
+what it held when a phase had just begun. The other bars hold for the machine the project is
 developed on, with nothing else at work there. Exits 1 when one is missed.
 """
 
