@@ -7,6 +7,7 @@ from pathlib import Path
 
 from connector import orders, planning, undo
 from connector.opening import open_reader
+from connector.projector import CHECKPOINT
 from connector.sandbox.agent import AgentOptions
 from projections.events import PlanApplied
 from projections.mapping import compiled
@@ -45,6 +46,14 @@ async def test_a_running_service_applies_a_plan_and_takes_it_back(tmp_path: Path
         file = site.config().store.file
         assert file is not None
         async with open_reader(site.config()) as store:
+
+            async def all_known() -> bool:
+                """Whether no outcome is on its way into the log any more."""
+                folded = (await store.checkpoint(CHECKPOINT)).position
+                quiet = folded == (await store.head()).last
+                return quiet and not await store.scan("inflight", limit=1)
+
+            await until(all_known, "the log knows it")
             made = await planning.make(store, louder(), "professional")
             assert made.plan.records == 12
             assert names(site) == before
@@ -59,10 +68,6 @@ async def test_a_running_service_applies_a_plan_and_takes_it_back(tmp_path: Path
             late = await orders.leave(file, applied)
             await until(lambda: not late.exists(), "the order is looked at")
             assert len(await store.history("audit/plan")) == 1
-
-            # The last outcome may be on its way into the log still.
-            async def all_known() -> bool:
-                return len(await store.scan("inflight")) == 0
 
             await until(all_known, "every outcome is known")
             scope = await undo.of_plan(store, digest[:12])
