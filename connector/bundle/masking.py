@@ -57,6 +57,9 @@ _PLAIN_FIELDS: Final = frozenset(
     {"stamp", "via", "kind", "outcome", "category", "was", "mapping", "digest", "date", "timezone"}
     | {"currency", "aging_basis", "fill", "cleared", "lifted", "rule", "columns"}
 )
+_SENTENCES: Final = frozenset(
+    {"reason", "message", "advice", "why", "because", "evidence", "selection", "code"}
+)
 _NAMES: Final = frozenset({"targets", "waiting_for"})
 _IDS: Final = frozenset({"hubspot_id", "replaced", "owner", "correlation_id", "batch", "lost"})
 _VALUES: Final = frozenset({"changes", "values", "kept", "held", "withheld"})
@@ -121,7 +124,8 @@ class _Mask:
         kind, key = keys.split_target(name)
         if kind == "associations":
             return keys.association(*(self.target(end) for end in keys.ends(key)))
-        return keys.target(kind, self.external(kind, key)) if kind in _ENTITY_OF else name
+        known = kind in _ENTITY_OF
+        return keys.target(kind, self.external(kind, key) if known else self._part(key))
 
     def stream(self, name: str) -> str:
         """A stream's name."""
@@ -179,11 +183,23 @@ class _Mask:
                 out[name] = [self.target(one) for one in value]
             elif name in _IDS or name in {"instance", "company"}:
                 out[name] = self._names.text(value)
-            elif name in {"key", *_PLAIN_FIELDS} or not isinstance(value, str):
+            elif name in {"key", *_PLAIN_FIELDS}:
                 out[name] = value
-            else:
+            elif name in _SENTENCES and isinstance(value, str):
                 out[name] = self._names.words_of(value)
+            else:
+                out[name] = self._anything(value)
         return out
+
+    def _anything(self, value: Any) -> Any:
+        """A value that nobody has said is harmless, every text in it made up."""
+        if isinstance(value, str):
+            return self._names.text(value)
+        if isinstance(value, list):
+            return [self._anything(one) for one in value]
+        if isinstance(value, dict):
+            return {name: self._anything(one) for name, one in value.items()}
+        return value
 
     def _shown(self, kind: str, prop: str, value: Any) -> Any:
         """What a property shows: one value, before and after, or what was withheld."""
@@ -192,7 +208,7 @@ class _Mask:
             return said | {"value": self._shown(kind, prop, value.get("value", ""))}
         if isinstance(value, list):
             return [self._shown(kind, prop, one) for one in value]
-        if not isinstance(value, str) or not value or kind == "associations":
+        if not isinstance(value, str) or not value or value in {"true", "false"}:
             return value
         for mapping in self._mappings:
             section = mapping.objects.get(kind)
