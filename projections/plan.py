@@ -25,7 +25,7 @@ LINKS: Final = 2_000  # pairs of an association batch
 BODY_BYTES: Final = 1_000_000  # of a request
 _INPUT_BYTES: Final = 400  # key, names and trace id around the values of one input
 
-Act = Literal["create", "update", "link"]
+Act = Literal["create", "update", "link", "unlink"]
 
 _line: Final = msgspec.json.Encoder(order="sorted").encode
 
@@ -60,13 +60,14 @@ class FieldPlan(msgspec.Struct, frozen=True):
 
 
 class ObjectPlan(msgspec.Struct, frozen=True):
-    """How many records of one object are created, updated or linked, or stay parked."""
+    """How many records of one object are created, updated, linked, parted, or stay parked."""
 
     object: str
     create: int = 0
     update: int = 0
     link: int = 0
     parked: int = 0
+    unlink: int = 0
 
 
 class WouldRefuse(msgspec.Struct, frozen=True):
@@ -120,7 +121,7 @@ def change_of(name: str, doc: Target) -> Change:
     }
     act: Act = "update" if doc.hubspot_id else "create"
     if name.startswith("associations/"):
-        act = "link"
+        act = "unlink" if doc.changes.get("linked") == "" else "link"
     return Change(name, act, fields, doc.reason if doc.state == "parked" else "")
 
 

@@ -158,8 +158,11 @@ def render(made: Made, *, everything: bool, share: float) -> None:
     in_force = "which is not in force yet" if plan.new_mapping else "in force"
     output.say(f"Log position {plan.position:,}, mapping {plan.mapping[:12]}, {in_force}.")
     if plan.objects:
-        rows = ((one.object, one.create, one.update, one.link, one.parked) for one in plan.objects)
-        heads = ["object", "create", "update", "link", "stay parked"]
+        rows = (
+            (one.object, one.create, one.update, one.link, one.unlink, one.parked)
+            for one in plan.objects
+        )
+        heads = ["object", "create", "update", "link", "unlink", "stay parked"]
         output.show(output.table("Records", heads, rows))
     if everything:
         _render_changes(made)

@@ -100,7 +100,7 @@ def render(report: dict[str, Any]) -> None:
     log, http = report["log"], report["http"]
     output.say(
         f"log: {log['head']:,} events, digest {log['hash'][:16]}…; calls so far: "
-        f"HubSpot {http['hubspot_calls']:,} (429: {http['hubspot_429']:,}), "
+        f"HubSpot {http['hubspot_calls']:,} (429: {http['hubspot_429']:,}{_left_today(http)}), "
         f"Sage 100 agent {http['agent_calls']:,}"
     )
 
@@ -110,6 +110,16 @@ def proposed_line(digest: str) -> str:
     return (
         f"The configured mapping ({digest[:12]}) is not in force yet: 'ml-connector plan' shows "
         "what it would change, 'ml-connector apply DIGEST' puts it in force."
+    )
+
+
+def _left_today(http: dict[str, Any]) -> str:
+    """What HubSpot last told of the account's calls of the day."""
+    if http.get("hubspot_daily_left") is None:
+        return ""
+    return (
+        f"; {http['hubspot_daily_left']:,} of {http['hubspot_daily_limit']:,} were left of the day "
+        f"that ends {http['hubspot_resets_at']}"
     )
 
 

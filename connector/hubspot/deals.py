@@ -33,10 +33,6 @@ Number = Literal["sales_order", "customer_po"]
 CHECKPOINT: Final = "deals"
 EVERY_S: Final = 600.0
 AGAIN: Final = 5_000  # invoices that one look asks again about
-_COLUMNS: Final[dict[Number, str]] = {
-    "sales_order": "SalesOrderNo",
-    "customer_po": "CustomerPONo",
-}
 _LOOK_S: Final = 5.0
 _PAGE: Final = 1_000
 _CHUNK: Final = 500
@@ -137,7 +133,7 @@ class Deals:
             await rows.load(self._store, work, {"target": part})
             docs = {name: work.get("target", Target, name) or ledger.EMPTY for name in part}
             held = {doc.deal for doc in docs.values() if doc.deal}
-            deals = await self._deals(set(numbers.values()) - {""}, held)
+            deals = await self._deals({one for group in numbers.values() for one in group}, held)
             found = {
                 name: event
                 for name, doc in docs.items()
@@ -147,16 +143,20 @@ class Deals:
             await self._tell(found)
         return changed
 
-    async def _numbers(self, names: Sequence[str]) -> dict[str, str]:
-        """The number of each invoice, "" where it has none."""
+    async def _numbers(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """The numbers of each invoice; several where it bills several orders."""
         bills = {name: keys.bill_of(keys.split_target(name)[1]) for name in names}
         found = (await self._store.rows({"bill": list(dict.fromkeys(bills.values()))}))["bill"]
-        column = _COLUMNS[self._rule.number]
         numbers = {}
         for name, bill_key in bills.items():
             bill: Bill = decode("bill", found[bill_key].value) if bill_key in found else Bill()
             sequence = keys.sequence_of(keys.split_target(name)[1])
-            numbers[name] = bill.rows.get(sequence, {}).get(column, "").strip()
+            row = bill.rows.get(sequence, {})
+            if self._rule.number == "customer_po":
+                given = [row.get("CustomerPONo", "").strip()]
+            else:
+                given = [row.get("SalesOrderNo", ""), *row.get("AppliedSalesOrderNos", "").split()]
+            numbers[name] = list(dict.fromkeys(one.strip() for one in given if one.strip()))
         return numbers
 
     async def _deals(self, numbers: set[str], held: set[str]) -> dict[str, list[str]]:
@@ -230,10 +230,11 @@ class Deals:
 
 
 def _news(
-    doc: Target, number: str, deals: Mapping[str, Sequence[str]]
+    doc: Target, numbers: Sequence[str], deals: Mapping[str, Sequence[str]]
 ) -> events.DealMatched | None:
     """What is to be told of one invoice; None when nothing has changed."""
-    found = sorted(set(deals.get(number.casefold(), ()))) if number else []
+    found = sorted({one for number in numbers for one in deals.get(number.casefold(), ())})
+    number = " ".join(numbers)
     candidates = found[:_CANDIDATES] if len(found) > 1 else []
     # A second deal of that number is told, and parts nobody.
     deal = doc.deal if doc.deal in found else found[0] if len(found) == 1 else ""

@@ -54,7 +54,7 @@ def test_a_changed_mapping_is_planned_before_it_comes_into_force(bench: Bench) -
     assert bench.at_the_site(bench.site.hubspot_calls) == calls, "a plan costs no call"
     assert (plan["new_mapping"], plan["records"], plan["refused"]) == (True, 8, 0)
     assert plan["objects"] == [
-        {"object": "companies", "create": 0, "update": 8, "link": 0, "parked": 0}
+        {"object": "companies", "create": 0, "update": 8, "link": 0, "parked": 0, "unlink": 0}
     ]
     [field] = plan["fields"]
     assert (field["object"], field["property"], field["count"]) == ("companies", "name", 8)

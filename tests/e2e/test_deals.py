@@ -89,6 +89,21 @@ async def test_an_invoice_is_linked_to_the_one_deal_of_its_order(tmp_path: Path)
         assert holding.differences(site.portal, site.expectation()) == ["3 deals, not 0"]
 
 
+async def test_an_invoice_of_several_orders_is_linked_when_one_deal_is_behind_them(
+    tmp_path: Path,
+) -> None:
+    """Of the orders an invoice bills each may have a deal: one deal is linked, two are told."""
+    async with a_site(tmp_path) as site, site.app() as app:
+        one = deal(site, "SO-21")
+        deal(site, "SO-31")
+        deal(site, "SO-32")
+        sure = invoice(site, SalesOrderNo="SO-20", AppliedSalesOrderNos="SO-20 SO-21")
+        invoice(site, SalesOrderNo="SO-31", AppliedSalesOrderNos="SO-31 SO-32")
+        assert (await app.run_once()).complete
+        assert linked(site) == {(sure, one)}
+        assert (await book(app))["several"] == 1
+
+
 async def test_a_deal_that_appears_later_is_found_then(tmp_path: Path) -> None:
     """What has none is looked for again, and a second one of its number parts nobody."""
     async with a_site(tmp_path, "customer_po") as site, site.app() as app:
