@@ -40,6 +40,8 @@ def test_a_customer_is_erased_by_command(bench: Bench, tmp_path: Path) -> None:
     )
     assert held["name"] == key[4:]
     assert bench.command("rebuild", "--verify").code == 0
+    assert bench.command("proof", "--live").code == 0
+    assert bench.command("plan").code == 0
 
     shutil.copyfile(backup, store)
     assert bench.command("export", tmp_path / "log.jsonl").code == 0
