@@ -1,0 +1,74 @@
+"""Made-up names: one for one, of the same shape, and never the real ones."""
+
+from __future__ import annotations
+
+import re
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.bundle.pseudonyms import Pseudonyms
+from projections import values
+
+WORDS = st.text(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .,-@/'", max_size=40
+)
+
+
+def names(seed: int) -> Pseudonyms:
+    """Pseudonyms by a chance that can be had again."""
+    return Pseudonyms(Random(seed).choice)
+
+
+@given(WORDS, st.integers(0, 99))
+def test_a_text_keeps_its_shape(text: str, seed: int) -> None:
+    """Length, capitals, digits and everything between words stay where they are."""
+    made = names(seed).text(text)
+    assert len(made) == len(text)
+    for old, new in zip(text, made, strict=True):
+        assert old.isdigit() == new.isdigit()
+        assert old.isupper() == new.isupper()
+        assert old.isalpha() == new.isalpha() or not old.isalpha()
+        if not old.isalnum():
+            assert new == old
+
+
+@given(st.lists(WORDS, max_size=20), st.integers(0, 99))
+def test_the_same_is_the_same_and_another_is_another(texts: list[str], seed: int) -> None:
+    """Two texts become one only when they differ by nothing that can be told after lowering."""
+    made = names(seed)
+    out = {text: made.text(text) for text in texts}
+    assert {text: made.text(text) for text in texts} == out
+    lowered = {text.lower() for text in texts}
+    assert len({one.lower() for one in out.values()}) == len(lowered)
+
+
+@given(st.lists(st.from_regex(r"[0-9]{2}", fullmatch=True), min_size=60, unique=True))
+def test_short_words_do_not_run_out(numbers: list[str]) -> None:
+    """Nearly all two-digit numbers in one bundle still become as many different ones."""
+    made = names(1)
+    assert len({made.text(number) for number in numbers}) == len(numbers)
+
+
+def test_what_is_derived_is_derived_from_the_made_up() -> None:
+    """First names, domains and lower-cased addresses come out as those of the real text would."""
+    made = names(3)
+    assert made.text(values.person("Doe, Jane")[0]) == values.person(made.text("Doe, Jane"))[0]
+    mail = "Jane.Doe@Acme-Tools.com"
+    assert values.domain("", made.text(mail)) == made.text(values.domain("", mail))
+    assert values.domain("", made.text("jane@gmail.com")) == ""
+    assert made.text(mail.lower()) == made.text(mail).lower()
+
+
+def test_dates_and_single_letters_stay_and_names_do_not() -> None:
+    """What tells of time stays; a word of a name is never its own disguise."""
+    made = names(4)
+    assert [made.text(text) for text in ("20261122", "2026-11-22", "Y", "")] == [
+        "20261122",
+        "2026-11-22",
+        "Y",
+        "",
+    ]
+    assert "Quill" not in made.text("Quill & Daughters")
+    assert re.fullmatch(r"no \w{5} for \d{7}, twice", made.words_of("no Quill for 4711000, twice"))
