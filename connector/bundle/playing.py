@@ -1,9 +1,10 @@
 """Playing a bundle again: what Sage 100 said is said again, and all else is decided and done anew.
 
-Rows, settings and replays of the bundle are appended in their order; wherever the log had decided
-on something, the projector decides now and the writer writes, with the bundle's mapping, into
-whatever HubSpot it is given. At the end the ledger of every object is compared with the one that
-the bundle's own commands and outcomes come to: which exist, where each stands, and what is held.
+Rows, settings, replays and what people undid or changed are appended in their order; wherever the
+log had decided on something, the projector decides now and the writer writes, with the bundle's
+mapping, into whatever HubSpot it is given. At the end the ledger of every object is compared with
+the one that the bundle's own commands and outcomes come to: which exist, where each stands, and
+what is held.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from projections.mapping import compiled
 from projections.tables import Target
 from projections.workspace import Workspace
 
+# What others did to a HubSpot object: told again, where commands and outcomes are made anew.
+_PEOPLE: Final = (events.FieldsPinned, events.DriftFound)
 _TURNS: Final = 50
 _MOST_INPUTS: Final = 500
 
@@ -115,11 +118,32 @@ async def play(bundle: Bundle, store: EventStore, hubspot: HubSpot) -> Played:
         if event.stream.startswith("hubspot/"):
             if waiting:
                 await settle()
+            if isinstance(payload_of(event), _PEOPLE):
+                await _tell(store, event)
+                await settle()
         else:
             waiting.append(event)
     await settle()
     targets, values, differences = await _compare(bundle, store)
     return Played(bundle.key, inputs, targets, values, differences)
+
+
+async def _tell(store: EventStore, event: BundleEvent) -> None:
+    """Put what people did into the ledger of a record that is known by now."""
+    payload = payload_of(event)
+    name = event.stream.removeprefix("hubspot/")
+    work = Workspace()
+    await rows.load(store, work, {"target": [name]})
+    doc = work.get("target", Target, name)
+    if doc is None or payload is None:
+        return
+    ledger.track(work, name, payload, doc.version + 1)
+    await store.append(
+        [_again(event)],
+        expect={event.stream: doc.version},
+        also=rows.writes(work),
+        meta=Meta(actor="reproduce"),
+    )
 
 
 def _again(event: BundleEvent) -> NewEvent:

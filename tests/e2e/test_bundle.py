@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from connector import bundle as bundles
+from connector import undo
 from connector.bundle import Bundle
 from connector.bundle.pseudonyms import Pseudonyms
 from connector.cli.reproduce import played
@@ -76,6 +77,20 @@ async def test_a_bundle_comes_to_the_same_end(tmp_path: Path) -> None:
         assert report.targets > 5
         assert report.values > 100
         assert report.inputs > 5
+
+
+async def test_an_undo_is_played_too(tmp_path: Path) -> None:
+    """A field that a person put back is at the old value in the end, pinned as it was."""
+    async with with_a_past(tmp_path) as site:
+        pins = {"name": ("Quillfeather & Daughters", "As It Was")}
+        asked = undo.UndoWanted("a test", {f"companies/{KEY}": pins})
+        async with site.app() as app:
+            await undo.request(app.store, asked)
+            assert (await app.run_once()).complete
+        assert site.portal.one("companies", "sage100_customer_key", KEY)["name"] == "As It Was"
+        made = await bundled(site, KEY)
+        assert "FieldsPinned" in {event.type for event in made.events}
+        assert (await played(made)).differences == []
 
 
 async def test_a_vendor_stands_alone(tmp_path: Path) -> None:
