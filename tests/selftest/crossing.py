@@ -109,12 +109,21 @@ async def calm(folder: Path) -> Calm:
 
 
 async def cross(folder: Path, point: Point, right: Calm) -> Crossing:
-    """End a first sync at this point, take it up again, and look at everything."""
-    async with open_site(folder, OPTIONS) as site:
-        code, _ = await _in_a_process(site, point)
-        if code not in {0, KILLED}:
-            return Crossing(point, reached=False, faults=[f"the process ended with {code}"])
-        return Crossing(point, reached=code == KILLED, faults=await _faults(site, right))
+    """End a first sync at this point, take it up again, and look at everything.
+
+    When the sync ends before this pass of the place, an earlier one is taken, on a new site.
+    """
+    tries = 0
+    while True:
+        (home := folder / str(tries)).mkdir()
+        tries += 1
+        async with open_site(home, OPTIONS) as site:
+            code, _ = await _in_a_process(site, point)
+            if code not in {0, KILLED}:
+                return Crossing(point, reached=False, faults=[f"the process ended with {code}"])
+            if code == KILLED or point.number == 1:
+                return Crossing(point, reached=code == KILLED, faults=await _faults(site, right))
+        point = point._replace(number=point.number // 2)
 
 
 def crossed(point: Point, right: Calm) -> Crossing:
