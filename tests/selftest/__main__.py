@@ -1,7 +1,7 @@
 """End the connector at every place where it waits, and print and keep what came of it.
 
 `python -m tests.selftest [--quick] [--every N] [--jobs N] [--report FILE]`; exits 1 when any end
-was another. `--quick`: each place at its first, middle and last pass only; `--every`: every N-th
+was another. `--quick`: each place at its first, middle and last pass; `--every`: every N-th
 point. How often a place is passed differs a little from one sync to the next; where a pass is not
 reached, an earlier one of the same place is taken.
 """
@@ -62,8 +62,8 @@ def main() -> int:
     ends = f"{report['ended']:,} of {len(points):,} points ended the process"
     console.print(
         f"{report['places_ended_at']:,} of {report['places']:,} places; {ends}, "
-        f"{report['not_reached']:,} were not reached that time; {len(report['faults']):,} ends were "
-        f"another. Report: {options.report}",
+        f"{report['not_reached']:,} were not reached that time; {len(report['faults']):,} ends "
+        f"were another. Report: {options.report}",
         markup=False,
         soft_wrap=True,
     )
