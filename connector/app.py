@@ -227,7 +227,7 @@ class App:
         for _ in range(_MAX_TURNS):
             head = (await self.store.head()).last
             async with self._folding():
-                summary = await self.writer.run_until_idle(self._progress)
+                summary = await self.writer.run_until_idle(self._progress, again=not turns)
             turns.append(summary)
             while await self._advance():
                 await self._show_projecting()

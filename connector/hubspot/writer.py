@@ -96,10 +96,15 @@ class Writer:
         return self._outage
 
     async def run_until_idle(
-        self, progress: Progress | None = None, *, stop: asyncio.Event | None = None
+        self,
+        progress: Progress | None = None,
+        *,
+        stop: asyncio.Event | None = None,
+        again: bool = True,
     ) -> Summary:
         """Write until nothing is left that can be written without the projector's help, or `stop`.
 
+        `again`: whether what the token may not write is tried once more, as for a run of its own.
         Raises TokenRefused on a 401 and HubSpotUnreachable when HubSpot keeps failing; in both
         cases everything unwritten is pending still.
         """
@@ -107,7 +112,8 @@ class Writer:
             self._done[lane] += tally.succeeded
         self._around.tallies.update(tallies())
         self._barred.clear()
-        self._holds.try_again()
+        if again:
+            self._holds.try_again()
         self.stopped = None
         self._outage.answered()
         await self._recover()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from connector.forecast import Forecast, forecast, told
 from projections.tables import Calls
+from tests.cli.conftest import Bench
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DAY = {"hubspot_daily_limit": 1_000, "hubspot_resets_at": "2026-11-21T06:00:00Z"}
@@ -47,3 +48,22 @@ def test_the_sentence() -> None:
     )
     assert told(Forecast(0, 0, 0.0, 0.0, None, 0)) == ""
     assert "less than a minute" in told(Forecast(5, 2, 0.1, 0.0, None, 0))
+
+
+def test_status_foretells_what_waits(bench: Bench) -> None:
+    """Invoices that a scope keeps from HubSpot are pending, and status says what they will cost."""
+    granted = [
+        f"crm.{kind}.{one}.{act}"
+        for kind in ("objects", "schemas")
+        for one in ("companies", "contacts", "invoices")
+        for act in ("read", "write")
+    ]
+    granted.remove("crm.objects.invoices.write")
+    bench.at_the_site(lambda: bench.site.portal.grant(granted))
+    assert bench.command("run", "--once").code == 3
+    report = bench.command("status", "--json").json()
+    assert report["forecast"]["commands"] >= 20
+    assert report["forecast"]["days"] == 0
+    assert report["forecast"]["usable_today"] > 100_000, "as HubSpot's headers said"
+    assert report["http"]["hubspot_daily_limit"] == 625_000
+    assert "less than a minute at the least" in bench.command("status").out.replace("\n", " ")
