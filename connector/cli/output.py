@@ -15,12 +15,15 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-from rich.console import Console, RenderableType
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _WIDE: Final = 160  # columns, when nobody's terminal says otherwise
+_FOLDED: Final = 24  # a word longer than this (a time stands on one line) may be broken
 
 
 def stdout() -> Console:
@@ -66,19 +69,89 @@ def show(what: RenderableType) -> None:
     stdout().print(what)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Picture:
     """A table of cleaned cells; numbers stand to the right."""
-    cells = [[_cell(value) for value in row] for row in rows]
-    numeric = [
-        bool(cells) and all(re.fullmatch(r"[\d,.\-]*", row[index]) for row in cells)
-        for index in range(len(columns))
-    ]
-    picture = Table(title=title or None, title_justify="left", header_style="bold")
-    for heading, is_number in zip(columns, numeric, strict=True):
-        picture.add_column(heading, justify="right" if is_number else "left", overflow="fold")
-    for row in cells:
-        picture.add_row(*(Text(cell) for cell in row))
-    return picture
+    return Picture(title, columns, [[_cell(value) for value in row] for row in rows])
+
+
+class Picture:
+    """A table that no terminal is too narrow for: a number is never broken over two lines.
+
+    Where it does not fit text is folded, then the frame goes, then the columns that hold nothing
+    but 0 (they are named under it); on the narrowest each row becomes a sentence.
+    """
+
+    def __init__(self, title: str, columns: Sequence[str], rows: list[list[str]]) -> None:
+        """The cells are text that is fit for a terminal."""
+        self._title = title
+        self._columns = columns
+        self._rows = rows
+        self._numeric = [
+            bool(rows) and all(re.fullmatch(r"[\d,.\-]*", row[index]) for row in rows)
+            for index in range(len(columns))
+        ]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The fullest of the forms that fits."""
+        every = range(len(self._columns))
+        telling = [at for at in every if any(row[at] != "0" for row in self._rows)]
+        for chosen, framed in ((every, True), (every, False), (telling, False)):
+            widths = self._widths(chosen, options.max_width, framed=framed)
+            if widths:
+                yield self._table(widths, framed=framed)
+                zero = [name for at, name in enumerate(self._columns) if at not in widths]
+                if zero:
+                    yield Text(f"0 in every line: {', '.join(zero)}")
+                return
+        yield Text(self._title)
+        for row in self._rows:
+            named = zip(self._columns, row, strict=True)
+            yield Text(", ".join(f"{name} {cell}".strip() for name, cell in named))
+
+    def _widths(self, chosen: Sequence[int], most: int, *, framed: bool) -> dict[int, int]:
+        """Each column's width; none when `most` terminal columns do not hold the narrowest."""
+        least = {at: self._narrowest(at) for at in chosen}
+        gaps = 3 * len(least) + 1 if framed else len(least)
+        left = most - gaps - sum(least.values())
+        if left < 0:
+            return {}
+        # What is left goes to the texts first, to whichever needs most, then to the headings.
+        texts = {at: self._widest_text(at) for at in least}
+        headings = {at: cell_len(self._columns[at]) for at in least}
+        for wanted in (texts, headings):
+            while left and any(wanted[at] > have for at, have in least.items()):
+                least[max(least, key=lambda at: wanted[at] - least[at])] += 1
+                left -= 1
+        return least
+
+    def _narrowest(self, at: int) -> int:
+        """Words and numbers whole, but for very long words."""
+        words = [word for row in self._rows for word in row[at].split()]
+        longest = max(map(cell_len, words), default=0)
+        heading = max(map(cell_len, self._columns[at].split()), default=0)
+        return max(1, heading, longest if self._numeric[at] else min(longest, _FOLDED))
+
+    def _widest_text(self, at: int) -> int:
+        """No line of a cell folded."""
+        return max(
+            (cell_len(line) for row in self._rows for line in row[at].splitlines()), default=0
+        )
+
+    def _table(self, widths: dict[int, int], *, framed: bool) -> Table:
+        picture = Table(
+            title=self._title or None,
+            title_justify="left",
+            header_style="bold",
+            box=box.HEAVY_HEAD if framed else None,
+            padding=(0, 1) if framed else (0, 1, 0, 0),
+            pad_edge=framed,
+        )
+        for at, width in widths.items():
+            justify: JustifyMethod = "right" if self._numeric[at] else "left"
+            picture.add_column(self._columns[at], justify=justify, overflow="fold", width=width)
+        for row in self._rows:
+            picture.add_row(*(Text(row[at]) for at in widths))
+        return picture
 
 
 def _cell(value: object) -> str:

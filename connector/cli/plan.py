@@ -70,12 +70,17 @@ def plan(
 
 def read_mapping(path: Path) -> compiled.CompiledMapping:
     """A mapping file named on the command line. Raises Misconfigured."""
+    remedy = "Correct the file, or name another; 'ml-connector init' writes the default mapping."
     try:
         return compiled.parse(path.read_text("utf-8"), origin=str(path))
-    except (OSError, UnicodeDecodeError) as problem:
-        raise Misconfigured(f"the mapping cannot be read: {problem}", where=str(path)) from None
+    except OSError as problem:
+        why = f"the mapping cannot be read: {problem.strerror or problem}"
+        raise Misconfigured(why, where=f"--mapping {path}", remedy=remedy) from None
+    except UnicodeDecodeError:
+        why = "the mapping is not UTF-8 text"
+        raise Misconfigured(why, where=f"--mapping {path}", remedy=remedy) from None
     except compiled.MappingError as problem:
-        raise Misconfigured(str(problem), where="--mapping") from None
+        raise Misconfigured(str(problem), where="--mapping", remedy=remedy) from None
 
 
 async def _plan(config: Config, mapping: compiled.CompiledMapping, *, everything: bool) -> Made:

@@ -106,6 +106,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         app(list(arguments), prog_name="ml-connector")
     except SystemExit as end:
+        if as_json:
+            _usage_as_document(end.__context__)
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except (KeyboardInterrupt, Interrupted):
         return _interrupted(as_json=as_json)
@@ -116,6 +118,17 @@ def run(arguments: Sequence[str]) -> int:
         logging.getLogger("ml-connector").debug("traceback", exc_info=problem)
         return code
     return 0
+
+
+def _usage_as_document(problem: BaseException | None) -> None:
+    """What the command-line library has said on standard error, for who reads the other one."""
+    told = getattr(problem, "format_message", None)  # its errors have one, whatever their class
+    if told is None:
+        return
+    context = getattr(problem, "ctx", None)
+    command = context.command_path if context is not None else "ml-connector"
+    remedy = f"'{command} --help' tells what it takes."
+    output.document({"error": {"what": told(), "where": command, "remedy": remedy}})
 
 
 def _interrupted(*, as_json: bool) -> int:

@@ -8,10 +8,11 @@ import typer
 
 from connector.app import open_app
 from connector.cli import output
-from connector.cli.session import AsJson, load, need_store_folder, run_async
+from connector.cli.session import AsJson, load, run_async
 from connector.cli.watch import watching
 from connector.config import Config
 from connector.rebuild import RebuildReport
+from eventstore import StoreMissing
 
 
 def rebuild(
@@ -23,7 +24,9 @@ def rebuild(
 ) -> None:
     """Drop the read models and refold them from the log; HubSpot is told nothing."""
     config = load(ctx)
-    need_store_folder(config)
+    file = config.store.file
+    if file is not None and not file.exists():  # a mistyped address is no empty log
+        raise StoreMissing(f"there is no store at {file}")
     report = run_async(_rebuild(config, verify=verify))
     if as_json:
         output.document(report)

@@ -201,7 +201,13 @@ def test_replay_by_key_object_and_time(bench: Bench) -> None:
 
 
 def test_rebuild_and_verify(bench: Bench) -> None:
-    """The read models are what the log says, a rebuild makes the same, and the chain holds."""
+    """The read models are what the log says, a rebuild makes the same, and the chain holds.
+
+    Without a store there is nothing to rebuild, and none is made.
+    """
+    missing = bench.command("rebuild", "--json")
+    assert missing.code == 2
+    assert "there is no store at" in missing.json()["error"]["what"]
     assert bench.command("run", "--once").code == 0
     compared = bench.command("rebuild", "--verify", "--json")
     assert compared.code == 0, compared.out

@@ -53,6 +53,41 @@ def test_usage(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None
     assert (ended.code, ended.out) == (2, "")
 
 
+def test_a_document_also_tells_of_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """With --json standard output holds the document also when the command line is wrong."""
+    ended = inside(capsys, "status", "--json", "--nonsense")
+    assert ended.code == 2
+    assert "--nonsense" in ended.json()["error"]["what"]
+    assert ended.json()["error"]["where"] == "ml-connector status"
+    assert "--nonsense" in ended.err
+
+
+_HEADS = ["object", "emitted", "succeeded", "left out by hand", "pending"]
+_ROWS = [["associations", 812345, 812345, 0, 1], ["a companies", 1234.5, "-", 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("columns", "framed", "zeros"),
+    [(80, True, True), (55, True, True), (44, False, True), (39, False, False), (20, False, True)],
+)
+def test_no_terminal_is_too_narrow(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+    framed: bool,
+    zeros: bool,
+) -> None:
+    """Numbers and words stay whole; where it is narrow frame and zeros go; nothing is cut off."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    output.show(output.table("", _HEADS, _ROWS))
+    text = capsys.readouterr().out
+    assert all(len(line) <= columns for line in text.splitlines())
+    assert text.count("812,345") == 2
+    assert {"associations", "succeeded", "pending"} <= set(text.replace(",", " ").split())
+    assert ("┏" in text) is framed
+    assert ("0 in every line: left out by hand" not in text) is zeros
+
+
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     """--help and --version answer and end well."""
     assert inside(capsys, "--help").code == 0
