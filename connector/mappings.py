@@ -122,5 +122,5 @@ class Mappings:
     async def _ensure(self, mapping: CompiledMapping) -> schema.SchemaReport:
         report = await schema.setup(self._store, self._hubspot, mapping.source, mapping.digest)
         for problem in report.problems:
-            _log.warning("HubSpot %s: %s %s", problem.subject, problem.detail, problem.remedy)
+            _log.warning("HubSpot %s: %s. %s", problem.subject, problem.detail, problem.remedy)
         return report

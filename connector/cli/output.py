@@ -111,7 +111,7 @@ class Picture:
     def _widths(self, chosen: Sequence[int], most: int, *, framed: bool) -> dict[int, int]:
         """Each column's width; none when `most` terminal columns do not hold the narrowest."""
         least = {at: self._narrowest(at) for at in chosen}
-        gaps = 3 * len(least) + 1 if framed else len(least)
+        gaps = 3 * len(least) + 1 if framed else len(least) - 1
         left = most - gaps - sum(least.values())
         if left < 0:
             return {}

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
+import threading
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
@@ -84,9 +86,20 @@ class Interrupted(BaseException):
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine to its end. Raises Interrupted, what it raises, nothing else."""
+    """Run a command's coroutine to its end. Raises Interrupted, what it raises, nothing else.
+
+    SIGTERM interrupts as Ctrl-C does, so that a supervisor's stop closes the store, too.
+    """
     try:
-        return asyncio.run(work)
+        return asyncio.run(_interruptible(work))
     except (KeyboardInterrupt, asyncio.CancelledError):
         # Under a name of its own: the command-line library ends the process on the usual one.
         raise Interrupted from None
+
+
+async def _interruptible(work: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.current_task()
+    if task is not None and threading.current_thread() is threading.main_thread():
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work

@@ -68,7 +68,7 @@ _ROWS = [["associations", 812345, 812345, 0, 1], ["a companies", 1234.5, "-", 0,
 
 @pytest.mark.parametrize(
     ("columns", "framed", "zeros"),
-    [(80, True, True), (55, True, True), (44, False, True), (39, False, False), (20, False, True)],
+    [(80, True, True), (55, True, True), (43, False, True), (38, False, False), (20, False, True)],
 )
 def test_no_terminal_is_too_narrow(
     capsys: pytest.CaptureFixture[str],

@@ -155,13 +155,14 @@ def test_a_store_that_is_none(tmp_path: Path) -> None:
     assert "only the SQLite backend" in postgres.err
 
 
-async def test_an_interrupted_run_ends_with_130() -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+async def test_an_interrupted_run_ends_with_130(name: str) -> None:
     """Ctrl-C in the middle of run --once ends it with 130, without a traceback."""
     async with simulated_site(customers=5, invoices=5, seed=1) as site:
         held = site.sage100.inject(HoldPage(entity="AR_Invoice"))
         process = await begin(site, "run", "--once")
         await reached(process, held.reached)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(getattr(signal, name))
         code, _, err = await ended(process)
         assert code == 130, err
         assert "Traceback" not in err
