@@ -72,7 +72,11 @@ def read(path: Path) -> Bundle:
             raise Misconfigured("the file is larger than any bundle", where=str(path))
         return msgspec.json.decode(path.read_bytes(), type=Bundle)
     except FileNotFoundError:
-        raise Misconfigured("there is no such file", where=str(path)) from None
+        raise Misconfigured(
+            "there is no such file",
+            where=str(path),
+            remedy="Give a file that 'ml-connector bundle' wrote.",
+        ) from None
     except msgspec.MsgspecError as problem:
         raise Misconfigured(
             f"this is no bundle: {problem}",

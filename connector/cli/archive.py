@@ -40,6 +40,8 @@ def export_log(
     as_json: AsJson = False,
 ) -> None:
     """Write the log, or a range of it, as JSON lines that need nothing of ours to be read."""
+    if upto is not None and upto < start:
+        raise typer.BadParameter("--to lies before --from")
     report = run_async(_export(store or load(ctx).store.url, file, start, upto))
     if as_json:
         output.document(report)

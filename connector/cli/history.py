@@ -153,7 +153,10 @@ def _choices(found: History) -> bool:
         for choice in found.choices:
             output.say(f"  {choice}")
     else:
-        output.say(f"Nothing in the log is known as {found.key!r}.")
+        output.say(
+            f"Nothing in the log is known as {found.key!r}. Give a key (ABC:01-ABF or 01-ABF), a "
+            "whole invoice number, a HubSpot id, or a part of the name."
+        )
     return True
 
 

@@ -71,7 +71,11 @@ async def _reconcile(
     async with open_reader(config) as store, open_hubspot(config) as hubspot:
         mapping = await mappings.active(store)
         if mapping is None:
-            raise Misconfigured("nothing was ever written from this store", where="store")
+            raise Misconfigured(
+                "nothing was ever written from this store",
+                where=str(config.store.file or "store"),
+                remedy="Let 'ml-connector run --once' make the first pass, or correct store.url.",
+            )
         only = await _targets(store, key)
         await portal_id(hubspot)  # is the token good, and when does the portal's day end
         report = await reconciling.look(

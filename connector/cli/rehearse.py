@@ -50,7 +50,11 @@ async def _rehearse(
     async with open_reader(config) as store:
         old = await mappings.active(store)
         if old is None:
-            raise Misconfigured("no mapping was ever in force in this store", where="store")
+            raise Misconfigured(
+                "no mapping was ever in force in this store",
+                where=str(config.store.file or "store"),
+                remedy="Let 'ml-connector run --once' make the first pass, or correct store.url.",
+            )
         with watching(output.stderr()) as progress:
             return await rehearsal.rehearse(store, old, wanted, scratch=scratch, progress=progress)
 

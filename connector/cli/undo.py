@@ -100,7 +100,11 @@ async def _undo(
     async with open_reader(config) as store:
         mapping = await mappings.active(store)
         if mapping is None:
-            raise Misconfigured("nothing was ever written from this store", where="store")
+            raise Misconfigured(
+                "nothing was ever written from this store",
+                where=str(config.store.file or "store"),
+                remedy="Let 'ml-connector run --once' make the first pass, or correct store.url.",
+            )
         only = await _targets(store, key)
         judged = await undoing.judge(store, await scope_of(store), mapping, only)
         report = UndoReport(judged.selection, {}, judged.left)

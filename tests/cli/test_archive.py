@@ -301,6 +301,8 @@ def test_files_that_cannot_be_used(tmp_path: Path, store: Path, run: Run) -> Non
         assert "another export is writing it" in run("export", "--store", url(store), busy).err
     finally:
         os.close(fd)
+    turned = run("export", "--store", url(store), "--from", 10, "--to", 5, tmp_path / "turned")
+    assert (turned.code, (tmp_path / "turned").exists()) == (2, False)
     missing = run("import", "--store", url(tmp_path / "copy.db"), tmp_path / "missing")
     assert missing.code == 2
     assert "cannot be read" in missing.err

@@ -200,6 +200,17 @@ def test_replay_by_key_object_and_time(bench: Bench) -> None:
     assert bench.at_the_site(lambda: bench.site.portal.calls.writes) == before + 1
 
 
+@pytest.mark.parametrize("command", [["reconcile"], ["rehearse"], ["undo", "--run", "last"]])
+def test_before_the_first_pass(bench: Bench, command: list[str]) -> None:
+    """What needs something written says what comes first, and 'history' what it may be asked."""
+    assert bench.command("setup").code == 0
+    ended = bench.command(*command, "--json")
+    assert ended.code == 2
+    assert "run --once" in ended.json()["error"]["remedy"]
+    nothing = bench.command("history", "01-ABF")
+    assert (nothing.code, "invoice number" in nothing.out) == (1, True)
+
+
 def test_rebuild_and_verify(bench: Bench) -> None:
     """The read models are what the log says, a rebuild makes the same, and the chain holds.
 
