@@ -23,8 +23,8 @@ _REMEDIES: Final[tuple[tuple[type[eventstore.EventStoreError], int, str], ...]] 
     (
         eventstore.StoreInUse,
         2,
-        "Stop the process that has the store open (it is named above), then try again. Reading "
-        "commands (status, history, parked, verify) need not wait for it.",
+        "Stop the process that has the store open (it is named above), then try again. Only 'run', "
+        "'setup', 'import' and 'rebuild' need that: all other commands work beside it.",
     ),
     (
         eventstore.NotAStore,
