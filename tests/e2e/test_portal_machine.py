@@ -135,10 +135,12 @@ class PortalMachine(RuleBasedStateMachine):
 
     @rule(pick=PICK, kind=st.sampled_from(["companies", "vendors"]), name=NAMES)
     def edit_by_hand(self, pick: int, kind: str, name: str) -> None:
-        """Somebody overwrites what is ours."""
+        """Somebody overwrites what is ours. (What fills a gap in Sage 100 would be theirs.)"""
         record_id = self._record(kind, pick)
         if record_id is not None:
-            self.site.portal.edit("companies", record_id, {"name": name, "city": "Elsewhere"})
+            shown = self.site.portal.records("companies")[record_id]
+            city = {"city": "Elsewhere"} if shown.get("city") else {}
+            self.site.portal.edit("companies", record_id, {"name": name, **city})
 
     @rule(pick=PICK, kind=st.sampled_from(["companies", "contacts", "invoices", "vendors"]))
     def delete_by_hand(self, pick: int, kind: str) -> None:
