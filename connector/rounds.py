@@ -12,6 +12,15 @@ from typing import Final, NamedTuple
 from eventstore import EventStore
 
 _TELLING: Final = ("AgingDateAdvanced", "PollStarted", "SourceDescribed")
+_ORDERS: Final = (
+    "DriftFound",
+    "FieldsPinned",
+    "MappingActivated",
+    "PlanApplied",
+    "ReconcileRequested",
+    "ReplayRequested",
+    "UndoRequested",
+)
 _PAGE: Final = 1000
 
 
@@ -43,6 +52,16 @@ async def rounds(store: EventStore) -> list[Round]:
     return [Round(first, last) for first, last in zip(starts, ends, strict=False)]
 
 
+async def orders(store: EventStore, after: int) -> frozenset[int]:
+    """Positions of what people ordered since: what that led to is no work of the round's."""
+    found: list[int] = []
+    position = after
+    while page := await store.read(position, types=_ORDERS, limit=_PAGE):
+        position = page[-1].position
+        found += [event.position for event in page]
+    return frozenset(found)
+
+
 async def round_at(store: EventStore, position: int | None) -> Round | None:
     """The round that holds a position, or (None) the newest one that led to a command."""
     found = await rounds(store)
@@ -51,7 +70,8 @@ async def round_at(store: EventStore, position: int | None) -> Round | None:
     newest = 0
     for one in reversed(found):
         page = await store.read(one.first, types=["CommandEmitted"], limit=_PAGE)
-        causes = [event.cause or 0 for event in page]
+        ordered = await orders(store, one.first)
+        causes = [event.cause or 0 for event in page if event.cause not in ordered]
         newest = max(newest, *causes) if causes else newest
         if newest >= one.first:
             return one

@@ -26,7 +26,7 @@ from connector.moments import iso
 from connector.planning import new_event
 from connector.projector import entries_of
 from connector.reports import REPLAY_STREAM
-from connector.rounds import round_at
+from connector.rounds import orders, round_at
 from eventstore import EventStore, Meta, StoredEvent, WrongVersion
 from projections import events, keys, ledger
 from projections.events import FieldsPinned, UndoRequested
@@ -45,6 +45,7 @@ class Scope(msgspec.Struct, frozen=True):
     """Which commands: emitted in [first, last], or led to by an event in [cause_first, cause_last].
 
     `selection`: in words. `open_at`: also those emitted before and carried out after this position.
+    `orders`: positions of what people ordered meanwhile: what these led to is not meant.
     """
 
     selection: str
@@ -53,12 +54,14 @@ class Scope(msgspec.Struct, frozen=True):
     cause_first: int = 0
     cause_last: int = _FOR_EVER
     open_at: int = 0
+    orders: frozenset[int] = frozenset()
 
     def takes(self, position: int, cause: int | None) -> bool:
         """Whether a command emitted at `position` for `cause` is meant."""
         return (
             self.first <= position <= self.last
             and self.cause_first <= (cause or 0) <= self.cause_last
+            and cause not in self.orders
         )
 
 
@@ -102,8 +105,16 @@ async def of_round(store: EventStore, position: int | None) -> Scope:
         raise Misconfigured(
             "the log has no such run", where="--run", remedy="'last', or a position of the log."
         )
-    text = f"the run from position {found.first}"
-    return Scope(text, first=found.first, cause_first=found.first, cause_last=found.last)
+    [commit] = await store.commits([found.first])
+    began = iso(commit.recorded_at_us) if commit is not None else "?"
+    text = f"the run of {began} (from position {found.first})"
+    return Scope(
+        text,
+        first=found.first,
+        cause_first=found.first,
+        cause_last=found.last,
+        orders=await orders(store, found.first),
+    )
 
 
 async def of_plan(store: EventStore, digest: str) -> Scope:

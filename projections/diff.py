@@ -31,10 +31,11 @@ def compare(
     """What to write. `force`: everything that is ours, changed or not (a replay)."""
     new = ledger.hubspot_id == ""
     if new and not ledger.held and not ledger.doubt:
+        explicit = mapping.explicit
         created: dict[str, tuple[str | None, str]] = {
             name: (None, value)
             for name, value in desired.items()
-            if value or mapping.by_property[name].explicit
+            if value or name in explicit
         }
         return Difference(created, [])
     changes: dict[str, tuple[str | None, str]] = {}

@@ -49,13 +49,14 @@ _Step = tuple[str, str, str | None, Transform]
 
 
 class CompiledObject(NamedTuple):
-    """One object's mapping, resolved."""
+    """One object's mapping, resolved. `explicit`: properties told to new records even if empty."""
 
     hubspot_type: str
     key: str
     rules: tuple[CompiledRule, ...]
     by_property: dict[str, CompiledRule]
     steps: tuple[_Step, ...]
+    explicit: frozenset[str]
     served: dict[tuple[str, ...], tuple[_Step, ...]]
 
     def shape(
@@ -168,7 +169,8 @@ def _compile(section: rules.ObjectMapping, place: str) -> CompiledObject:
         )
     steps = tuple(_step(rule) for rule in compiled.values())
     every = tuple(compiled.values())
-    return CompiledObject(section.hubspot_type, section.key, every, compiled, steps, {})
+    explicit = frozenset(rule.property for rule in every if rule.explicit)
+    return CompiledObject(section.hubspot_type, section.key, every, compiled, steps, explicit, {})
 
 
 def _step(rule: CompiledRule) -> _Step:

@@ -78,6 +78,23 @@ def test_a_run_is_undone_and_stays_undone(bench: Bench) -> None:
     assert bench.command("rebuild", "--verify").code == 0
 
 
+def test_what_people_order_between_two_runs_is_no_part_of_the_run(bench: Bench) -> None:
+    """After an undo and a replay the last run has nothing left to undo, least of all the undo."""
+    assert bench.command("run", "--once").code == 0
+    [key] = customer_keys(bench, 1)
+    before = record(bench, key)["city"]
+    move(bench, key, City="Wrongville")
+    assert bench.command("run", "--once").code == 0
+    assert bench.command("undo", "--run", "last").code == 0
+    assert bench.command("run", "--once").code == 0
+    name = f"ABC:{key[0]}-{key[1]}"
+    assert bench.command("replay", "--key", name).code == 0
+    assert bench.command("run", "--once").code == 0
+    assert record(bench, key)["city"] == before
+    again = bench.command("undo", "--run", "last", "--dry-run", "--json").json()
+    assert again["fields"] == {}
+
+
 def test_a_plan_is_undone(bench: Bench) -> None:
     """A mapping that turns out wrong: its values go back, though it stays in force."""
     assert bench.command("run", "--once").code == 0
