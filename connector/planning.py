@@ -288,6 +288,13 @@ async def check(store: EventStore, kept: Kept, tier: Tier) -> Made:
     """The plan made anew, the same to the letter. Raises PlanRefused."""
     event = await moved(store, kept.position)
     if event is not None:
+        applied = events.decode(event.type, event.data)
+        if isinstance(applied, events.PlanApplied) and applied.digest == kept.digest:
+            raise PlanRefused(
+                f"This plan has been applied already, at position {event.position}.",
+                where=f"plan {kept.digest[:12]}",
+                remedy="'ml-connector status' says how far it has come.",
+            )
         raise PlanRefused(
             f"The log has moved since this plan was made: {event.type} at position "
             f"{event.position} ({event.stream}).",

@@ -21,7 +21,7 @@ MATCH_PROPOSED: Final = "match_proposed"
 MATCH_AMBIGUOUS: Final = "match_ambiguous"
 MATCH_FAILED: Final = "match_failed"
 
-_REPLAY: Final = "Then: ml-connector replay --parked --reason {reason}"
+_REPLAY: Final = "Then: ml-connector retry {reason}"
 _CORRECTED: Final = "Once corrected in Sage 100 it is sent again by itself."
 
 _ADVICE: Final[dict[str, str]] = {

@@ -81,7 +81,7 @@ async def test_one_bad_record_among_a_thousand(
         assert (item.target, item.reason) == (f"companies/{customer}", "INVALID_OPTION")
         assert WHY in item.message
         assert "name" in item.advice
-        assert "replay" in item.advice
+        assert "ml-connector retry INVALID_OPTION" in item.advice
         assert item.waiting >= len(children) > 4
 
         status = await reports.status(app.store)
