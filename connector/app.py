@@ -89,7 +89,7 @@ class App:
             settings.name: Rounds(
                 agents[settings.name],
                 store,
-                instance_of(settings),
+                instance_of(settings, details=config.hubspot.line_items),
                 progress=progress,
                 on_round=partial(self._on_round, frozenset(settings.companies)),
             )
@@ -318,7 +318,8 @@ async def check(config: Config) -> list[CheckLine]:
     lines: list[CheckLine] = []
     async with open_ends(config) as (hubspot, agents):
         for settings in config.sage100:
-            lines += await check_agent(agents[settings.name], instance_of(settings))
+            instance = instance_of(settings, details=config.hubspot.line_items)
+            lines += await check_agent(agents[settings.name], instance)
         lines += await check_hubspot(hubspot, mapping.source, match_rules(config))
         lines += await check_deals(hubspot, config.hubspot.deals.property)
     return lines

@@ -81,7 +81,7 @@ async def record_meant(store: EventStore, key: str) -> str:
     streams: dict[str, None] = {}
     for name in names:
         kind, external = keys.split_target(name)
-        if kind == "invoices":
+        if kind in {"invoices", "line_items"}:
             raise Misconfigured(
                 f"{name} is an invoice: accounting records are kept",
                 where="KEY",

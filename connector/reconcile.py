@@ -108,6 +108,8 @@ class _Look:
         """Compare the records of these lanes; the last one if the calls did not do, or ""."""
         last = ""
         for lane in lanes:
+            if lane != "associations" and lane not in self._mapping.objects:
+                continue  # kept by an earlier mapping
             page_size = _LINKS if lane == "associations" else BATCH_LIMIT
             try:
                 async with aclosing(self._pages(lane, only, after, page_size)) as pages:

@@ -25,7 +25,7 @@ from connector.rebuild import all_tables, this_version
 from eventstore import EventStore, NewEvent, StoredEvent, open_store
 from projections import events, keys, ledger
 from projections.mapping import compiled
-from projections.tables import LANES, ObjectBook, Target
+from projections.tables import LANES, OPTIONAL, ObjectBook, Target
 from projections.workspace import Workspace, decode
 
 SAMPLES: Final = 3
@@ -214,6 +214,8 @@ async def _objects(log: EventStore, left: EventStore, right: EventStore) -> list
     for lane in LANES:
         books = [await _book(store, lane) for store in (left, right, log)]
         counts = [await store.count("target", prefix=f"{lane}/") for store in (left, right)]
+        if lane in OPTIONAL and not any(counts):
+            continue
         out.append(
             ObjectDifference(
                 lane,

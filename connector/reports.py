@@ -18,17 +18,18 @@ from connector.projector import CHECKPOINT, entries_of
 from connector.sage100.passes import Outcome
 from eventstore import EventStore, Meta, NewEvent, StoredEvent
 from projections import books, events, keys, timeline
-from projections.tables import LANES, Calls, ObjectBook, PassBook, Source, Target
+from projections.tables import LANES, OPTIONAL, Calls, ObjectBook, PassBook, Source, Target
 from projections.workspace import decode
 
 # Tables whose keys are the numbers people know a record by, and what it is in HubSpot.
 _NUMBERED: Final = {"account": "companies", "vendor": "vendors"}
-_KINDS: Final = ("companies", "vendors", "contacts", "invoices")
+_KINDS: Final = ("companies", "vendors", "contacts", "invoices", "line_items")
 _SOURCES: Final = {
     "companies": "AR_Customer",
     "vendors": "AP_Vendor",
     "contacts": "AR_CustomerContact",
     "invoices": "AR_Invoice",
+    "line_items": "AR_InvoiceDetail",
 }
 REPLAY_STREAM: Final = "audit/replay"
 _REPLAY_PAGE: Final = 500
@@ -147,6 +148,8 @@ async def status(store: EventStore, *, now: datetime | None = None) -> dict[str,
         )
     hubspot = []
     for lane in LANES:
+        if lane in OPTIONAL and lane not in found:
+            continue
         entry = found.get(lane, ObjectBook())
         count = await store.count("withheld", prefix=f"{lane}/")
         hubspot.append({"object": lane, **msgspec.structs.asdict(entry), "withheld": count})
@@ -262,6 +265,8 @@ async def history(store: EventStore, key: str) -> History:
     stored = await store.history(keys.hubspot_stream(name))
     code, _, record = external.partition(":")
     sources = (await store.rows({"source": [code]})).get("source", {})
+    if kind == "line_items":
+        record = keys.detail_of(external).partition(":")[2]
     if kind in _SOURCES and code in sources:
         source: Source = decode("source", sources[code].value)
         stream = keys.sage_stream(source.instance, code, _SOURCES[kind], record)

@@ -60,6 +60,8 @@ class SecondLook:
         for name, doc in docs.items():
             by_lane[name.partition("/")[0]][name] = doc
         for lane, group in by_lane.items():
+            if lane not in objects:
+                continue
             names += await allowed(self._definitions, objects[lane], group)
         names = list(dict.fromkeys(names))
         await reports.request_replay(self._store, _WHY, names, dry_run=False, by="service")

@@ -18,7 +18,7 @@ from projections.tables import FORCED, LANES, ORDINARY, Frozen
 replace = msgspec.structs.replace
 
 # What an association's own key begins with: the kind of its child.
-_CHILDREN: Final = ("contacts", "invoices")
+_CHILDREN: Final = ("contacts", "invoices", "line_items")
 
 
 def company_of_pass(stream: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from projections import desire, diff, keys, ledger, personal, pins
+from projections import desire, diff, keys, ledger, line, personal, pins
 from projections import events as e
 from projections.desire import Knowledge, Skip
 from projections.mapping.compiled import CompiledMapping
@@ -61,11 +61,17 @@ def decide(
                 if doc.state != "idle":
                     told.insert(0, e.CommandSuperseded(doc.command, doc.state, None, wanted.reason))
                 _emit(name, doc, told, mark.cause, work, out)
+            elif wanted.reason == line.NOT_MAPPED and doc.state in _OPEN:
+                _drop(name, doc, wanted.reason, mark.cause, work, out)
             continue
         pinned = pins.in_force(doc, wanted) if doc.pins else {}
         if pinned:
             wanted = {prop: value for prop, value in wanted.items() if prop not in pinned}
-        difference = diff.compare(mapping.objects[kind], wanted, doc, force=bool(mark.force))
+        shown = doc
+        if mark.force == line.ARRIVED:
+            shown = line.lifted(doc)
+            mark = Dirty(mark.cause, "", "" if shown is doc else line.ARRIVED)
+        difference = diff.compare(mapping.objects[kind], wanted, shown, force=bool(mark.force))
         if pinned:
             mark = pins.put_back(difference.changes, pinned, doc, mark)
         _command(name, doc, difference, mark, mapping.digest, work, out)

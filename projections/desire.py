@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from projections import contact, customer, invoice, keys, personal, vendor
+from projections import contact, customer, invoice, keys, line, personal, vendor
 from projections.mapping.compiled import CompiledMapping
 from projections.tables import Account, Bill, OpenItem, Source, SourceRow, Target
 from projections.workspace import Workspace
@@ -58,6 +58,9 @@ def reads(targets: Iterable[str]) -> Reads:
             open_items.add(f"{key}:")
         elif kind == "vendors":
             rows["vendor"].add(key)
+        elif kind == "line_items":
+            rows["detail"].add(keys.detail_of(key))
+            rows["target"].add(keys.association(name, keys.parents(name)[0]))
         elif kind == "associations":
             child = keys.split_target(keys.ends(key)[0])[1]
             rows["account"].add(keys.customer_of(child))
@@ -73,8 +76,10 @@ def reads(targets: Iterable[str]) -> Reads:
 
 
 def links(name: str, work: Workspace) -> list[str]:
-    """The association targets a contact or invoice should have, from loaded rows."""
+    """The association targets a contact, invoice or line should have, from loaded rows."""
     kind, key = keys.split_target(name)
+    if kind == "line_items":
+        return [keys.association(name, keys.parents(name)[0])]
     if kind not in {"contacts", "invoices"}:
         return []
     parent = keys.customer_of(key)
@@ -109,7 +114,7 @@ def wants_link(name: str, work: Workspace) -> bool:
 
 
 def gone(name: str, work: Workspace) -> bool:
-    """Whether the source record of a company, vendor, contact or invoice has vanished."""
+    """Whether the source record of a company, vendor, contact, invoice or line has vanished."""
     kind, key = keys.split_target(name)
     if kind == "invoices":
         bill = work.get("bill", Bill, keys.bill_of(key))
@@ -120,6 +125,8 @@ def gone(name: str, work: Workspace) -> bool:
             found = work.get("account", Account, key)
         case "vendors":
             found = work.get("vendor", SourceRow, key)
+        case "line_items":
+            found = work.get("detail", SourceRow, keys.detail_of(key))
         case "contacts":
             # A company's own contact has no row; it goes with its company.
             found = work.get("contact", SourceRow, key)
@@ -137,7 +144,7 @@ def _exists(name: str, work: Workspace) -> bool:
 def properties(
     name: str, work: Workspace, mapping: CompiledMapping, known: Knowledge
 ) -> dict[str, str] | Skip | None:
-    """The desired properties of a company, vendor, contact or invoice."""
+    """The desired properties of a company, vendor, contact, invoice or line of an invoice."""
     kind, key = keys.split_target(name)
     code = keys.company_code(key)
     source = work.get("source", Source, code) or _NOWHERE
@@ -187,6 +194,18 @@ def properties(
                 return Skip(reason)
             derived = invoice.facts(key, bill, terms, source)
             served = source.columns.get("AR_Invoice", ())
+        case "line_items":
+            detail = work.get("detail", SourceRow, keys.detail_of(key))
+            if detail is None:
+                return None
+            if kind not in mapping.objects:
+                return Skip(line.NOT_MAPPED)
+            row = detail.row
+            reason = line.skip_reason(key, row)
+            if reason and not _exists(name, work):
+                return Skip(reason)
+            derived = line.facts(key, row)
+            served = source.columns.get("AR_InvoiceDetail", ())
         case _:
             return None
     if derived is None:

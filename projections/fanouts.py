@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
-from projections import contact, keys
+from projections import contact, invoice, keys
 from projections.tables import Account, Bill, Doc
 
 # kind of fan-out -> the table whose rows it walks over
@@ -15,6 +16,7 @@ TABLE: Final[dict[str, str]] = {
     "links": "bill",
     "contacts": "contact",
     "vendors": "vendor",
+    "details": "detail",
 }
 
 
@@ -41,6 +43,28 @@ def targets(kind: str, key: str, doc: Doc, note: str = "") -> list[str]:
             return [f"vendors/{key}"]
         case _:
             return []
+
+
+def invoices_of(detail: str, row: dict[str, str]) -> str:
+    """What the aliases begin with that may name the invoice of this line (ABC:0100215-000001-…)."""
+    number = row.get("InvoiceNo", "").rstrip(" ").lower()
+    return f"{number}>invoices/{keys.company_code(detail)}:"
+
+
+def line(detail: str, named: Iterable[str]) -> list[str]:
+    """The target of this line, given the invoice targets of its number; none while there is none.
+
+    An invoice without a history row may share number and sequence with the one that has lines;
+    one of a type that has lines comes first.
+    """
+    header = f"{detail.rpartition('-')[0]}-"
+    found = [key for key in map(_key, named) if keys.details_of(key) == header]
+    found.sort(key=lambda key: (key.rpartition("-")[2] in invoice.WITHOUT_LINES, key))
+    return [keys.target("line_items", keys.line_of(detail, key)) for key in found[:1]]
+
+
+def _key(name: str) -> str:
+    return keys.split_target(name)[1]
 
 
 def _invoices(key: str, bill: Bill) -> list[str]:

@@ -31,6 +31,8 @@ TYPES: Final = {
 }
 CREDITS: Final = frozenset({"CM", "PP", "PY"})
 NO_DOCUMENT: Final = frozenset({"BF", "BC"})
+# Whose lines are no line items: HubSpot takes none that are negative, and none of what never was.
+WITHOUT_LINES: Final = CREDITS | NO_DOCUMENT | {"XD"}
 # What makes a prospect a customer: something was sold.
 SALES: Final = frozenset({"IN", "CA"})
 # Debits whose payment time says how fast the customer pays.

@@ -10,6 +10,7 @@ Parts are escaped so that separators inside a CustomerNo can never make two reco
     AR_Payment …                               01-ABF:0100215-IN:20261101-000001
     AR_CustomerSalesHistory …                  01-ABF:2026-05
     AP_Vendor 00, V001                         00-V001
+    AR_InvoiceDetail 0100215, 000001, 000002   0100215-000001-000002
 
 The external key in HubSpot is the company code, a colon and that: `ABC:01-ABF`.
 A target names a HubSpot object: `companies/ABC:01-ABF`; its stream is `hubspot/` + target.
@@ -109,6 +110,26 @@ def sequence_of(invoice: str) -> str:
     return invoice.rpartition(":")[2].rsplit("-", 2)[1]
 
 
+def details_of(invoice: str) -> str:
+    """`ABC:01-ABF:0100215-000001-IN` -> `ABC:0100215-000001-`: what its lines' keys begin with."""
+    tail = invoice.rpartition(":")[2].rpartition("-")[0]
+    return f"{company_code(invoice)}:{tail}-"
+
+
+def line_of(detail: str, invoice: str) -> str:
+    """The line `ABC:0100215-000001-000002` of an invoice: the invoice's key, `:` and `000002`.
+
+    Sage 100 keys lines without their customer; HubSpot is told of them as parts of their invoice.
+    """
+    return f"{invoice}:{detail.rpartition('-')[2]}"
+
+
+def detail_of(line: str) -> str:
+    """`ABC:01-ABF:0100215-000001-IN:000002` -> `ABC:0100215-000001-000002`."""
+    invoice, _, number = line.rpartition(":")
+    return details_of(invoice) + number
+
+
 def sage_stream(instance: str, company: str, entity: str, key: str) -> str:
     """The stream of one source record."""
     return f"sage/{instance}/{company}/{entity}/{key}"
@@ -153,4 +174,6 @@ def parents(name: str) -> tuple[str, ...]:
         return ends(external)
     if kind in {"contacts", "invoices"}:
         return (target("companies", customer_of(external)),)
+    if kind == "line_items":
+        return (target("invoices", external.rpartition(":")[0]),)
     return ()

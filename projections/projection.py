@@ -12,13 +12,14 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from projections import books, breaker, drift, keys, ledger, source
+from projections import books, breaker, drift, keys, ledger, line, source
 from projections import events as e
 from projections.folding import Entry, Folding
 from projections.tables import ActiveMapping, Dirty, Fanout, Source
 
 replace = msgspec.structs.replace
 _raw_encoder = msgspec.json.Encoder(order="sorted")
+_LINE_LINKS = "associations/line_items:"
 
 
 def wants(entries: Sequence[Entry], *, ledger_too: bool = False) -> dict[str, set[str]]:
@@ -91,6 +92,9 @@ def _command(entry: Entry, name: str, into: Folding, *, ledger_too: bool) -> Non
                 if not any(one.owner for one in payload.withheld.values()):
                     # One that waits itself lets go of nothing; else two would wake each other.
                     into.moved[f"{kind}:{payload.hubspot_id}"] = entry.position
+            elif name.startswith(_LINE_LINKS):
+                invoice = keys.parents(name)[1]
+                into.forced.setdefault(invoice, Dirty(entry.position, line.ARRIVED))
             if payload.replaced:
                 _replaced(name, entry.position, payload.outcome == "created", into)
         case e.CommandFailed() | e.CommandParked():
@@ -131,6 +135,8 @@ def _replaced(name: str, position: int, is_new: bool, into: Folding) -> None:
     if kind == "companies":
         into.fan_out(Fanout("accounts", key, position))
         into.fan_out(Fanout("contacts", f"{key}:", position))
+    if kind == "invoices":
+        into.fan_out(Fanout("details", keys.details_of(key), position))
     if kind in {"companies", "contacts"}:
         into.fan_out(Fanout("bills", f"{keys.customer_of(key)}:", position))
 
@@ -163,7 +169,7 @@ def _settings(entry: Entry, into: Folding) -> None:
         case e.MappingActivated() as activated:
             raw = msgspec.Raw(_raw_encoder.encode(activated.mapping))
             work.put("mapping", "active", ActiveMapping(activated.digest, raw))
-            for kind in ("accounts", "contacts", "bills", "vendors"):
+            for kind in ("accounts", "contacts", "bills", "vendors", "details"):
                 into.fan_out(Fanout(kind, "", entry.position))
         case e.ReplayRequested() as request:
             for name in request.targets:
@@ -179,5 +185,5 @@ def _settings(entry: Entry, into: Folding) -> None:
 def _touch_company(company: str, position: int, into: Folding) -> None:
     """Settings of a company changed: everything of it may look different."""
     prefix = keys.external_key(company, "")
-    for kind in ("accounts", "contacts", "bills", "vendors"):
+    for kind in ("accounts", "contacts", "bills", "vendors", "details"):
         into.fan_out(Fanout(kind, prefix, position))

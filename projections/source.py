@@ -21,7 +21,11 @@ from projections.tables import Account, Bill, Fanout, Fingerprint, PlainText, So
 replace = msgspec.structs.replace
 _NEW_ACCOUNT: Final = Account()
 _NEW_BILL: Final = Bill()
-_SOURCE_ROWS: Final = {"AR_CustomerContact": "contact", "AP_Vendor": "vendor"}
+_SOURCE_ROWS: Final = {
+    "AR_CustomerContact": "contact",
+    "AP_Vendor": "vendor",
+    "AR_InvoiceDetail": "detail",
+}
 
 
 class Record(NamedTuple):
@@ -46,6 +50,8 @@ def wants(record: Record, payload: e.Event, out: dict[str, set[str]]) -> None:
     if entity in {"AR_Invoice", "AR_Payment"}:
         out["bill"].add(_bill_key(record))
         out["account"].add(keys.customer_of(record.key))
+        if entity == "AR_Invoice":
+            out["source"].add(record.company)
     elif entity == "AR_Customer":
         out["account"].add(record.key)
     elif entity == "AR_CustomerSalesHistory":
@@ -54,8 +60,8 @@ def wants(record: Record, payload: e.Event, out: dict[str, set[str]]) -> None:
     elif entity == "AR_CustomerContact":
         out["contact"].add(record.key)
         out["account"].add(keys.customer_of(record.key))
-    elif entity == "AP_Vendor" and isinstance(payload, e.RecordVanished):
-        out["vendor"].add(record.key)
+    elif entity in {"AP_Vendor", "AR_InvoiceDetail"} and isinstance(payload, e.RecordVanished):
+        out[_SOURCE_ROWS[entity]].add(record.key)
 
 
 def _bill_key(record: Record) -> str:
@@ -148,6 +154,12 @@ def _vendor(record: Record, row: dict[str, str], position: int, into: Folding) -
     into.dirty[f"vendors/{record.key}"] = position
 
 
+def _detail(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
+    """A line of an invoice: its key does not say which customer's, so that is looked up later."""
+    into.work.put("detail", record.key, SourceRow(row))
+    into.fan_out(Fanout("details", f"{record.key.rpartition('-')[0]}-", position))
+
+
 def _sales(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
     customer = keys.customer_of(record.key)
     period = record.key.rpartition(":")[2]
@@ -194,6 +206,10 @@ def _invoice(record: Record, row: dict[str, str], position: int, into: Folding) 
     new = sequence not in before.rows
     if new:
         put_alias(into, row.get("InvoiceNo", ""), f"invoices/{record.key}")
+        source = into.work.get("source", Source, record.company)
+        if source is not None and source.columns.get("AR_InvoiceDetail"):
+            # Its lines may have been read before it.
+            into.fan_out(Fanout("details", keys.details_of(record.key), position))
     _contribute(record, before, after, into, invoices=int(new))
     into.dirty[f"invoices/{record.key}"] = position
     into.dirty[f"companies/{keys.customer_of(record.key)}"] = position
@@ -326,6 +342,7 @@ _OBSERVED: Final[dict[str, Callable[[Record, dict[str, str], int, Folding], None
     "AR_TermsCode": _terms,
     "AR_CustomerSalesHistory": _sales,
     "AR_Invoice": _invoice,
+    "AR_InvoiceDetail": _detail,
     "AR_Payment": _payment,
     "AP_Vendor": _vendor,
 }

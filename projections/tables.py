@@ -11,10 +11,12 @@ from typing import Final, Literal
 
 import msgspec
 
-VERSION: Final = 5
+VERSION: Final = 6
 
 # HubSpot objects in the order in which they are written: each one's parents come before it.
-LANES: Final = ("companies", "vendors", "contacts", "invoices", "associations")
+LANES: Final = ("companies", "vendors", "contacts", "invoices", "line_items", "associations")
+# Of these, what is not kept everywhere: told of only where there is any.
+OPTIONAL: Final = frozenset({"line_items"})
 
 State = Literal["idle", "pending", "sent", "held", "parked"]
 
@@ -55,7 +57,7 @@ class Account(Doc, frozen=True):
 
 
 class SourceRow(Doc, frozen=True):
-    """A contact, terms code or vendor: its raw row."""
+    """A contact, terms code, vendor or line of an invoice: its raw row."""
 
     row: dict[str, str]
     vanished: bool = False
@@ -159,7 +161,7 @@ class Fanout(Doc, frozen=True):
     `note`: of `links`, the target whose links with the invoices are to be looked at.
     """
 
-    kind: Literal["open_items", "accounts", "bills", "contacts", "vendors", "links"]
+    kind: Literal["open_items", "accounts", "bills", "contacts", "vendors", "links", "details"]
     prefix: str
     cause: int
     after: str = ""
@@ -285,6 +287,7 @@ TABLES: Final[dict[str, tuple[type[Doc], bool]]] = {
     "contact": (SourceRow, False),
     "terms": (SourceRow, False),
     "vendor": (SourceRow, False),
+    "detail": (SourceRow, False),
     "bill": (Bill, False),
     "open_item": (OpenItem, False),
     "source": (Source, False),

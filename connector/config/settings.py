@@ -114,7 +114,8 @@ class HubSpotSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[hubspot]`: the portal. `mapping` None: the built-in default.
 
     `reserve`: share of the account's daily calls that is left to its other apps. `invoices`: as
-    HubSpot's own invoices, or as a custom object (with the built-in mapping).
+    HubSpot's own invoices, or as a custom object (with the built-in mapping). `line_items`: whether
+    lines of invoices are read and kept with them.
     """
 
     token: Annotated[Secret, leaves.SECRET]
@@ -124,6 +125,7 @@ class HubSpotSettings(msgspec.Struct, frozen=True, kw_only=True):
     mapping: Annotated[Path | None, leaves.FILE] = None
     reserve: Annotated[float, leaves.RESERVE] = 0.1
     invoices: Literal["native", "custom"] = "native"
+    line_items: Annotated[bool, leaves.SWITCH] = False
     matching: MatchingSettings = MatchingSettings()
     deals: DealSettings = DealSettings()
 

@@ -46,6 +46,11 @@ from projections.tables import Target
 from projections.workspace import Workspace
 
 _CLAIM_TRIES: Final = 5
+_NOT_MAPPED: Final = Why(
+    "NOT_MAPPED",
+    "the mapping in force does not say what they are",
+    "Apply a mapping that does, or wait until the projector has taken these commands back.",
+)
 
 
 class _Claimed(msgspec.Struct):
@@ -86,7 +91,9 @@ class ObjectDelivery(LookingDelivery):
     async def deliver(self, lane: str, names: Sequence[str]) -> Settlement:
         """Carry out the open commands of these targets; the verdict of the last answer."""
         store = self.around.store
-        mapping = self.around.mapping().objects()[lane]
+        mapping = self.around.mapping().objects().get(lane)
+        if mapping is None:  # kept by the mapping before; what is open is superseded in a moment
+            return Settlement(verdict="hold", why=_NOT_MAPPED)
         orphans = await self.hold_orphans(names)
         work = Workspace()
         names = [name for name in names if name not in orphans]

@@ -16,7 +16,7 @@ from typing import Final
 from connector.check import CheckLine
 from connector.errors import ConnectorError, Unreachable
 from connector.sage100.agent import Agent
-from connector.sage100.contract import ENTITIES, AgentInfo
+from connector.sage100.contract import AgentInfo
 from connector.sage100.errors import NotTrusted
 from connector.sage100.instance import Instance
 from connector.sage100.passes import system_time
@@ -39,6 +39,7 @@ _NEVER_BLANK: Final[dict[str, tuple[str, ...]]] = {
     "AR_Invoice": ("InvoiceDate", "Balance", "IsOpen"),
     "AR_Payment": ("TransactionType", "TransactionAmt"),
     "AP_Vendor": ("VendorName",),
+    "AR_InvoiceDetail": ("ItemCode", "ExtensionAmt"),
 }
 
 
@@ -63,7 +64,7 @@ async def check_agent(
         line = await _company(f"{subject} company {company}", agent, info, company)
         lines.append(line)
         readable += [company] if line.ok else []
-    for entity in ENTITIES:
+    for entity in instance.entities:
         lines.append(await _entity(f"{subject} {entity}", agent, info, entity, readable))
     return lines
 

@@ -31,6 +31,9 @@ ENTITIES: Final = (
     "AP_Vendor",
 )
 
+# Lines of invoices: read only where they are wanted.
+DETAIL: Final = "AR_InvoiceDetail"
+
 # Which schedule each entity is read on.
 SCHEDULE_OF: Final = {
     "AR_TermsCode": "customers",
@@ -39,6 +42,7 @@ SCHEDULE_OF: Final = {
     "AR_CustomerSalesHistory": "customers",
     "AR_Invoice": "invoices",
     "AR_Payment": "invoices",
+    DETAIL: "invoices",
     "AP_Vendor": "vendors",
 }
 

@@ -11,7 +11,7 @@ import msgspec
 
 from connector.config.settings import Sage100Settings
 from connector.errors import Misconfigured
-from connector.sage100.contract import MAX_LIMIT
+from connector.sage100.contract import DETAIL, ENTITIES, MAX_LIMIT
 from connector.sage100.failure import ALARM_AFTER
 from connector.sage100.schedule import Schedule, Span, quiet_hours, schedule
 
@@ -25,7 +25,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     read, an interval or a cron line. `mass_change`: share of an entity's keys that may come or go
     in one pass. `alarm_after`: how long Sage 100 may be in use by others before a pass has failed
     for it. `page_limit`: rows per request. `columns`: canonical column name to the agent's own.
-    Raises Misconfigured.
+    `details`: lines of invoices are read too. Raises Misconfigured.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     page_limit: int = MAX_LIMIT
     mass_change: float = 0.2
     alarm_after: timedelta = ALARM_AFTER
+    details: bool = False
 
     def __post_init__(self) -> None:
         missing = [code for code in self.companies if code not in self.currency]
@@ -56,6 +57,11 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
         self.schedules()
         self.quiet_spans()
         self.zone()
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """What is read, in the order of a round; lines come last, for they need their invoices."""
+        return (*ENTITIES, DETAIL) if self.details else ENTITIES
 
     def schedules(self) -> dict[str, Schedule]:
         """When each group of entities is read, and when all of them are swept."""
@@ -79,8 +85,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
         return Misconfigured(f"{key} {why}.", where=f"[[sage100]] {self.name}")
 
 
-def instance_of(settings: Sage100Settings) -> Instance:
-    """One `[[sage100]]` as the rounds need it."""
+def instance_of(settings: Sage100Settings, *, details: bool = False) -> Instance:
+    """One `[[sage100]]` as the rounds need it. `details`: whether lines of invoices are wanted."""
     schedule = settings.schedule
     return Instance(
         name=settings.name,
@@ -98,4 +104,5 @@ def instance_of(settings: Sage100Settings) -> Instance:
         columns=settings.columns,
         mass_change=settings.mass_change,
         alarm_after=settings.alarm_after,
+        details=details,
     )

@@ -19,7 +19,7 @@ import msgspec
 
 from connector.progress import Progress, Silent
 from connector.sage100.agent import Agent
-from connector.sage100.contract import ENTITIES, SCHEDULE_OF, AgentInfo
+from connector.sage100.contract import SCHEDULE_OF, AgentInfo
 from connector.sage100.errors import AgentError, AgentMisfit, TlsRefused
 from connector.sage100.failure import ended
 from connector.sage100.instance import Instance
@@ -92,7 +92,9 @@ class Rounds:
 
     async def run_once(self, *, sweep: bool = False) -> list[Outcome]:
         """One cursor pass, or one sweep, of everything, quiet hours or not: a person asked."""
-        return await self._round(ENTITIES, "sweep" if sweep else "cursor", lambda: True)
+        return await self._round(
+            self._instance.entities, "sweep" if sweep else "cursor", lambda: True
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Rounds as they come due, until `stop` is set or the agent refuses our log-on."""
@@ -106,7 +108,8 @@ class Rounds:
             wake = quiet_until(self._quiet, now, self._zone)
             if wake is None and ready:
                 via: Via = "sweep" if "sweep" in ready else "cursor"
-                wanted = [one for one in ENTITIES if via == "sweep" or SCHEDULE_OF[one] in ready]
+                known = self._instance.entities
+                wanted = [one for one in known if via == "sweep" or SCHEDULE_OF[one] in ready]
                 outcomes = await self._round(wanted, via, lambda: self._may_go_on(stop))
                 table.read(via, ready, outcomes, self._now().astimezone(UTC))
                 continue
@@ -173,7 +176,7 @@ class Rounds:
                 remedy="Correct [[sage100]] companies, or let the agent serve this company.",
             )
             return [await self._fail(company, entity, via, error) for entity in entities]
-        selections = {entity: self._select(info, entity) for entity in ENTITIES}
+        selections = {entity: self._select(info, entity) for entity in self._instance.entities}
         columns = {
             entity: one.columns if isinstance(one, Selection) else ()
             for entity, one in selections.items()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from connector.sage100.contract import ENTITIES, SCHEDULE_OF
+from connector.sage100.contract import SCHEDULE_OF
 from connector.sage100.errors import AgentError
 from connector.sage100.instance import GROUPS, Instance
 from connector.sage100.passes import Outcome
@@ -58,7 +58,7 @@ class Timetable:
         """
         places: dict[str, list[Place]] = {name: [] for name in (*GROUPS, "sweep")}
         for company in instance.companies:
-            for entity in ENTITIES:
+            for entity in instance.entities:
                 place = await place_of(store, instance.name, company, entity)
                 places[SCHEDULE_OF[entity]].append(place)
                 places["sweep"].append(place)

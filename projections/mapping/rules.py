@@ -66,7 +66,7 @@ class Rule(
 
 
 class ObjectMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One of our objects (companies, vendors, contacts, invoices) and its properties.
+    """One of our objects (companies, vendors, contacts, invoices, line items), its properties.
 
     `hubspot_type`: the path segment of HubSpot's API. `key`: the unique property that holds the
     external key; `setup` creates it.
@@ -80,20 +80,22 @@ class ObjectMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     rules: tuple[Rule, ...]
 
 
-class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole mapping file."""
+class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A whole mapping file. Without `line_items` lines of invoices are not kept."""
 
     version: Literal[1]
     companies: ObjectMapping
     vendors: ObjectMapping
     contacts: ObjectMapping
     invoices: ObjectMapping
+    line_items: ObjectMapping | None = None
 
     def objects(self) -> dict[str, ObjectMapping]:
         """Our object name to its mapping, in writing order."""
-        return {
+        found = {
             "companies": self.companies,
             "vendors": self.vendors,
             "contacts": self.contacts,
             "invoices": self.invoices,
         }
+        return found if self.line_items is None else {**found, "line_items": self.line_items}

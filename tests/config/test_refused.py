@@ -220,6 +220,7 @@ def test_currency(tmp_path: Path, currency: str, hint: str) -> None:
         ('tier        = "professional"', 'reserve = "95%"', "hubspot.reserve"),
         ('tier        = "professional"', "reserve = 0.1", "hubspot.reserve"),
         ('tier        = "professional"', 'invoices = "both"', "hubspot.invoices"),
+        ('tier        = "professional"', 'line_items = "yes"', "hubspot.line_items"),
         ('CustomerNo = "CustomerNumber"', "CustomerNo = 1", "sage100[0].columns"),
     ],
 )
