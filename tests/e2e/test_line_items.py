@@ -177,3 +177,22 @@ async def test_turned_on_later_all_lines_arrive_with_the_plan(tmp_path: Path) ->
             assert (await app.run_once()).complete
             assert site.portal.count("line_items") == lines
             assert (await reconcile.look(app.store, app.hubspot, app.mapping)).missing == []
+
+
+async def test_an_invoice_made_anew_gets_its_lines_back(tmp_path: Path) -> None:
+    """An invoice that somebody deleted in HubSpot comes back with its lines and its status."""
+    rules = HubSpotOptions(invoices=InvoiceRules(status="strict"))
+    async with open_site(tmp_path, hubspot=rules) as site:
+        switch(site, on=True)
+        async with site.app() as app:
+            posted = posting.post_invoice(site.company, BUYER, "250")
+            assert (await app.run_once()).complete
+            [shown] = site.portal.find("invoices", "sage100_invoice_no", posted[2])
+            site.portal.archive("invoices", shown["hs_object_id"])
+            posting.receive_payment(site.company, posted, "250")
+            assert (await app.run_once()).complete
+            assert differences(site) == []
+            again = site.portal.one("invoices", "sage100_invoice_no", posted[2])
+            assert again["hs_object_id"] != shown["hs_object_id"]
+            assert again["hs_invoice_status"] == "paid"
+            await settled(app, site)
