@@ -33,9 +33,7 @@ def compare(
     if new and not ledger.held and not ledger.doubt:
         explicit = mapping.explicit
         created: dict[str, tuple[str | None, str]] = {
-            name: (None, value)
-            for name, value in desired.items()
-            if value or name in explicit
+            name: (None, value) for name, value in desired.items() if value or name in explicit
         }
         return Difference(created, [])
     changes: dict[str, tuple[str | None, str]] = {}
