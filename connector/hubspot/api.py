@@ -58,6 +58,9 @@ class WriteInput(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     id_property: str = ""
 
 
+_DISPLAY_HINTS: Final = ("numberDisplayHint", "showCurrencySymbol")
+
+
 class HubSpot:
     """One portal, over one pool of connections. `calls` counts, `limiter` holds back."""
 
@@ -217,7 +220,13 @@ class HubSpot:
     ) -> Answer:
         """Create properties, at most 100; one that exists is an item error of a 207."""
         path = _path("crm", "properties", self.api_version, object_type, "batch", "create")
-        return await self._call("POST", path, {"inputs": list(definitions)}, write=True)
+        # From 2026-09 on how a number is displayed is no part of its definition any more.
+        unknown = () if self.api_version == "2026-03" else _DISPLAY_HINTS
+        inputs = [
+            {name: value for name, value in one.items() if name not in unknown}
+            for one in definitions
+        ]
+        return await self._call("POST", path, {"inputs": inputs}, write=True)
 
     async def create_group(self, object_type: str, name: str, label: str) -> Answer:
         """Create a property group; 409 when it exists."""
