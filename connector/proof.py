@@ -102,15 +102,22 @@ async def prove(
     if not await follow_the_log(store):
         raise NoFigures
     prover = _Prover(store, companies, progress, hubspot)
-    found = await prover.take()
+    found = before = await prover.take()
     for takes in range(2, _MOST_TAKES + 1):
         if not await prover.has_moved():
             return prover.proof(found, settled=True, takes=takes - 1)
-        again = await prover.take()
-        if again == found:
-            return prover.proof(again, settled=True, takes=takes)
-        found = again
-    return prover.proof(found, settled=not await prover.has_moved(), takes=_MOST_TAKES)
+        before, found = found, await prover.take()
+        if before == found:
+            return prover.proof(found, settled=True, takes=takes)
+    settled = not await prover.has_moved()
+    if not settled:
+        found = [_seen_moving(one, last) for one, last in zip(found, before, strict=True)]
+    return prover.proof(found, settled=settled, takes=_MOST_TAKES)
+
+
+def _seen_moving(found: CompanyProof, before: CompanyProof) -> CompanyProof:
+    lines, differences = tieout.seen_moving(found.lines, found.differences, before.differences)
+    return msgspec.structs.replace(found, lines=lines, differences=differences)
 
 
 class _Prover:

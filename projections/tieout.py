@@ -177,22 +177,46 @@ class Tally:
 
     def line(self, measure: str) -> Line:
         """The sums of one measure."""
-        sage, ours, hubspot = self._sums.get(measure, [_ZERO, _ZERO, _ZERO])
-        explained = unexplained = _ZERO
-        for one in self.differences:
-            if one.measure != measure:
-                continue
-            if one.reason == "unexplained":
-                unexplained += abs(one.difference)
-            else:
-                explained += one.difference
-        zero = cents(_ZERO)
-        return Line(
-            measure=measure,
-            sage=sage + zero,
-            ours=ours + zero,
-            hubspot=hubspot + zero,
-            difference=hubspot - sage + zero,
-            explained=explained + zero,
-            unexplained=unexplained + zero,
-        )
+        return _line(measure, self._sums.get(measure, [_ZERO, _ZERO, _ZERO]), self.differences)
+
+
+def seen_moving(
+    lines: Sequence[Line], differences: Sequence[Difference], before: Sequence[Difference]
+) -> tuple[list[Line], list[Difference]]:
+    """The same when the sides moved while they were taken, and had moved since the take `before`.
+
+    Each side was read at a moment of its own, so a difference that only one take shows is a record
+    on its way from one side to the next: unexplained is what both show.
+    """
+    stood = set(before)
+    again = [
+        one
+        if one.reason != "unexplained" or one in stood
+        else msgspec.structs.replace(one, reason="pending", detail="it moved while it was read")
+        for one in differences
+    ]
+    return [
+        _line(line.measure, [line.sage, line.ours, line.hubspot], again) for line in lines
+    ], again
+
+
+def _line(measure: str, sides: Sequence[Decimal], differences: Sequence[Difference]) -> Line:
+    sage, ours, hubspot = sides
+    explained = unexplained = _ZERO
+    for one in differences:
+        if one.measure != measure:
+            continue
+        if one.reason == "unexplained":
+            unexplained += abs(one.difference)
+        else:
+            explained += one.difference
+    zero = cents(_ZERO)
+    return Line(
+        measure=measure,
+        sage=sage + zero,
+        ours=ours + zero,
+        hubspot=hubspot + zero,
+        difference=hubspot - sage + zero,
+        explained=explained + zero,
+        unexplained=unexplained + zero,
+    )

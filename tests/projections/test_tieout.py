@@ -11,7 +11,7 @@ from projections import receivables, tieout
 from projections.folding import Entry
 from projections.receivables import EVERYBODY, SourceRows
 from projections.tables import Account, Fanout, Pin, Target, Withheld
-from projections.tieout import Circumstances
+from projections.tieout import Circumstances, Reason, Tally
 
 OURS = Decimal("10.00")
 PROP = "sage100_balance"
@@ -192,3 +192,28 @@ def test_terms_give_the_due_date_here_too() -> None:
     )
     assert rows.side("ABC").customers["ABC:01-A"][3] == 5  # 44 days late
     assert rows.touched[f"ABC:{EVERYBODY}"] == 4
+
+
+def test_what_two_takes_show_differently_was_moving() -> None:
+    """Between sides that move, unexplained is only what stood: the rest was on its way."""
+
+    def taken(second: str) -> Tally:
+        tally = Tally()
+        for record, there in (("invoices/A", "3.00"), ("invoices/B", second)):
+            left, right = Decimal("1.00"), Decimal(there)
+            tally.add("documents", left, left, right)
+            why: tuple[Reason, str] = ("unexplained", "somebody changed it")
+            tally.differ(record, "documents", "the ledger and HubSpot", left, right, why)
+        return tally
+
+    before, last = taken("5.00"), taken("6.00")
+    [line], differences = tieout.seen_moving(
+        [last.line("documents")], last.differences, before.differences
+    )
+    assert [one.reason for one in differences] == ["unexplained", "pending"]
+    assert [line.sage, line.hubspot, line.difference] == [Decimal(2), Decimal(9), Decimal(7)]
+    assert [line.explained, line.unexplained] == [Decimal(5), Decimal(2)]
+    assert tieout.seen_moving([last.line("documents")], last.differences, last.differences) == (
+        [last.line("documents")],
+        last.differences,
+    )
