@@ -36,6 +36,7 @@ from connector.sage100.errors import (
     CutShort,
     LogonRefused,
     NotTheAgent,
+    told_wait_s,
 )
 from connector.sage100.naming import Naming, learn, translate_info, translate_page
 from connector.sage100.page_size import PageSizes
@@ -280,13 +281,12 @@ class Agent:
                 about_offers(self._scheme, offers) if response.status == 401 else ("", "")
             )
             return LogonRefused(what + said, call, code=str(response.status), remedy=remedy)
-        wait = response.headers.get("Retry-After", "")
         return NotTheAgent(
             f"Not the agent answered. {what}",
             call,
             code=str(response.status),
             retryable=response.status in _PASSING,
-            retry_after_s=float(wait) if wait.isascii() and wait.isdigit() else None,
+            retry_after_s=told_wait_s(response.headers.get("Retry-After", "")),
         )
 
     def _broken(self, call: Call, problem: Exception) -> AgentError:

@@ -23,6 +23,10 @@ from connector.sage100.errors import BadAnswer, Call
 
 _A: Final = f"{{{NAMESPACE}}}"
 _TYPES: Final = frozenset(get_args(ColumnType))
+# A clock outside was never set (.NET's first year is 1), and days of such years cannot be counted
+# with. Sage 100's own dates begin in the eighties.
+_FIRST_YEAR: Final = 1980
+_LAST_YEAR: Final = 2100
 
 
 def info_of(element: etree._Element, call: Call) -> AgentInfo:
@@ -51,6 +55,8 @@ def local_time(text: str) -> datetime:
     time = datetime.fromisoformat(text.strip())
     if time.tzinfo is not None:
         raise ValueError(f"ServerTime {text[:40]!r} has an offset")
+    if not _FIRST_YEAR <= time.year <= _LAST_YEAR:
+        raise ValueError(f"ServerTime {text[:40]!r} is no time at which a server runs")
     return time
 
 

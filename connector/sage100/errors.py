@@ -15,7 +15,8 @@
     ├── CursorInvalid      the place in the entity is not known any more: start the pass again
     ├── PassIncomplete     the last page came, and the end of the entity was not reached
     ├── RecordNotFound     no such key
-    └── AgentFault         a fault this version does not know
+    ├── AgentFault         a fault this version does not know
+    └── Unforeseen         an error of this program, while reading   retried by the next round
 
 Every error names the operation and the endpoint and shows at most a short, cleaned excerpt of
 what came; secrets are taken out of it (`Call.excerpt`).
@@ -42,6 +43,7 @@ from connector.sage100.trust_words import Problem
 from connector.secret import HIDDEN
 
 _EXCERPT: Final = 200  # characters
+_WAIT: Final = re.compile(r"[0-9]{1,5}")
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffc]+")
 
 
@@ -65,7 +67,7 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class AgentError(ConnectorError):
-    """The agent did not do its part."""
+    """The agent did not do its part. `retry_after_s`: how long it said to wait (`told_wait_s`)."""
 
     stopped: bool = False  # nothing more may be asked of this agent until a person acts
 
@@ -235,6 +237,17 @@ class AgentFault(AgentError, OtherEndFailed):
     default_remedy = "See the agent's log on the Sage 100 server."
 
 
+class Unforeseen(AgentError):
+    """Reading ended in an error of this program."""
+
+    category = "internal"
+    retryable = True
+    default_remedy = (
+        "Report it, with the traceback from this program's log. Nothing is lost, and it is tried "
+        "again by itself."
+    )
+
+
 _MISFIT: Final = {
     "InvalidCompany": "Correct [[sage100]] companies: three characters, case matters.",
     "ExternalAccessDisabled": (
@@ -251,6 +264,14 @@ _BUSY: Final = {
     "RecordLocked": "Nothing, if it passes: somebody edits this record.",
     "Internal": "Nothing, if it passes: the agent starts a new session. Else see its log.",
 }
+
+
+def told_wait_s(text: str) -> float | None:
+    """A wait as headers and faults tell it, in whole seconds; None for anything else.
+
+    What is longer than a day or so is nonsense as well: it would end the waiting for ever.
+    """
+    return float(text) if _WAIT.fullmatch(text.strip()) else None
 
 
 def fault(

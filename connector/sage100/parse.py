@@ -25,6 +25,7 @@ from connector.sage100.errors import (
     NotTheAgent,
     TooLarge,
     fault,
+    told_wait_s,
 )
 
 MAX_COLUMNS: Final = 2_000
@@ -207,14 +208,13 @@ class AnswerReader:
             text = element.findtext("faultstring") or "no reason"
             return fault(self._call, element.findtext("faultcode") or "", text, None, None)
         said = {str(child.tag).removeprefix(_A): child.text or "" for child in detail}
-        wait = said.get("RetryAfterSeconds", "")
         retryable = said.get("Retryable", "").strip()
         return fault(
             self._call,
             self._call.excerpt(said.get("Code", ""), 40),
             said.get("Message", ""),
             retryable in {"true", "1"} if retryable else None,
-            float(wait) if wait.isascii() and wait.isdigit() and len(wait) < 6 else None,
+            told_wait_s(said.get("RetryAfterSeconds", "")),
         )
 
     def _bad(self, what: str) -> BadAnswer:

@@ -8,13 +8,17 @@ position counts its moves; what it means is in `Place`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from connector.tracing import traceparent
 from eventstore.types import Checkpoint, Commit, EventStore, Meta, NewEvent, Write
+from projections import values
 from projections.events import SCHEMA, Event, Via, encode, type_of
 from projections.keys import poll_stream
+
+_DAY_DIGITS: Final = 8
 
 
 class Pass(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -105,6 +109,34 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Place)
 
 
+def _stored(cursor: bytes | None) -> Place:
+    """The place that a checkpoint keeps.
+
+    A cursor that is no day counts as none, and a pass with such days as never begun: an agent's
+    clock may have been nonsense, and what was made of it must not stand in the way for ever. One
+    that is no place at all is the beginning.
+    """
+    try:
+        place = Place() if cursor is None else _decoder.decode(cursor)
+    except msgspec.DecodeError:
+        return Place()
+    return msgspec.structs.replace(
+        place,
+        cursor=place.cursor if _is_day(place.cursor) else "",
+        cursor_pass=_sound(place.cursor_pass),
+        sweep_pass=_sound(place.sweep_pass),
+    )
+
+
+def _sound(run: Pass | None) -> Pass | None:
+    return run if run is not None and _is_day(run.since) and _is_day(run.began) else None
+
+
+def _is_day(text: str) -> bool:
+    """Whether this is a day as cursors have it (YYYYMMDD), or "" for none."""
+    return not text or (len(text) == _DAY_DIGITS and values.day(text) is not None)
+
+
 def checkpoint_name(instance: str, company: str, entity: str) -> str:
     """The name of the checkpoint that keeps this place."""
     return f"poll:{instance}:{company}:{entity}"
@@ -113,7 +145,7 @@ def checkpoint_name(instance: str, company: str, entity: str) -> str:
 async def place_of(store: EventStore, instance: str, company: str, entity: str) -> Place:
     """Where the poller stands; the beginning when it never ran."""
     checkpoint = await store.checkpoint(checkpoint_name(instance, company, entity))
-    return Place() if checkpoint.cursor is None else _decoder.decode(checkpoint.cursor)
+    return _stored(checkpoint.cursor)
 
 
 class Journal:
@@ -136,8 +168,7 @@ class Journal:
     async def open(cls, store: EventStore, instance: str, company: str, entity: str) -> Journal:
         """The journal of one entity of one company."""
         checkpoint = await store.checkpoint(checkpoint_name(instance, company, entity))
-        cursor = checkpoint.cursor
-        place = Place() if cursor is None else _decoder.decode(cursor)
+        place = _stored(checkpoint.cursor)
         return cls(store, instance, poll_stream(instance, company, entity), checkpoint, place)
 
     @property

@@ -20,8 +20,9 @@ import msgspec
 from connector.progress import Progress, Silent
 from connector.sage100.agent import Agent
 from connector.sage100.contract import SCHEDULE_OF, AgentInfo
-from connector.sage100.errors import AgentError, AgentMisfit, TlsRefused
+from connector.sage100.errors import AgentError, AgentMisfit, TlsRefused, Unforeseen
 from connector.sage100.failure import ended
+from connector.sage100.guard import guarded
 from connector.sage100.instance import Instance
 from connector.sage100.passes import Outcome, Reading, system_time
 from connector.sage100.place import Journal, meta_of, place_of
@@ -99,6 +100,16 @@ class Rounds:
     async def run(self, stop: asyncio.Event) -> None:
         """Rounds as they come due, until `stop` is set or the agent refuses our log-on."""
         self._agent.stop = stop
+        while not stop.is_set() and self.refusal is None:
+            try:
+                with guarded(self._agent.call("GetInfo")):
+                    await self._keep(stop)
+            except Unforeseen:
+                await self._idle(stop, _LONGEST_IDLE_S)
+        if self.refusal is not None:
+            log.error("%s: stopped. %s", self._instance.name, self.refusal)
+
+    async def _keep(self, stop: asyncio.Event) -> None:
         table = await Timetable.load(
             self._store, self._instance, self._now().astimezone(UTC), chance=self._chance
         )
@@ -116,8 +127,6 @@ class Rounds:
             wake = wake or table.next()
             wait_s = min((wake - now).total_seconds(), _LONGEST_IDLE_S)
             await self._idle(stop, max(wait_s, 0.0))
-        if self.refusal is not None:
-            log.error("%s: stopped. %s", self._instance.name, self.refusal)
 
     def _may_go_on(self, stop: asyncio.Event) -> bool:
         return not stop.is_set() and quiet_until(self._quiet, self._now(), self._zone) is None
@@ -130,14 +139,24 @@ class Rounds:
         self._on_round("started")
         attributes = {"instance": self._instance.name, "via": via}
         calls, pages = self._agent.calls, self._agent.pages
-        await pages.load(self._store, self._instance.name)
         try:
-            with tracer.start_as_current_span("sage100.round", attributes=attributes):
+            with (
+                tracer.start_as_current_span("sage100.round", attributes=attributes),
+                guarded(self._agent.call("GetInfo")),
+            ):
+                await pages.load(self._store, self._instance.name)
                 outcomes = await self._read(entities, via, may_go_on)
                 await self._log_trust(outcomes)
                 await self._count_calls(self._agent.calls - calls)
                 await pages.save(self._store, self._instance.name)
                 return outcomes
+        except Unforeseen as error:  # where not even the failure could be logged
+            companies = self._instance.companies
+            return [
+                Outcome(company=company, entity=entity, via=via, error=error)
+                for company in companies
+                for entity in entities
+            ]
         finally:
             self._on_round("ended")
 
@@ -147,8 +166,9 @@ class Rounds:
         companies = self._instance.companies
         self._origin = (await self._store.head()).last
         try:
-            info = await self._agent.get_info()
-            self._check_zone(info)
+            with guarded(self._agent.call("GetInfo")):
+                info = await self._agent.get_info()
+                self._check_zone(info)
         except AgentError as error:
             await self._log_day()
             if error.retryable and not may_go_on():
@@ -167,24 +187,11 @@ class Rounds:
         via: Via,
         may_go_on: Callable[[], bool],
     ) -> list[Outcome]:
-        served = info.company(company)
-        if served is None:
-            codes = ", ".join(one.code for one in info.companies) or "none"
-            error: AgentError = AgentMisfit(
-                f"The agent does not serve company {company}; it serves {codes}.",
-                self._agent.call("GetInfo"),
-                remedy="Correct [[sage100]] companies, or let the agent serve this company.",
-            )
+        try:
+            with guarded(self._agent.call("GetInfo")):
+                selections = await self._describe(info, company)
+        except AgentError as error:
             return [await self._fail(company, entity, via, error) for entity in entities]
-        selections = {entity: self._select(info, entity) for entity in self._instance.entities}
-        columns = {
-            entity: one.columns if isinstance(one, Selection) else ()
-            for entity, one in selections.items()
-        }
-        news = await source_news(self._latest, described(self._instance, served, columns))
-        if news:
-            await self._store.append(news, meta=meta_of(self._instance.name))
-        await self._log_day(company)
         outcomes: list[Outcome] = []
         for entity in entities:
             chosen = selections[entity]
@@ -195,9 +202,41 @@ class Rounds:
             elif self.refusal is not None:
                 outcome = await self._fail(company, entity, via, self.refusal)
             else:
-                outcome = await self._read_entity(info, company, chosen, via, may_go_on, outcomes)
+                try:
+                    with guarded(self._agent.call("ReadPage")):
+                        outcome = await self._read_entity(
+                            info, company, chosen, via, may_go_on, outcomes
+                        )
+                except Unforeseen as problem:
+                    outcome = await self._fail(company, entity, via, problem)
             outcomes.append(outcome)
         return outcomes
+
+    async def _describe(
+        self, info: AgentInfo, company: str
+    ) -> dict[str, Selection | AgentError | None]:
+        """What to ask of each entity (`_select`), once the log knows how the company is set up.
+
+        Raises AgentMisfit when it is not served.
+        """
+        served = info.company(company)
+        if served is None:
+            codes = ", ".join(one.code for one in info.companies) or "none"
+            raise AgentMisfit(
+                f"The agent does not serve company {company}; it serves {codes}.",
+                self._agent.call("GetInfo"),
+                remedy="Correct [[sage100]] companies, or let the agent serve this company.",
+            )
+        selections = {entity: self._select(info, entity) for entity in self._instance.entities}
+        columns = {
+            entity: one.columns if isinstance(one, Selection) else ()
+            for entity, one in selections.items()
+        }
+        news = await source_news(self._latest, described(self._instance, served, columns))
+        if news:
+            await self._store.append(news, meta=meta_of(self._instance.name))
+        await self._log_day(company)
+        return selections
 
     async def _read_entity(
         self,

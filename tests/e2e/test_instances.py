@@ -12,17 +12,21 @@ import msgspec
 import pytest
 
 from connector import reports
+from connector.app import App
 from connector.sage100.passes import Outcome
+from connector.sage100.retry import ONCE
 from connector.sandbox.agent import (
     AgentOptions,
     CompanyOptions,
     Exclusive,
     Hold,
+    HttpAnswer,
     SimulatedAgent,
     SoapFault,
     StrangerPage,
     maintenance,
 )
+from projections import events
 from tests.e2e import holding
 from tests.e2e.expectation import Expectation, merged
 from tests.e2e.site import SELDOM, Site, open_site
@@ -183,6 +187,96 @@ async def test_an_agent_that_hangs_delays_nobody_else(tmp_path: Path) -> None:
         stop.set()
         async with asyncio.timeout(LIMIT_S):
             await service
+
+
+def clock_of_the_year_one(two: Two) -> None:
+    """The agent never set its clock: .NET's first moment."""
+    two.north.sage100.conduct.server_time = "0001-01-01T00:00:00"
+
+
+def clock_set(two: Two) -> None:
+    """And sets it."""
+    two.north.sage100.conduct.server_time = ""
+
+
+ODD: dict[str, tuple[Make, Make, str]] = {
+    "its clock": (clock_of_the_year_one, clock_set, "answer"),
+    "the wait that a gateway asks for": (
+        injected(HttpAnswer(status=503, headers={"Retry-After": "9" * 20}, times=9_999)),
+        cleared,
+        "not_the_agent",
+    ),
+    "the wait that a fault asks for": (
+        injected(SoapFault(code="Internal", retry_after_s=10**19, times=9_999)),
+        cleared,
+        "busy",
+    ),
+}
+
+
+async def failed_alone(two: Two, app: App, category: str, mend: Callable[[], Any]) -> None:
+    """The north fails so, the south is kept true meanwhile; mended, the north is true as well."""
+    stop = asyncio.Event()
+    service = asyncio.create_task(app.run(stop))
+
+    async def north_failed() -> bool:
+        assert not service.done(), service.exception()
+        status = await reports.status(app.store)
+        errors = [row["error"] for row in status["sage100"] if row["instance"] == "north"]
+        return any(error is not None and error["category"] == category for error in errors)
+
+    def south_is_true() -> bool:
+        assert not service.done(), service.exception()
+        return holding.differences(two.south.portal, two.south.expectation()) == []
+
+    def both_are_true() -> bool:
+        assert not service.done(), service.exception()
+        return holding.differences(two.south.portal, two.expectation()) == []
+
+    await until(north_failed, "the northern passes have failed")
+    await until(south_is_true, "the southern office is in HubSpot")
+    maintenance.change_customer(two.south.company, ("01", "ABF"), {"CustomerName": "Renamed"})
+    await until(south_is_true, "a change of the southern office is in HubSpot")
+    mend()
+    await until(both_are_true, "both offices are in HubSpot")
+    stop.set()
+    async with asyncio.timeout(LIMIT_S):
+        await service
+
+
+@pytest.mark.parametrize("name", ODD)
+async def test_an_odd_agent_fails_alone_and_heals(tmp_path: Path, name: str) -> None:
+    """Whatever nonsense it answers, the other office is served; mended, it is served as well."""
+    make, mend, category = ODD[name]
+    async with open_two(tmp_path, schedule=OFTEN) as two, two.south.app() as app:
+        app.agents["north"]._retry = ONCE
+        make(two)
+        await failed_alone(two, app, category, lambda: mend(two))
+
+
+@pytest.mark.parametrize("what", ["get_info", "read_page"])
+async def test_an_error_of_this_program_fails_one_instance_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, what: str
+) -> None:
+    """It is a failed pass with its place, the traceback is in our log, and it is tried again."""
+    async with open_two(tmp_path, schedule=OFTEN) as two, two.south.app() as app:
+        north = app.agents["north"]
+        right = getattr(north, what)
+
+        async def wrong(*_: Any, **__: Any) -> Any:
+            return 1 // 0
+
+        setattr(north, what, wrong)
+        await failed_alone(two, app, "internal", lambda: setattr(north, what, right))
+        failed = [
+            one
+            for stored in await app.store.read(0, types=["PollFailed"], limit=5_000)
+            if isinstance(one := events.decode(stored.type, stored.data), events.PollFailed)
+        ]
+    assert {one.code for one in failed} == {"ZeroDivisionError"}
+    assert all(one.retryable and not one.stopped for one in failed)
+    assert all("ZeroDivisionError in connector.sage100." in one.message for one in failed)
+    assert "1 // 0" in caplog.text
 
 
 async def test_an_agent_that_refused_us_does_not_end_the_service(tmp_path: Path) -> None:

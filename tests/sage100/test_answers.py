@@ -123,6 +123,7 @@ async def test_malformed_xml_is_refused_and_not_asked_for_again(old: bytes, new:
         (b"<a:Scanned>2", b"<a:Scanned>many"),
         (b"<a:ServerTime>2026-11-22T09:15:03", b"<a:ServerTime>yesterday"),
         (b"<a:ServerTime>2026-11-22T09:15:03", b"<a:ServerTime>2026-11-22T09:15:03Z"),
+        (b"<a:ServerTime>2026-11-22T09:15:03", b"<a:ServerTime>0001-01-01T00:00:00"),
         (b"<a:Scanned>2</a:Scanned>", b"<a:Scanned>2</a:Scanned><a:Scanned>3</a:Scanned>"),
         (b"a:ReadPageResponse", b"a:GetInfoResponse"),
         (b"a:Page>", b"a:Side>"),

@@ -177,6 +177,18 @@ async def test_nonsense_waits_are_ignored(wait: str) -> None:
     assert waits.slept == [1]
 
 
+@pytest.mark.parametrize("wait", ["soon", "-5", "100000", "9" * 20, "9" * 400])
+async def test_nonsense_waits_of_a_gateway_are_ignored(wait: str) -> None:
+    """A header is believed no further than a fault: no number of seconds that has no end."""
+
+    async def busy(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=503, text="busy", headers={"Retry-After": wait})
+
+    waits = wire.Waits()
+    error, _ = await failing(busy, retry=Retry(tries=2), waits=waits)
+    assert (waits.slept, error.retry_after_s) == ([1], None)
+
+
 async def test_what_a_fault_says_is_bounded_and_cleaned() -> None:
     """A fault's message cannot flood a log or forge lines in it, nor echo our secrets."""
     message = f"line one\nline two {wire.API_KEY} " + "x" * 5_000

@@ -145,6 +145,8 @@ def test_get_info_is_read_in_full() -> None:
         (b"<a:Key>TermsCode<", b"<a:Key>TermsCode Other<", "Other"),
         (b'name="DateUpdated"', b'name="TermsCode"', "TermsCode is there twice"),
         (b"2026-11-22T09:15:02", b"2026-11-22T09:15:02-06:00", "offset"),
+        (b"2026-11-22T09:15:02", b"0001-01-01T00:00:00", "0001-01-01"),
+        (b"2026-11-22T09:15:02", b"9999-12-31T23:59:59", "9999-12-31"),
     ],
 )
 def test_a_get_info_that_cannot_be_relied_on_is_refused(old: bytes, new: bytes, names: str) -> None:

@@ -13,8 +13,10 @@ import pytest
 from connector.sage100.contract import Page
 from connector.sage100.errors import AgentBusy, AgentMisfit, LogonRefused
 from connector.sage100.passes import Outcome
+from connector.sage100.place import Pass, Place
 from connector.sage100.poller import poll, since
-from eventstore import EventStore, open_store
+from connector.sage100.sweep import sweep
+from eventstore import Checkpoint, EventStore, open_store
 from projections import events as e
 from projections.tables import Fingerprint
 from projections.workspace import decode
@@ -320,6 +322,25 @@ async def test_a_misfit_is_logged_with_its_remedy(store: EventStore, code: str) 
     assert isinstance(failed, e.PollFailed)
     assert (failed.code, failed.remedy, failed.category) == (code, "Correct it.", "configuration")
     assert (await place(store)).cursor == ""
+
+
+@pytest.mark.parametrize("cursor", ["10102", "00010102", "20261340", "tomorrow", "99991231", "{"])
+@pytest.mark.parametrize("running", [False, True])
+async def test_a_cursor_that_cannot_be_read_counts_as_none(
+    store: EventStore, cursor: str, *, running: bool
+) -> None:
+    """What an agent's nonsense of a clock left behind stops nobody: everything is read again."""
+    run = Pass(since=cursor, after="after 02", began=cursor) if running else None
+    left = Place(cursor=cursor, cursor_pass=run, sweep_pass=run, known=8)
+    stored = b"{" if cursor == "{" else msgspec.json.encode(left)
+    await store.append([], checkpoint=Checkpoint("poll:acme:ABC:AR_TermsCode", 1, 0, stored))
+    shelf = Shelf()
+    shelf.fill(8)
+    assert (await one_pass(shelf, store)).completed
+    assert shelf.asked[0] == ("", "")
+    assert (await place(store)).cursor == "20261122"
+    assert (await sweep(shelf.reading(store))).completed
+    assert await contents(store) == {key: row[0] for key, row in shelf.rows.items()}
 
 
 async def test_a_pass_can_be_paused_between_pages(store: EventStore) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -14,6 +14,7 @@ from connector.sage100.auth import Credentials
 from connector.sage100.contract import ENTITIES
 from connector.sage100.errors import AgentBusy
 from connector.sage100.instance import GROUPS
+from connector.sage100.page_size import PageSizes
 from connector.sage100.passes import Outcome
 from connector.sage100.place import Pass, Place, place_of
 from connector.sage100.retry import Waiting
@@ -124,6 +125,33 @@ async def test_the_service_ends_when_it_is_refused(
     await serve_until(rounds(agent, store, world), world, timedelta(days=365))
     assert world.now == UTC_NOW
     assert sim.calls.requests == 1
+
+
+@pytest.mark.parametrize("where", [(Timetable, "load"), (PageSizes, "save")])
+async def test_the_service_goes_on_after_an_error_of_this_program(
+    agent: Agent,
+    store: EventStore,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    where: tuple[type, str],
+) -> None:
+    """Even beside the passes: the instance waits and tries again; our log has the traceback."""
+    right, called = getattr(*where), []
+
+    async def once_wrong(*arguments: Any, **more: Any) -> Any:
+        called.append(arguments)
+        if len(called) == 1:
+            raise ZeroDivisionError
+        return await right(*arguments, **more)
+
+    monkeypatch.setattr(*where, once_wrong)
+    running = rounds(agent, store, world, customers="1d", invoices="1d", vendors="1d")
+    await serve_until(running, world, timedelta(minutes=20))
+    assert world.starts[-1] == "22 09:20"
+    assert len(await logged(store, e.PollCompleted)) >= len(ENTITIES)
+    assert len(called) == 2
+    assert "ZeroDivisionError" in caplog.text
 
 
 async def test_the_service_stops_between_two_pages(

@@ -39,7 +39,7 @@ also takes `times`, `after`, `operation`, `entity`, `company`:
     rows behind a cap not served  a.conduct.scan_cap = 25_000            conduct scan_cap
     a Š shifts the columns        a.conduct.separator_collision = True   conduct
     a column always blank         a.conduct.blank_columns.add("E.Col")   conduct
-    ServerTime told wrongly       a.conduct.server_skew_s = 7200         conduct
+    ServerTime told wrongly       a.conduct.server_skew_s, server_time   conduct
     slow per request, per row     a.conduct.request_delay_s, row_delay_s conduct, --latency
     connection refused a while    await a.go_down(), a.come_back(),      restart gap_s
                                   a.restart(gap_s)

@@ -41,7 +41,8 @@ class Conduct(msgspec.Struct, kw_only=True):
     ScanLimitReached) nor by key (NotFound), as an agent that caps its scans does (reference 7.1).
     `separator_collision`: a Š in a cell shifts the cells behind it, being the byte by which the
     object interface parts its results (1.2). `blank_columns` ("AR_Customer.EmailAddress"): the
-    agent asks for a column by a wrong name and gets blanks (1.2).
+    agent asks for a column by a wrong name and gets blanks (1.2). `server_time` is told in place of
+    the clock's: .NET's "0001-01-01T00:00:00" for instance, by an agent that forgot to set it.
     """
 
     exclusive: Exclusive | None = None
@@ -49,6 +50,7 @@ class Conduct(msgspec.Struct, kw_only=True):
     scan_cap: int | None = None
     separator_collision: bool = False
     blank_columns: set[str] = set()
+    server_time: str = ""
     server_skew_s: float = 0.0  # by how much the ServerTime told is ahead of the clock
     seats_left: int = 99  # licence seats that the office leaves; the agent's session takes one
     request_delay_s: float = 0.0

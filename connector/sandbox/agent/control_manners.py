@@ -1,7 +1,8 @@
 """Orders to the control endpoint that change how the agent and its site behave at the moment.
 
     conduct    scan_cap (0: none), separator_collision, blank_columns,     {}
-               server_skew_s, seats_left, request_delay_s, row_delay_s
+               server_time ("": the clock's), server_skew_s, seats_left,
+               request_delay_s, row_delay_s
     exclusive  on=true, company (all), module ("AR", "AP"; all),           {}
                message, retry_after_s
     lock       entity, key, on=true                                        {}
@@ -36,6 +37,7 @@ class ConductOrder(ControlOrder, frozen=True, tag="conduct"):
     scan_cap: int | None = None
     separator_collision: bool | None = None
     blank_columns: set[str] | None = None
+    server_time: str | None = None
     server_skew_s: float | None = None
     seats_left: int | None = None
     request_delay_s: float | None = None

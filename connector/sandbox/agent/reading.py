@@ -131,6 +131,8 @@ class Reader:
                 raise SoapFault(code="RecordLocked").fault()
 
     def _server_time(self) -> str:
+        if self._conduct.server_time:
+            return self._conduct.server_time
         told = self._model.company().clock() + timedelta(seconds=self._conduct.server_skew_s)
         return told.isoformat(timespec="seconds")
 
