@@ -53,14 +53,6 @@ def _parent_prefix(key: str) -> str:
     return key.partition(">")[0] + ">"
 
 
-def _customer_prefix(key: str) -> str:
-    return keys.customer_of(key) + ":"
-
-
-def _company_prefix(key: str) -> str:
-    return keys.company_code(key) + ":"
-
-
 class Contended(RuntimeError):
     """A projector step lost every race for its streams: a second writer must be at work."""
 

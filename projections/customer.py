@@ -35,6 +35,7 @@ def facts(
         "key.company": keys.company_code(key),
         "key.record": keys.plain(key.partition(":")[2]),
         "account.stage": "customer" if account.posted else "prospect",
+        "account.street": row.get("AddressLine1", ""),
         "account.domain": values.domain(row.get("URLAddress", ""), row.get("EmailAddress", "")),
         "constant.prospect": "PROSPECT",
     }

@@ -16,7 +16,6 @@ from projections.mapping.compiled import CompiledMapping
 from projections.tables import Account, Bill, OpenItem, Source, SourceRow, Target
 from projections.workspace import Workspace
 
-LINKED: Final = {"linked": "true"}
 _NOWHERE: Final = Source()
 
 

@@ -13,6 +13,7 @@ def facts(key: str, row: Mapping[str, str]) -> dict[str, str]:
         "key.external": key,
         "key.company": keys.company_code(key),
         "key.record": keys.plain(key.partition(":")[2]),
+        "account.street": row.get("AddressLine1", ""),
         "account.domain": values.domain(row.get("URLAddress", ""), row.get("EmailAddress", "")),
         "constant.vendor": "VENDOR",
     }
