@@ -10,10 +10,9 @@ HubSpot would not take is not sent again; another value of that property is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import NamedTuple
 
-from projections import values
+from projections import likeness
 from projections.mapping.compiled import CompiledObject, CompiledRule
 from projections.tables import Target
 
@@ -70,32 +69,4 @@ def _settled(rule: CompiledRule, before: str | None, value: str, *, force: bool)
         return False
     if rule.rank is not None and rule.rank.get(before, -1) > rule.rank.get(value, -1):
         return True
-    return same(before, value)
-
-
-def same(one: str, other: str) -> bool:
-    """Whether two property values are one to HubSpot, which reformats numbers and times."""
-    if one == other:
-        return True
-    first, second = values.number(one), values.number(other)
-    if first is not None and second is not None:
-        # A text like a postal code keeps its zeros: only numbers written as numbers are equal.
-        return first == second and _leading_zeros(one) == _leading_zeros(other)
-    if len(one) >= 10 and len(other) >= 10 and one[:4].isdigit() and other[:4].isdigit():
-        left, right = _instant(one), _instant(other)
-        return left is not None and left == right
-    return "@" in one and one.lower() == other.lower()
-
-
-def _leading_zeros(number: str) -> int:
-    digits = number.strip().lstrip("+-")
-    whole = digits.partition(".")[0]
-    return len(whole) - len(whole.lstrip("0")) if len(whole) > 1 else 0
-
-
-def _instant(value: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=None) if moment.utcoffset() is None else moment
+    return likeness.same(before, value, rule.kind)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import msgspec
 
 from projections import events as e
-from projections.diff import same
 from projections.folding import Entry
+from projections.likeness import same
 from projections.mapping.compiled import CompiledObject
 from projections.tables import Target
 
@@ -147,7 +147,7 @@ def _judge(
         elif not doc.hubspot_id:
             why = "the record is not in HubSpot any more"
         elif (before is None and f"{mapping.hubspot_type}.{prop}" not in made) or same(
-            before or "", ours
+            before or "", ours, "string" if rule is None else rule.kind
         ):
             asked[prop] = Asked(ours, sent, acked)
             continue

@@ -24,7 +24,7 @@ from connector.hubspot.delivery import Surroundings
 from connector.hubspot.writer import Writer
 from connector.projector import Projector
 from eventstore import EventStore, Meta, NewEvent
-from projections import asof, diff, events, keys, ledger
+from projections import asof, events, keys, ledger, likeness
 from projections.folding import Entry
 from projections.mapping import compiled
 from projections.tables import Target
@@ -156,6 +156,7 @@ async def _compare(bundle: Bundle, store: EventStore) -> tuple[int, int, list[Di
         if event.stream.startswith("hubspot/"):
             entry = Entry(event.position, event.stream, event.version, payload_of(event))
             recorded.setdefault(event.stream.removeprefix("hubspot/"), []).append(entry)
+    mapping = _newest_mapping(bundle)
     work = Workspace()
     await rows.load(store, work, {"target": recorded})
     values = 0
@@ -164,7 +165,8 @@ async def _compare(bundle: Bundle, store: EventStore) -> tuple[int, int, list[Di
         then = asof.target_at(entries)
         now = work.get("target", Target, name) or ledger.EMPTY
         values += len(then.held)
-        out += _differences(name, then, now)
+        rules = mapping.objects.get(keys.split_target(name)[0])
+        out += _differences(name, then, now, rules)
     async for extra in _others(store, recorded):
         out.append(Difference(extra, "(known)", "no", "yes"))
     return len(recorded), values, out
@@ -179,7 +181,9 @@ async def _others(store: EventStore, known: dict[str, list[Entry]]) -> AsyncIter
         after = page[-1].key
 
 
-def _differences(name: str, then: Target, now: Target) -> Sequence[Difference]:
+def _differences(
+    name: str, then: Target, now: Target, rules: compiled.CompiledObject | None
+) -> Sequence[Difference]:
     out = []
     for what, one, other in (
         ("(in HubSpot)", _yes(then.hubspot_id), _yes(now.hubspot_id)),
@@ -190,7 +194,8 @@ def _differences(name: str, then: Target, now: Target) -> Sequence[Difference]:
             out.append(Difference(name, what, one, other))
     for prop in sorted(then.held.keys() | now.held.keys()):
         one, other = then.held.get(prop, ""), now.held.get(prop, "")
-        if not diff.same(one, other):
+        rule = rules.by_property.get(prop) if rules is not None else None
+        if not likeness.same(one, other, rule.kind if rule is not None else ""):
             out.append(Difference(name, prop, one, other))
     return out
 

@@ -15,6 +15,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from projections import likeness
+from projections.likeness import Kind
 from projections.mapping import rules
 from projections.mapping.facts import DERIVED
 from projections.mapping.transforms import NUMERIC, TRANSFORMS, Transform
@@ -30,7 +32,10 @@ class MappingError(ValueError):
 
 
 class CompiledRule(NamedTuple):
-    """One rule, resolved. `rank`: position of each value in a forward-only order, else None."""
+    """One rule, resolved. `rank`: position of each value in a forward-only order, else None.
+
+    `kind`: what its property takes, as `likeness` has it.
+    """
 
     property: str
     source: str
@@ -41,6 +46,7 @@ class CompiledRule(NamedTuple):
     values: dict[str, str] | None
     rank: dict[str, int] | None
     explicit: bool
+    kind: Kind
 
 
 # A rule as the hot path wants it: property, source, value of a cell that is not there (None: leave
@@ -166,6 +172,7 @@ def _compile(section: rules.ObjectMapping, place: str) -> CompiledObject:
             values=rule.values or None,
             rank={value: index for index, value in enumerate(rule.forward)} or None,
             explicit=rule.explicit,
+            kind=likeness.kind_of(rule),
         )
     steps = tuple(_step(rule) for rule in compiled.values())
     every = tuple(compiled.values())

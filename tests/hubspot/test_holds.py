@@ -37,6 +37,8 @@ def test_habits_are_forgiven(name: str, wanted: str, got: str, kind: str) -> Non
         ("zip", "01234", "1234", ""),
         ("name", "Acme", "ACME", ""),
         ("sage100_terms", "1.10", "1.1", "string"),
+        ("hs_purchase_order_number", "4500.10", "4500.1", "string"),
+        ("phone", "15551234567", "+15551234567", "string"),
         ("annualrevenue", "100", "", ""),
         ("annualrevenue", "", "0", ""),
         ("hs_due_date", "2026-03-01", "2026-03-02T00:00:00Z", ""),
@@ -57,8 +59,16 @@ def test_a_cleared_value_is_held_by_its_absence() -> None:
     assert not holds({"phone": ""}, {"phone": "1"}, {})
 
 
-def test_types_come_from_the_mapping_s_definitions() -> None:
-    """Properties that we define ourselves have a known type."""
+def test_types_come_from_the_mapping_s_rules() -> None:
+    """A property's type is the one we define it with, else the one its rule writes."""
     types = types_of(MAPPING.source.companies)
     assert types["sage100_balance"] == "number"
-    assert "name" not in types
+    assert types["annualrevenue"] == "number"
+    assert types["name"] == "string"
+
+
+def test_a_lost_write_of_a_text_is_no_habit() -> None:
+    """An order number that was to lose its last zero is not there while HubSpot shows the zero."""
+    types = types_of(MAPPING.source.invoices)
+    wanted = {"hs_purchase_order_number": "4500.1"}
+    assert not holds(wanted, {"hs_purchase_order_number": "4500.10"}, types)

@@ -104,6 +104,14 @@ def test_where_the_log_knows_no_value_from_before() -> None:
     assert found.known == 30
 
 
+def test_what_is_one_value_goes_by_the_property() -> None:
+    """A text is put back though it looks like the same number; an amount is the same amount."""
+    entries = life(*FIRST, *write(4, zip=("4500.10", "4500.1"), annualrevenue=("5", "5.00")))
+    found = undone(entries, {4})
+    assert found.fields == {"zip": ("4500.1", "4500.10")}
+    assert set(found.asked) == {"annualrevenue"}
+
+
 def test_created_lost_and_forward_only() -> None:
     """No record is deleted, none that is gone is written, and a stage does not go back."""
     assert undone(life(*FIRST), {1}).left[0].property == ""
