@@ -272,7 +272,7 @@ class Projector:
         return desire.Knowledge(
             open_items={prefix[:-1]: list(found.values()) for prefix, found in items.items()},
             terms={
-                prefix[:-1]: {key[len(prefix) :]: doc.row for key, doc in found.items()}
+                prefix[:-1]: {keys.code_of(key): doc.row for key, doc in found.items()}
                 for prefix, found in terms.items()
             },
         )

@@ -218,7 +218,7 @@ class _Prover:
         terms: dict[str, dict[str, str]] = {}
         async for key, row in self._scan("terms", f"{code}:"):
             known: SourceRow = row
-            terms[key.partition(":")[2]] = known.row
+            terms[keys.code_of(key)] = known.row
         stored = (await self._store.rows({"source": [code]})).get("source", {})
         source: Source = decode("source", stored[code].value) if code in stored else Source()
         ours = receivables.side_of(items, source, terms)

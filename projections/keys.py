@@ -110,6 +110,11 @@ def sequence_of(invoice: str) -> str:
     return invoice.rpartition(":")[2].rsplit("-", 2)[1]
 
 
+def code_of(external: str) -> str:
+    """`ABC:N%2F3` -> `N/3`: a record of one key column as the rows of others refer to it."""
+    return plain(external.partition(":")[2])
+
+
 def details_of(invoice: str) -> str:
     """`ABC:01-ABF:0100215-000001-IN` -> `ABC:0100215-000001-`: what its lines' keys begin with."""
     tail = invoice.rpartition(":")[2].rpartition("-")[0]

@@ -159,7 +159,7 @@ class SourceRows:
             self.touched[keys.customer_of(record.key)] = entry.position
         elif record.entity == "AR_TermsCode":
             if row is not None:
-                self._terms[record.company][record.key.partition(":")[2]] = row
+                self._terms[record.company][keys.code_of(record.key)] = row
             self._touch(record.company, EVERYBODY, entry.position)
         elif record.entity == "AR_Customer":
             self.touched[record.key] = entry.position

@@ -13,6 +13,8 @@ import pytest
 
 from connector import reports
 from connector.app import App
+from connector.progress import Silent
+from connector.proof import prove
 from connector.sandbox.agent import AgentOptions, CompanyOptions, maintenance, posting
 from connector.sandbox.hubspot import HubSpotOptions
 from tests.e2e import holding, office
@@ -142,6 +144,22 @@ async def test_a_number_with_a_slash_reads_as_in_sage_100(tmp_path: Path) -> Non
         ]
         assert company["sage100_customer_key"] == "ABC:01-C%2FO 7"
         assert company["sage100_customer_no"] == "01-C/O 7"
+
+
+@pytest.mark.parametrize("code", ["N%", ":/"])
+async def test_terms_of_any_code_are_told_and_dated_by(tmp_path: Path, code: str) -> None:
+    """A terms code may hold what our keys escape: it is found all the same, and receivables tie."""
+    async with open_site(tmp_path) as site, site.app() as app:
+        terms = {"TermsCode": code, "TermsCodeDesc": "Odd", "DaysBeforeDue": "1"}
+        maintenance.add(site.company, "AR_TermsCode", terms)
+        maintenance.change_customer(site.company, ("01", "ABF"), {"TermsCode": code})
+        invoice = posting.post_invoice(
+            site.company, ("01", "ABF"), "5", invoice_date=site.today() - timedelta(days=9)
+        )
+        maintenance.set_raw(site.company, "AR_Invoice", invoice, "InvoiceDueDate", "")
+        await run(site, app)
+        assert holding.differences(site.portal, site.expectation()) == []
+        assert (await prove(app.store, ["ABC"], Silent())).ok
 
 
 @pytest.mark.parametrize("cell", ["", "00000000", "17530101", "20230230"])

@@ -258,6 +258,21 @@ async def test_replay_sends_everything_again(desk: Rig) -> None:
     assert "type" not in doc.changes
 
 
+@pytest.mark.parametrize("code", ["N%", ":/", ">2"])
+async def test_terms_are_found_whatever_their_code_is_made_of(desk: Rig, code: str) -> None:
+    """A terms code with a separator in it describes customers and dates invoices like any other."""
+    await desk.see(
+        customer("ACME", TermsCode=code),
+        bill("ACME", "0000001", "5", InvoiceDate="20260601", TermsCode=code),
+        terms(code, TermsCodeDesc="Net 10", DaysBeforeDue="10"),
+    )
+    await desk.idle()
+    assert (await desk.target(ACME)).changes["sage100_terms"] == "Net 10"
+    changes = (await desk.target(INVOICE)).changes
+    assert (changes["sage100_terms"], changes["sage100_due_date"]) == ("Net 10", "2026-06-11")
+    assert (await desk.target(ACME)).changes["sage100_oldest_due_date"] == "2026-06-11"
+
+
 async def test_history_tells_causes(desk: Rig) -> None:
     """The timeline is found by number and holds Sage 100's change and the command it led to."""
     await desk.see(customer("ACME", City="Oslo"))

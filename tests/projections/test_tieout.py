@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from projections import events as e
-from projections import receivables, tieout
+from projections import keys, receivables, tieout
 from projections.folding import Entry
 from projections.receivables import EVERYBODY, SourceRows
 from projections.tables import Account, Fanout, Pin, Target, Withheld
@@ -181,14 +181,15 @@ def test_without_a_day_all_is_current() -> None:
     assert side.customers["ABC:01-A"] == (Decimal(5), Decimal(5), *receivables.NOTHING[2:])
 
 
-def test_terms_give_the_due_date_here_too() -> None:
-    """An invoice without a due date ages by its terms, which may come after it."""
-    row = {**invoice("5", "", InvoiceDate="20260101"), "TermsCode": "05"}
+@pytest.mark.parametrize("code", ["05", "N%", ":/", ">2", "% "])
+def test_terms_give_the_due_date_here_too(code: str) -> None:
+    """An invoice without a due date ages by its terms, which may come after it, under any code."""
+    row = {**invoice("5", "", InvoiceDate="20260101"), "TermsCode": code}
     rows = folded(
         ("config/source/ABC", DESCRIBED),
         ("config/aging/ABC", DAY),
         observed("01-A:1-1-IN", **row),
-        observed("05", "AR_TermsCode", DaysBeforeDue="45"),
+        observed(keys.record_key("AR_TermsCode", [code]), "AR_TermsCode", DaysBeforeDue="45"),
     )
     assert rows.side("ABC").customers["ABC:01-A"][3] == 5  # 44 days late
     assert rows.touched[f"ABC:{EVERYBODY}"] == 4
