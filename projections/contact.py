@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from projections import keys, values
+from projections import keys, names, values
 from projections.tables import Account
 
 _GIVEN_UP: Final = {"contact.email": "", "contact.phone": ""}
@@ -60,7 +60,7 @@ def facts(
         }
     person = row or {}
     stand_in = customer_row if own else {}
-    first, last = values.person(
+    first, last = names.person(
         person.get("ContactName", "") or customer_row.get("CustomerName", "")
     )
     addresses = values.emails(person.get("EmailAddress", "")) or values.emails(

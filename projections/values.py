@@ -15,15 +15,22 @@ from typing import Final
 
 _DATE: Final = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
 _NUMBER: Final = re.compile(r"([+-]?)(\d{0,20})(?:\.(\d{0,12}))?(-?)")
+_UNDEFINED: Final = {0x81, 0x8D, 0x8F, 0x90, 0x9D}  # in Windows-1252
 REPLACEMENT: Final = "\ufffd"  # what the agent writes for bytes that are no text
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f�]+")
+# Letters and marks of Windows-1252 that an agent took for Latin-1, where they are no text.
+_MISREAD: Final = {
+    code: bytes([code]).decode("cp1252") for code in set(range(0x80, 0xA0)) - _UNDEFINED
+}
 _EMAIL: Final = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@"
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}"
 )
 _HOST: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}")
 _SCHEME: Final = re.compile(r"^[a-z]+://")
-_BETWEEN: Final = re.compile(r"[;,\s]+")
+_BETWEEN: Final = re.compile(r"[;,<>()\[\]\"\s]+")
+# What may stand between addresses or before one, and in an odd one too: mailto:a@x.com?subject=…
+_WITHIN: Final = re.compile(r"[/:|#?&=\\]+")
 CENT: Final = Decimal("0.01")
 
 # Years outside are sentinels (0001, 1753, 1899) or garbage; sage100 section 4.
@@ -40,11 +47,14 @@ FREE_MAIL: Final = frozenset(
 
 
 def text(cell: str) -> str:
-    """Without control characters, the agent's replacement marks and padding on the right."""
+    """Without control characters, the agent's replacement marks and padding.
+
+    What was misread as Latin-1 is put right: O’Brien has his apostrophe back.
+    """
     # Printable text, by far the most, needs no search; U+FFFD counts as printable.
     if cell.isprintable() and REPLACEMENT not in cell:
         return cell.strip()
-    return _CONTROL.sub(" ", cell).strip()
+    return _CONTROL.sub(" ", cell.translate(_MISREAD)).strip()
 
 
 @functools.lru_cache(maxsize=8192)
@@ -108,10 +118,19 @@ def flag(cell: str) -> bool:
 
 
 def emails(cell: str) -> list[str]:
-    """The valid addresses of a field that may hold several, in order."""
+    """The valid addresses of a field that may hold several, in order, whatever stands around them:
+    `Joe <joe@abc.com>`, `mailto:joe@abc.com`, `a@x.com/b@y.com`.
+    """
     if _EMAIL.fullmatch(cell):  # one, by far the most
         return [cell]
-    return [part for part in _BETWEEN.split(cell) if _EMAIL.fullmatch(part)] if cell else []
+    found: list[str] = []
+    for part in _BETWEEN.split(cell) if "@" in cell else ():
+        if _EMAIL.fullmatch(part):
+            found.append(part)
+        else:
+            within = (one.strip("'.") for one in _WITHIN.split(part))
+            found.extend(one for one in within if _EMAIL.fullmatch(one))
+    return found
 
 
 def domain(url_cell: str, email_cell: str) -> str:
@@ -126,16 +145,3 @@ def domain(url_cell: str, email_cell: str) -> str:
         if host not in FREE_MAIL:
             return host
     return ""
-
-
-def person(name: str) -> tuple[str, str]:
-    """First and last name from one free field; a single word is a last name.
-
-    "Doe, Jane" is read as last, first.
-    """
-    cleaned = text(name)
-    last, comma, first = cleaned.partition(",")
-    if comma and first.strip() and " " not in first.strip():
-        return first.strip(), last.strip()
-    head, blank, tail = cleaned.rpartition(" ")
-    return (head.strip(), tail) if blank else ("", cleaned)

@@ -14,6 +14,7 @@ import string
 from collections.abc import Callable
 from typing import Final
 
+from projections import names
 from projections.values import FREE_MAIL
 
 _WORD: Final = re.compile(r"[^\W\d_]+|\d+")
@@ -22,6 +23,11 @@ _PLAIN: Final = frozenset(
     {"com", "org", "net", "edu", "gov", "info", "biz", "io", "co", "us", "ca", "uk", "de", "eu"}
     | {"www", "http", "https", "mailto", "true", "false", "example", "test", "invalid"}
     | {label for domain in FREE_MAIL for label in domain.split(".")}
+    # By these a name is taken apart: it is to be taken apart alike.
+    | names.FORMS
+    | names.ENDINGS
+    | names.SUFFIXES
+    | {"ph"}
 )
 _TRIES: Final = 200
 

@@ -19,11 +19,16 @@ _LABEL = set(string.ascii_letters + string.digits + "-")
 
 
 def shown(cell: str) -> str:
-    """Text with one blank for what nobody can see: C0, C1, and marks of characters lost."""
+    """Text with one blank for what nobody can see, C0, C1, and marks of characters lost; a byte of
+    Windows-1252 that became a C1 is the character it was.
+    """
     visible = ""
     for char in cell:
-        if not (char < " " or "\x7f" <= char <= "\x9f" or char == "\ufffd"):
-            visible += char
+        meant = char
+        if "\x80" <= char <= "\x9f":
+            meant = char.encode("latin-1").decode("cp1252", "replace")
+        if not (meant < " " or meant in "\x7f\ufffd"):
+            visible += meant
         elif not visible.endswith("\0"):
             visible += "\0"
     return visible.replace("\0", " ").strip()
@@ -67,9 +72,14 @@ def yes(cell: str) -> str:
 
 
 def mails(cell: str) -> list[str]:
-    """The valid addresses of a list, in lower case."""
-    found = cell.replace(";", " ").replace(",", " ").split()
-    return [one.lower() for one in found if _is_mail(one)]
+    """The valid addresses of a list, in lower case; of what stands around them nothing."""
+    found = []
+    for one in cell.translate(dict.fromkeys(map(ord, ';,<>()[]"'), " ")).split():
+        pieces = (
+            [one] if _is_mail(one) else one.translate(dict.fromkeys(map(ord, "/:|"), " ")).split()
+        )
+        found += [piece.lower() for piece in pieces if _is_mail(piece)]
+    return found
 
 
 def _is_mail(text: str) -> bool:
@@ -99,12 +109,24 @@ def domain(url: str, mail: str) -> str:
 
 
 def person(name: str) -> tuple[str, str]:
-    """First and last name: the last word, or what stands before a comma, is the last name."""
-    if name.count(",") == 1 and len(name.split(",")[1].split()) == 1:
-        last, first = name.split(",")
-        return first.strip(), last.strip()
-    *first_names, last = name.split(" ") if name else [""]
-    return " ".join(first_names).strip(), last
+    """First and last name: the last word with the title behind it, or what stands before a comma; a
+    company is a last name as a whole.
+    """
+    words = name.split()
+    plain = [word.strip(",").replace(".", "").upper() for word in words]
+    if set(plain[1:]) & {"INC", "LLC", "CORP", "LTD", "CV"} or (plain[1:] and plain[-1] == "CO"):
+        return "", " ".join(words)
+    title = ""
+    if plain[1:] and plain[-1] in {"MD", "JR"}:
+        *words, title = words
+    before, comma, after = " ".join(words).partition(",")
+    tail = f",{after}" if comma else ""
+    spelled = [word for word in after.split() if len(word.strip(".")) > 1]
+    if spelled and " " not in before and len(spelled) <= 2:
+        first, last, tail = after.strip(), before, ""
+    else:
+        first, _, last = before.rpartition(" ")
+    return first, f"{last}{tail} {title}".strip()
 
 
 def telephone(number: str, extension: str) -> str:

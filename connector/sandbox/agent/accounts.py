@@ -145,8 +145,12 @@ def _people(rng: Random, account: Account, site: str, timeline: Timeline) -> Ite
         given, surname = rng.choice(words.GIVEN_NAMES), rng.choice(words.SURNAMES)
         roll = rng.random()
         name = f"{given} {surname}"
-        if roll < 0.08:
+        if roll < 0.02:
+            name = f"{surname}, {given} M."
+        elif roll < 0.06:
             name = f"{surname}, {given}"
+        elif roll < 0.08:
+            name = f"{given} {surname}, MD"
         elif roll < 0.12:
             name = f"Dr. {given} {surname} Jr."
         elif roll < 0.17:
@@ -209,7 +213,7 @@ def _name(rng: Random) -> str:
     roll = rng.random()
     trade, form = rng.choice(words.TRADES), rng.choice(words.FORMS)
     if roll < 0.5:
-        name = f"{rng.choice(words.STEMS)} {trade} {form}"
+        name = f"{rng.choice(words.STEMS)} {trade}{form}"
     elif roll < 0.7:
         name = f"{rng.choice(words.SURNAMES)} & {rng.choice(words.SURNAMES)} {trade}"
     elif roll < 0.85:
@@ -251,8 +255,10 @@ def _mail(rng: Random, site: str) -> str:
         return ""
     if roll < 0.15:
         return rng.choice(("none", f"info@@{site}", f"billing at {site}", "see contact"))
+    if roll < 0.18:
+        return rng.choice((f"A/P <ap@{site}>", f"mailto:ap@{site}", f"ap@{site}/orders@{site}"))
     if roll < 0.25:
-        return f"ap@{site};orders@{site}" + ("; billing@" + site if roll < 0.18 else "")
+        return f"ap@{site};orders@{site}" + ("; billing@" + site if roll < 0.21 else "")
     return f"{rng.choice(('info', 'ap', 'accounting', 'Office'))}@{site}"
 
 

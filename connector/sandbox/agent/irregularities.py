@@ -1,9 +1,10 @@
 """Data as it is found after twenty years: the `messy` profile, scattered over a seeded company.
 
 What a reader has to live with (reference 4, 5.1 and 9.3): dates that are none, trailing minus,
-bytes that Windows-1252 leaves undefined and characters lost before, codes that nobody knows,
-balance-forward lines, payments on account, stamps that are blank, all alike or in the future. Each
-kind occurs at least once where the company is large enough; the books stay right to the cent.
+bytes that Windows-1252 leaves undefined or that were taken for Latin-1, characters lost before,
+codes that nobody knows, balance-forward lines, payments on account, stamps that are blank, all
+alike or in the future. Each kind occurs at least once where the company is large enough; the books
+stay right to the cent.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from connector.sandbox.agent.values import cents, masked
 
 # Blank in the file, empty in SQL Server, a day that no calendar has, a year of nobody's.
 BAD_DATES = ("00000000", "17530101", "20230230", "18991230", "99991231")
-LEFTOVERS = ("\x81", "\x8d\x9d", "\ufffd", "\x01", "\x90")
+LEFTOVERS = ("\x81", "\x8d\x9d", "\ufffd", "\x01", "\x90", "\x92", "\x96")
 UNKNOWN_INVOICE_TYPES = ("ZZ", "R1")
 UNKNOWN_TRANSACTION_TYPES = ("Z", "9", "")
 

@@ -16,8 +16,9 @@ from connector.sandbox.agent.errors import ModelError
 REPLACEMENT = "\ufffd"
 # XML 1.0, section 2.2: every character outside this set is forbidden, even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# The five bytes Windows-1252 leaves undefined; Windows itself decodes them to these characters.
-_UNDEFINED_1252 = frozenset("\x81\x8d\x8f\x90\x9d")
+# The five bytes Windows-1252 leaves undefined, which Windows itself decodes to these characters,
+# and the rest of their block: what becomes of “ and – where somebody took the bytes for Latin-1.
+_MISREAD_1252 = frozenset(map(chr, range(0x80, 0xA0)))
 _TICKS_PER_HOUR = 100_000  # five decimals of an hour, 36 ms each
 
 
@@ -29,7 +30,7 @@ def clean(text: str) -> str:
     if not text.isascii() or not text.isprintable():
         text = xml_text(text)
         for character in text:
-            if character in _UNDEFINED_1252 or character == REPLACEMENT:
+            if character in _MISREAD_1252 or character == REPLACEMENT:
                 continue
             try:
                 character.encode("cp1252")

@@ -1,8 +1,8 @@
 """The vocabulary of the seeded data: people, places and trades of a North American distributor.
 
 Chosen to hold what breaks naive code: Windows-1252 letters and punctuation, ampersands and
-apostrophes, names of one word, names in reverse, three countries. All addresses are invented;
-mail and web domains end in `.example`, which nobody can own.
+apostrophes, names of one word, names in reverse and with letters behind, three countries. All
+addresses are invented; mail and web domains end in `.example`, which nobody can own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STEMS = _listed(
     "Bayou|Acme™|Prairie|Allied|Liberty|Keystone|Sierra|Œuvre|Granite|Niagara"
 )
 
-FORMS = ("Inc.", "LLC", "Co.", "Corp.", "Ltd.", "& Sons", "S.A. de C.V.", "Group", "", "")
+FORMS = (" Inc.", ", LLC", " Co.", " Corp.", ", Ltd.", " & Sons", " S.A. de C.V.", " Group", "", "")
 
 STREETS = _listed(
     "Main Street|N 5th Ave|Industrial Pkwy|County Road 12|W. Peachtree St NW|Rue Saint-Rémi|"
