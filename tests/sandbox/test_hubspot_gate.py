@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 import aiohttp
 import pytest
@@ -245,3 +246,20 @@ def test_options_do_not_print_their_tokens() -> None:
     options = HubSpotOptions(token="pat-secret", control_token="control-secret")
 
     assert "secret" not in repr(options)
+
+
+async def test_a_batch_says_how_long_it_was_worked_on() -> None:
+    """Between `startedAt` and `completedAt` lies the latency; time is the portal's own."""
+    clock = Clock()
+
+    async def sleep(delay_s: float) -> None:
+        clock.time += delay_s
+
+    options = HubSpotOptions(limits=None, latency=Latency())
+    async with serving(options=options, clock=clock, now=clock, sleep=sleep) as api:
+        answer = await api.upsert({f"K{number}": {"name": "A"} for number in range(100)})
+
+    started, completed = (
+        datetime.fromisoformat(answer.body[name]) for name in ("startedAt", "completedAt")
+    )
+    assert (completed - started).total_seconds() == pytest.approx(0.36, abs=0.002)

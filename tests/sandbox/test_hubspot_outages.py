@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 from connector.sandbox.hubspot import Action, Drop, Hold, HubSpotOptions, Limits, Omit, faults
@@ -200,3 +201,53 @@ async def test_other_apps_use_up_the_day_and_the_searches() -> None:
     assert (search.status, before.status, after.status) == (429, 200, 429)
     assert after.body["policyName"] == "DAILY"
     assert before.headers["X-HubSpot-RateLimit-Daily-Remaining"] == "996"
+
+
+@pytest.mark.parametrize("one_pool", [False, True])
+async def test_whose_calls_the_day_counts_can_be_chosen(one_pool: bool) -> None:
+    """Sources are silent on it: `one_pool` counts association and search calls in the day too."""
+    limits = Limits(burst=100, daily=1000, association_burst=100, one_pool=one_pool)
+    path = "/crm/associations/V/invoices/companies/batch/associate/default"
+    body = {"inputs": [{"from": {"id": "1"}, "to": {"id": "2"}}]}
+    async with serving(options=HubSpotOptions(limits=limits), clock=Clock()) as api:
+        left = int((await api.call("GET", LIST)).headers["X-HubSpot-RateLimit-Daily-Remaining"])
+        await api.call("POST", path, body)
+        await api.call("POST", f"{LIST}/search", {})
+        after = await api.call("GET", LIST)
+        await order(api.portal, "spend", {"calls": 1000})
+        spent = await api.call("POST", path, body)
+
+    shown = int(after.headers["X-HubSpot-RateLimit-Daily-Remaining"])
+    assert left - shown == (3 if one_pool else 1)
+    assert spent.status == (429 if one_pool else 207)
+
+
+async def test_a_firewall_turns_away_what_has_a_certain_text_in_it(api: Api) -> None:
+    """A fault may be for calls with a text in their body; all others never meet it."""
+    page = {"kind": "answer", "status": 403, "body": "<html>Attention Required!</html>"}
+    fault = {"action": page, "times": None, "containing": "DROP TABLE"}
+    await order(api.portal, "inject", fault)
+    blocked = await api.upsert({"K1": {"name": "DROP TABLE Ltd"}, "K2": {"name": "B"}})
+    passed = await api.upsert({"K2": {"name": "B"}})
+
+    assert (blocked.status, passed.status) == (403, 200)
+    assert blocked.headers["Content-Type"].startswith("text/html")
+    assert api.portal.count("companies") == 1
+
+
+async def test_a_read_of_associations_may_pass_over_a_record(api: Api) -> None:
+    """Left out of the answer by order; a record without any is told in an error, or not at all."""
+    company = api.portal.add("companies", {"name": "A"})
+    one, other = (api.portal.add("contacts", {"lastname": name}) for name in "ab")
+    api.portal.associate("contacts", one, "companies", company)
+    path = "/crm/associations/V/contacts/companies/batch/read"
+    body = {"inputs": [{"id": one}, {"id": other}]}
+    usual = await api.call("POST", path, body)
+    api.portal.inject(Omit(inputs="all"), route="associations.batch.read")
+    silent = await api.call("POST", path, body)
+    api.portal.options = msgspec.structs.replace(api.portal.options, unlinked="missing")
+    missing = await api.call("POST", path, body)
+
+    assert (usual.status, len(usual.results), len(usual.errors)) == (207, 1, 1)
+    assert (silent.status, silent.results, silent.errors) == (200, [], [])
+    assert (missing.status, len(missing.results), missing.errors) == (200, 1, [])

@@ -30,6 +30,7 @@ class Inject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     times: int | None = 1
     skip: int = 0
     chance: float = 1.0
+    containing: str | None = None
 
 
 class Number(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -136,6 +137,7 @@ def inject(portal: Portal, asked: Inject) -> dict[str, Any]:
         times=asked.times,
         skip=asked.skip,
         chance=asked.chance,
+        containing=asked.containing,
     )
     return {"number": made.number}
 

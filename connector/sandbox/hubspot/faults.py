@@ -153,6 +153,7 @@ class Injection:
         times: int | None = 1,
         skip: int = 0,
         chance: Callable[[], bool] | None = None,
+        containing: str | None = None,
     ) -> None:
         self.number = number
         self.action = action
@@ -166,14 +167,16 @@ class Injection:
         self._left = times
         self._skip = skip
         self._chance = chance
+        self._containing = None if containing is None else containing.encode()
 
-    def matches(self, method: str, route: str, object_type: str | None) -> bool:
+    def matches(self, method: str, route: str, object_type: str | None, body: bytes) -> bool:
         """True when the call is to be met; counts it."""
         if (
             self._left == 0
             or self._method not in (None, method)
             or self._object not in (None, object_type)
             or (self._route is not None and not _within(route, self._route))
+            or (self._containing is not None and self._containing not in body)
         ):
             return False
         if self._skip > 0:
@@ -224,6 +227,7 @@ class Faults:
         times: int | None,
         skip: int,
         chance: float,
+        containing: str | None,
     ) -> Injection:
         """Put an injection in force."""
         self._made += 1
@@ -237,6 +241,7 @@ class Faults:
             times=times,
             skip=skip,
             chance=None if chance >= 1 else lambda: self._rng.random() < chance,
+            containing=containing,
         )
         self._injections[number] = injection
         return injection
@@ -245,10 +250,12 @@ class Faults:
         """The injection with this number."""
         return self._injections.get(number)
 
-    def meet(self, method: str, route: str, object_type: str | None) -> Injection | None:
+    def meet(
+        self, method: str, route: str, object_type: str | None, body: bytes
+    ) -> Injection | None:
         """The first injection that matches a call, or None."""
         for injection in self._injections.values():
-            if injection.matches(method, route, object_type):
+            if injection.matches(method, route, object_type, body):
                 return injection
         return None
 

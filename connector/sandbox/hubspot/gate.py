@@ -6,7 +6,6 @@ before the endpoint has changed nothing. Nothing is awaited while an endpoint ru
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 
@@ -172,7 +171,7 @@ def _leave_out(request: Request, omit: Omit) -> None:
 
 async def _answer(portal: Portal, route: Route, request: Request, method: str) -> Reply:
     """Carry the call out, or let it go wrong as injected."""
-    injection = portal.faults.meet(method, route.name, request.object)
+    injection = portal.faults.meet(method, route.name, request.object, request.body)
     action = None if injection is None else injection.action
     if isinstance(action, Omit):
         _leave_out(request, action)
@@ -188,7 +187,8 @@ async def _answer(portal: Portal, route: Route, request: Request, method: str) -
     with portal.locks.under_way(request.touched if portal.options.lock_in_flight else ()):
         latency = portal.options.latency
         if latency is not None and reply is not None:
-            await asyncio.sleep(latency.of(request.object, reply.inputs))
+            await portal.sleep(latency.of(request.object, reply.inputs))
+            _completed(reply, portal.timestamp())
         if isinstance(action, Hold) and injection is not None and action.applied:
             await injection.released()
     if isinstance(action, Drop):
@@ -206,6 +206,12 @@ async def _answer(portal: Portal, route: Route, request: Request, method: str) -
     if isinstance(action, Empty):
         return Reply(status=reply.status, inputs=inputs, injected=True)
     return reply
+
+
+def _completed(reply: Reply, now: str) -> None:
+    """Let a batch's answer say when its work was done."""
+    if isinstance(reply.body, dict) and "completedAt" in reply.body:
+        reply.body["completedAt"] = now
 
 
 def _exchange(http: web.Request, body: bytes, reply: Reply, response: web.Response) -> Exchange:

@@ -70,13 +70,22 @@ class Limiter:
         """Count a call; gives the policy that refuses it, or None."""
         self._roll_day()
         if self.limits is not None:
-            daily = self.limits.association_daily if window == "association" else self.limits.daily
-            if window != "search" and self.used_today[window] >= daily:
+            if self._day_is_spent(window, self.limits):
                 return "DAILY"
             if not self._windows[window].take():
                 return "SECONDLY" if window == "search" else "TEN_SECONDLY_ROLLING"
         self.used_today[window] += 1
         return None
+
+    def _day_is_spent(self, window: Window, limits: Limits) -> bool:
+        if window == "association" and self.used_today[window] >= limits.association_daily:
+            return True
+        in_pool = window == "general" or limits.one_pool
+        return in_pool and self._used_of_the_day(limits) >= limits.daily
+
+    def _used_of_the_day(self, limits: Limits) -> int:
+        """Calls that count in the account's day."""
+        return sum(self.used_today.values()) if limits.one_pool else self.used_today["general"]
 
     def spend(self, window: Window, calls: int) -> None:
         """Count calls of other apps of the account, which share its day and its searches."""
@@ -97,7 +106,7 @@ class Limiter:
             "X-HubSpot-RateLimit-Interval-Milliseconds": str(int(INTERVAL_S * 1000)),
             "X-HubSpot-RateLimit-Daily": str(self.limits.daily),
             "X-HubSpot-RateLimit-Daily-Remaining": str(
-                max(0, self.limits.daily - self.used_today["general"])
+                max(0, self.limits.daily - self._used_of_the_day(self.limits))
             ),
         }
 

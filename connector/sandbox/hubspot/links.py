@@ -156,17 +156,20 @@ def put_typed(portal: Portal, request: Request) -> Reply:
 
 
 def batch_read(portal: Portal, request: Request) -> Reply:
-    """`batch/read`: up to 500 ends per id and page; an id without any is an entry in a 207."""
+    """`batch/read`: up to 500 ends per id and page; of an id without any see `unlinked`."""
     from_type, to_type = types_of(portal, request)
     inputs = decode(request.body, _FROMS).inputs
     sized(inputs, MAX_READ)
     results: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
-    for one in inputs:
+    for position, one in enumerate(inputs):
+        if not request.tells(position):
+            continue
         record = portal.stores[from_type].live(one.id)
         ends = {} if record is None else portal.graph.ends(from_type, record.id, to_type)
         if not ends:
-            errors.append(_none_found(portal, from_type, one.id, to_type).item())
+            if portal.options.unlinked == "error":
+                errors.append(_none_found(portal, from_type, one.id, to_type).item())
             continue
         after = int(one.after) if one.after and one.after.isdecimal() else 0
         left = sorted(end for end in ends if end > after)

@@ -29,6 +29,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Calls of the association batch endpoints in any rolling 10 s."""
     association_daily: int = 500_000
     search_per_s: int = 5
+    one_pool: bool = False
+    """Association and search calls count in the day of ordinary calls as well."""
 
 
 TIERS: dict[Tier, Limits] = {
@@ -120,6 +122,9 @@ class HubSpotOptions(msgspec.Struct, frozen=True, kw_only=True):
     pipelines: dict[str, tuple[str, ...]] = {}
     """Deal pipelines besides the default one: id -> ids of its stages."""
     invoices: InvoiceRules = InvoiceRules()
+    unlinked: Literal["error", "missing"] = "error"
+    """What a batch read of associations says of a record that has none: an entry in a 207, or
+    nothing at all; both were seen."""
     lock_in_flight: bool = False
     """Answer 423 to a write that meets a record of another write still under way."""
     keep_bodies: bool = False

@@ -221,10 +221,12 @@ class Portal(State):
         times: int | None = 1,
         skip: int = 0,
         chance: float = 1.0,
+        containing: str | None = None,
     ) -> Injection:
         """Let the next `times` matching calls (None: all), after `skip` of them, go wrong.
 
         With a `chance` below 1 each matching call goes wrong with that probability only.
+        `containing`: only calls whose body has this text in it, as a firewall looks for.
         """
         return self.faults.add(
             action,
@@ -234,6 +236,7 @@ class Portal(State):
             times=times,
             skip=skip,
             chance=chance,
+            containing=containing,
         )
 
     def stats(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
@@ -25,7 +25,7 @@ class SimulatedHubSpot(Portal):
     """A portal that serves its API while entered: `async with SimulatedHubSpot(options) as portal`.
 
     `port` 0 takes any free one; `base_url` is known once entered. `clock` (monotonic seconds)
-    drives the limits, `now` (seconds since 1970) the times in records.
+    drives the limits, `now` (seconds since 1970) the times in records, `sleep` the latency.
     """
 
     def __init__(
@@ -35,8 +35,9 @@ class SimulatedHubSpot(Portal):
         port: int = 0,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        super().__init__(options, clock=clock, now=now)
+        super().__init__(options, clock=clock, now=now, sleep=sleep)
         self.token = self.options.token
         self.control_token = self.options.control_token or secrets.token_urlsafe(24)
         self.port = port

@@ -5,9 +5,10 @@ Everything runs on one event loop and no change is spread over an await, so each
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,8 @@ class Poison(msgspec.Struct, frozen=True, kw_only=True):
 class State:
     """Everything that is in a portal.
 
-    `clock` is monotonic seconds (limits), `now` is seconds since 1970 (times in records).
+    `clock` is monotonic seconds (limits), `now` is seconds since 1970 (times in records), `sleep`
+    is how calls take their time.
     """
 
     def __init__(
@@ -60,10 +62,12 @@ class State:
         *,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.options = options or HubSpotOptions()
         self.rng = random.Random(self.options.seed)
         self.now = now
+        self.sleep = sleep
         self.calls = Calls()
         self.faults = Faults(random.Random(self.options.seed))
         self.clock = clock
