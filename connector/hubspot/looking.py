@@ -47,6 +47,11 @@ from projections.workspace import Workspace
 # Reasons of parking that are questions to a person, and how a command that answers one begins.
 _QUESTIONS: Final = frozenset({advices.MATCH_PROPOSED, advices.MATCH_AMBIGUOUS, advices.MERGED})
 _BY_PERSON: Final = ("replay: keys", "replay: parked")
+_FOREIGN_CAPITALS: Final = (
+    "HubSpot record {owner} has this key in other capitals, and no record of Sage 100 that we know "
+    "has those. Correct them in HubSpot to {key}, or clear the key there. Then: ml-connector retry "
+    "same_but_for_case"
+)
 
 
 class Look(msgspec.Struct):
@@ -94,7 +99,8 @@ class LookingDelivery(Delivery):
         ]
         await self._by_id(mapping, list(dict.fromkeys(gone)), look)
         if look.trouble is None:
-            await self.refuse_namesakes(lane, look)
+            _recognise(mapping, wanted, look)
+            await self._refuse_namesakes(lane, wanted, look)
             await self._by_rules(lane, mapping, wanted, look)
             await self._by_person(lane, mapping, wanted, look)
         return look
@@ -124,7 +130,7 @@ class LookingDelivery(Delivery):
         asked = {key for key, match in look.matches.items() if isinstance(match, Park)}
         for key, doc in wanted.items():
             known = look.known.get(doc.hubspot_id)
-            if known is not None and known.values.get(mapping.key):
+            if known is not None and known.values.get(mapping.key) and key not in look.found:
                 asked.add(key)
         for key in asked:
             stored = await self.around.store.history(keys.hubspot_stream(f"{lane}/{key}"))
@@ -257,8 +263,11 @@ class LookingDelivery(Delivery):
             moved.update(entry.name for entry in entries)
         return moved
 
-    async def refuse_namesakes(self, lane: str, look: Look) -> None:
-        """Refuse keys that are another record's of ours to HubSpot, which compares without case."""
+    async def _refuse_namesakes(self, lane: str, wanted: Mapping[str, Target], look: Look) -> None:
+        """Refuse keys that are another record's to HubSpot, which compares without case.
+
+        Unless it is the record we know: then only the capitals of its key were changed there.
+        """
         folded = {key.casefold(): key for key in look.found}
         others = {
             key: folded[key.casefold()]
@@ -269,12 +278,24 @@ class LookingDelivery(Delivery):
         targets = {key: f"{lane}/{other}" for key, other in others.items()}
         await rows.load(self.around.store, work, {"target": targets.values()})
         for key, other in others.items():
-            if ledger.exists_in_hubspot(work.get("target", Target, targets[key])):
-                look.refused[key] = Why(
-                    advices.SAME_BUT_FOR_CASE,
-                    f"HubSpot takes the keys {key} and {other} for one: it compares without case.",
-                    advices.advice(advices.SAME_BUT_FOR_CASE, owner=look.found[other].hubspot_id),
-                )
+            record, rival = look.found[other], work.get("target", Target, targets[key])
+            if record.hubspot_id == wanted[key].hubspot_id and not ledger.exists_in_hubspot(rival):
+                look.found[key] = record
+                continue
+            advice = advices.advice(advices.SAME_BUT_FOR_CASE, owner=record.hubspot_id)
+            if rival is None:
+                advice = _FOREIGN_CAPITALS.format(owner=record.hubspot_id, key=key)
+            message = f"HubSpot takes the keys {key} and {other} for one: it compares without case."
+            look.refused[key] = Why(advices.SAME_BUT_FOR_CASE, message, advice)
+
+
+def _recognise(mapping: ObjectMapping, wanted: Mapping[str, Target], look: Look) -> None:
+    """What the id found and the key did not, though it carries the key: HubSpot left it out."""
+    for key, doc in wanted.items():
+        known = look.known.get(doc.hubspot_id)
+        carried = "" if known is None else known.values.get(mapping.key, "")
+        if known is not None and carried.casefold() == key.casefold():
+            look.found.setdefault(carried, known)
 
 
 def _moved(doc: Target, key: str, look: Look, mapping: ObjectMapping) -> events.Event | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector.sandbox.hubspot import Drop, Omit
 from projections import events
 
 from .rig import Site
@@ -88,3 +89,36 @@ async def test_a_crash_between_taking_over_and_writing_makes_no_twin(site: Site)
     summary = await site.writer().run_until_idle()
     assert summary.lanes["companies"].lost == 1
     assert site.portal.count("companies") == 0
+
+
+async def test_a_record_that_a_read_by_key_leaves_out_is_no_other_record(site: Site) -> None:
+    """Found by its id, with our own key on it: it is the one, and its command is carried out."""
+    record = await written(site, name="Acme")
+    await site.emit(ACME, city="Oslo")
+    site.portal.inject(Drop(), route="objects.batch.update")
+    site.portal.inject(Omit(inputs="all"), route="objects.batch.read")
+    summary = await site.writer().run_until_idle()
+    assert (summary.lanes["companies"].updated, summary.parked) == (1, 0)
+    assert site.portal.records("companies")[record]["city"] == "Oslo"
+    assert site.portal.count("companies") == 1
+    assert await site.books_close()
+
+
+async def test_an_update_carried_out_is_found_though_the_key_is_left_out(site: Site) -> None:
+    """The same after an update that HubSpot did carry out: nothing is sent again."""
+    await written(site, name="Acme")
+    await site.emit(ACME, city="Oslo")
+    site.portal.inject(Drop(applied=True), route="objects.batch.update")
+    site.portal.inject(Omit(inputs="all"), route="objects.batch.read")
+    assert (await site.writer().run_until_idle()).lanes["companies"].found == 1
+    assert site.portal.calls.count(route="objects.batch.update") == 1
+
+
+async def test_a_key_whose_capitals_somebody_changed_is_put_right(site: Site) -> None:
+    """To HubSpot it is the same key, and it is the record we know: it is written as ever."""
+    record = await written(site, name="Acme")
+    site.portal.edit("companies", record, {KEY: "abc:01-acme"})
+    await site.emit(ACME, ["domain"], phone="2", domain="acme.example")
+    assert (await site.writer().run_until_idle()).lanes["companies"].updated == 1
+    shown = site.portal.one("companies", KEY, "ABC:01-ACME")
+    assert (shown["hs_object_id"], shown["phone"]) == (record, "2")
