@@ -1,9 +1,10 @@
 """Picking the commands whose turn it is.
 
-Due rows of a lane become batches that HubSpot takes: at most so many, at most 1 MB, no key twice
-(HubSpot may see keys that differ only in case as one). What has failed several times goes alone,
-so that a record which brings HubSpot down takes no others with it. An adopted record's command
-waits until the projector has compared it with what HubSpot holds.
+Due rows of a lane become batches that HubSpot takes: at most so many, at most 1 MB. Two keys that
+differ only in case are one to HubSpot: they are never in work at the same time, in one batch or in
+two, so that whoever comes second finds the first one's record and overwrites nothing. What has
+failed several times goes alone, so that a record which brings HubSpot down takes no others with
+it. An adopted record's command waits until the projector has compared it with what HubSpot holds.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Outbox:
     def __init__(self, store: EventStore, now_us: Callable[[], int]) -> None:
         self._store = store
         self._now_us = now_us
-        self._taken: dict[str, set[str]] = {lane: set() for lane in LANES}
+        self._taken: dict[str, dict[str, str]] = {lane: {} for lane in LANES}  # name to folded
         self._gates: dict[str, dict[str, int]] = {lane: {} for lane in LANES}
 
     @property
@@ -47,7 +48,8 @@ class Outbox:
 
     def give_back(self, lane: str, names: Iterable[str]) -> None:
         """These are no longer in work; what is still due will be taken again."""
-        self._taken[lane].difference_update(names)
+        for name in names:
+            self._taken[lane].pop(name, None)
 
     async def take(self, lane: str, limit: int, *, together: bool = False) -> list[str]:
         """The next due targets of a lane that may travel in one batch, earliest due first.
@@ -68,8 +70,8 @@ class Outbox:
             docs = {name: doc for name, doc in docs.items() if name not in closed}
             if docs or not closed or len(due) < wanted:
                 break
-        names = list(docs)[:limit] if together else _fitting(docs, limit)
-        taken.update(names)
+        names = list(docs)[:limit] if together else _fitting(docs, limit, taken.values())
+        taken.update((name, name.casefold()) for name in names)
         return names
 
     async def take_ready(self, lane: str, limit: int) -> list[str]:
@@ -94,8 +96,9 @@ class Outbox:
             )
         }
         closed = await self._close_gates(ready, gates)
-        names = _fitting({name: doc for name, doc in ready.items() if name not in closed}, limit)
-        taken.update(names)
+        ready = {name: doc for name, doc in ready.items() if name not in closed}
+        names = _fitting(ready, limit, taken.values())
+        taken.update((name, name.casefold()) for name in names)
         return names
 
     async def pending(self, lane: str) -> int:
@@ -111,7 +114,7 @@ class Outbox:
         for lane in LANES:
             if lane in held:
                 continue
-            passed = self._taken[lane] | self._gates[lane].keys()
+            passed = self._taken[lane].keys() | self._gates[lane].keys()
             table = f"outbox_{lane}"
             for row in await self._store.due(table, upto=_FOR_EVER, limit=len(passed) + 1):
                 if row.key not in passed and row.rank is not None:
@@ -146,11 +149,14 @@ class Outbox:
         return adopted
 
 
-def _fitting(docs: dict[str, Target], limit: int) -> list[str]:
+def _fitting(docs: dict[str, Target], limit: int, in_work: Iterable[str]) -> list[str]:
+    """Those that may travel together now; `in_work`: folded names of what is under way."""
     names: list[str] = []
-    folded: set[str] = set()
+    folded = set(in_work)
     size = 0
     for name, doc in docs.items():
+        if name.casefold() in folded:
+            continue
         if doc.attempt >= ALONE_FROM:
             if not names:
                 return [name]
@@ -158,8 +164,6 @@ def _fitting(docs: dict[str, Target], limit: int) -> list[str]:
         size += len(msgspec.json.encode(doc.changes)) + _INPUT_OVERHEAD_BYTES
         if names and size > BODY_LIMIT_BYTES:
             break
-        if name.casefold() in folded:
-            continue
         folded.add(name.casefold())
         names.append(name)
         if len(names) == limit:

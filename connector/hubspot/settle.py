@@ -2,7 +2,8 @@
 
 Each input gets exactly one outcome, or is in exactly one next request. A 2xx proves nothing by
 itself: an input counts as written only when the answer shows it, by trace id, else by key, else by
-HubSpot's id; never by position. What the answer passes over in silence is of unknown outcome.
+HubSpot's id; never by position. What the answer passes over in silence is of unknown outcome, and
+so is a record that was to be created and is not new: it is read before it counts as ours.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ Verdict = Literal["", "stop", "bar", "hold", "pause", "spare"]
 _NOT_EXECUTED: Final = frozenset({423, 429, 477, 521, 523, 525, 526, 530})
 # Statuses that a record itself can provoke, by what it makes HubSpot do.
 _BLAMED_ALONE: Final = frozenset({500, 502, 504, 524})
+_EXISTED: Final = "HubSpot had a record with this key by the time it was to be created"
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -236,11 +238,12 @@ def _by_item(inputs: Sequence[Input], answer: Answer, key_property: str) -> Sett
     return Settlement(tuple(outcomes))
 
 
-def _written(inputs: Sequence[Input], answer: Answer, key_property: str) -> dict[str, Written]:
+def _written(inputs: Sequence[Input], answer: Answer, key_property: str) -> dict[str, Outcome]:
+    """What the results show, by trace id."""
     by_trace = {one.trace: one for one in inputs}
     by_key = {one.key: one for one in inputs}
     by_id = {one.hubspot_id: one for one in inputs if one.hubspot_id}
-    out: dict[str, Written] = {}
+    out: dict[str, Outcome] = {}
     for result in entries(answer.body, "results"):
         hubspot_id = text_of(result.get("id"))
         if not hubspot_id.isascii() or not hubspot_id.isdigit() or len(hubspot_id) > 30:
@@ -252,7 +255,11 @@ def _written(inputs: Sequence[Input], answer: Answer, key_property: str) -> dict
         if one is not None and one.trace not in out:
             new = result.get("new")
             created = new if isinstance(new, bool) else answer.status == 201
-            out[one.trace] = Written(one.key, hubspot_id, created)
+            if one.how == "create" and new is False:
+                # It was not there when it was looked for: whose it is, reading will tell.
+                out[one.trace] = Undone(one.key, "existed", _EXISTED, answer.status, True, True)
+            else:
+                out[one.trace] = Written(one.key, hubspot_id, created)
     return out
 
 
@@ -282,7 +289,7 @@ def _refused(
 
 
 def _silent(
-    inputs: Sequence[Input], refused: dict[str, Outcome], written: dict[str, Written]
+    inputs: Sequence[Input], refused: dict[str, Outcome], written: dict[str, Outcome]
 ) -> list[Input]:
     return [one for one in inputs if one.trace not in refused and one.trace not in written]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from connector import reports
 from connector.sandbox.agent import maintenance
+from connector.sandbox.hubspot import HubSpotOptions, Latency
 from tests.e2e import holding
 from tests.e2e.site import open_site
 
@@ -80,3 +81,21 @@ async def test_a_key_that_differs_in_case_overwrites_nobody(tmp_path: Path) -> N
         maintenance.change_customer(site.company, ("01", "ABF"), {"City": "Evanston"})
         await app.run_once()
         assert site.portal.one("companies", "sage100_customer_key", KEY)["city"] == "Evanston"
+
+
+async def test_two_keys_that_differ_in_case_first_seen_in_one_pass(tmp_path: Path) -> None:
+    """Neither was ever written: one of them is, whole, and the other is parked behind it."""
+    slow = HubSpotOptions(limits=None, latency=Latency(factor=0.1))
+    async with open_site(tmp_path, hubspot=slow) as site, site.app() as app:
+        names = {"twin": "Lower Firm", "TWIN": "Upper Firm"}
+        for number, name in names.items():
+            maintenance.add_customer(site.company, ("01", number), {"CustomerName": name})
+        await app.run_once()
+        [item] = await reports.parked(app.store)
+        assert item.reason == "same_but_for_case"
+        lost = item.target.rpartition("-")[2]
+        [written] = names.keys() - {lost}
+        shown = site.portal.one("companies", "sage100_customer_key", f"ABC:01-{written}")
+        assert shown["name"] == names[written]
+        assert site.portal.find("companies", "name", names[lost]) == []
+        assert (await reports.status(app.store))["books_close"]

@@ -49,6 +49,21 @@ async def test_what_is_taken_is_not_taken_twice(site: Site) -> None:
     assert await outbox.take("companies", 9) == names
 
 
+async def test_keys_that_differ_only_in_case_are_never_in_work_together(site: Site) -> None:
+    """Neither in one batch nor in two: the second is free when the first was given back."""
+    small, large, other = "companies/ABC:01-abf", "companies/ABC:01-ABF", "companies/ABC:01-B"
+    for name in (small, large, other):
+        await site.emit(name, name="A")
+    outbox = Late(site.store)
+    assert await outbox.take("companies", 9) == [large, other]
+    assert await outbox.take("companies", 9) == []
+    assert await outbox.take_ready("companies", 9) == []
+    outbox.give_back("companies", [large])
+    await fail(site, large, 1, NOW_US + 5)
+    assert await outbox.take_ready("companies", 9) == [small]
+    assert await outbox.take("companies", 9) == []
+
+
 async def test_what_is_not_due_is_left_and_its_time_is_known(site: Site) -> None:
     """A failed command waits for its time; the earliest free one decides how long to rest."""
     names = await site.emit_many("C", 2)

@@ -43,9 +43,27 @@ def test_written_inputs_are_matched_by_trace_or_key_never_by_place(trace: bool) 
 
 
 def test_an_updated_record_is_told_from_a_created_one() -> None:
-    """`new` says whether the upsert created the record."""
-    (one,) = inputs(1)
+    """`new` says whether the write created the record."""
+    one = Input("K", {KEY: "K"}, "t", hubspot_id="7", how="update")
     assert only(settle([one], batch([result(one, "7", new=False)]), KEY)).created is False
+
+
+def test_a_record_that_was_to_be_created_and_is_not_new_is_looked_at_first() -> None:
+    """An upsert of ours that met a record may have met somebody else's: of unknown outcome."""
+    given = inputs(2)
+    shown = [result(given[0], "7", new=False), result(given[1], "8")]
+    met, written = settle(given, batch(shown), KEY).outcomes
+    assert isinstance(met, Undone)
+    assert (met.category, met.unknown) == ("existed", True)
+    assert written == Written(given[1].key, "8", created=True)
+
+
+def test_where_nothing_says_whether_it_is_new_it_counts_as_written() -> None:
+    """Only HubSpot's own word that it was there makes a doubt of it."""
+    (one,) = inputs(1)
+    shown = result(one, "7")
+    del shown["new"]
+    assert only(settle([one], batch([shown]), KEY)) == Written(one.key, "7", created=False)
 
 
 def test_a_record_known_by_id_is_matched_by_it() -> None:
