@@ -1,37 +1,37 @@
 """Recognising an existing HubSpot record that does not carry our key, before a new one is made.
 
 In this order, each off, proposing or adopting: a property in which the portal keeps the customer
-number, the e-mail address, the web domain, the exact name. The address is read by, which does not
-lag and knows secondary ones; the rest is searched for, 100 values a call. Only a free record is a
-candidate, one that carries no key of ours; several candidates are a person's to choose from, and a
-value that several of our own records share leads nowhere. Whatever is found by the index is read
-again before it is written, and where HubSpot cannot be asked nothing is created.
+number, the e-mail address, the web domain, the exact name. Only a free record is a candidate, one
+that carries no key of ours; several candidates are a person's to choose from, and a value that
+several of our own records share leads nowhere. What is found is read again before it counts, and
+where HubSpot cannot be asked, or is silent on what it was asked, nothing is created.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
 
 from connector.hubspot import advice as advices
-from connector.hubspot.answer import Answer, clean, entries, text_of
-from connector.hubspot.api import BATCH_LIMIT, SEARCH_BODY_LIMIT, SEARCH_LIMIT, HubSpot
-from connector.hubspot.records import Adopt, Park, Record, record_of, wanted_properties
-from connector.hubspot.refusal import Why, why_whole
-from connector.hubspot.sharing import Sharing, Trait, folded
+from connector.hubspot.answer import clean
+from connector.hubspot.api import HubSpot
+from connector.hubspot.candidates import Place, seen, telling, values_of
+from connector.hubspot.records import Adopt, Park, Record, wanted_properties
+from connector.hubspot.refusal import Why
+from connector.hubspot.rereading import Reread, reread
+from connector.hubspot.searching import Ask
+from connector.hubspot.sharing import Sharing, folded
 from projections import keys
 from projections.mapping.rules import ObjectMapping
 
 Mode = Literal["off", "propose", "adopt"]
-Read = Callable[[Callable[[], Awaitable[Answer]]], Awaitable[Answer | None]]
 Match = Adopt | Park
 
-_DESCRIBING: Final = ("name", "domain", "email", "firstname", "lastname")
-_SECONDARY: Final = "hs_additional_emails"
-_MOST_PAGES: Final = 10
+_READ_AGAIN: Final = 10  # candidates for one record: more are ambiguous whatever they hold by now
 _SHOWN: Final = 5
+_REMEMBERED: Final = 10_000  # records taken over that may not carry our key yet
 
 
 class MatchRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,12 +49,11 @@ class MatchRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Rule(msgspec.Struct, frozen=True):
-    """One rule on one kind of object. `property`: where HubSpot has the value."""
+    """One rule on one kind of object."""
 
     label: str
-    property: str
+    place: Place
     mode: Mode
-    trait: Trait | None
 
 
 class Matching:
@@ -64,13 +63,13 @@ class Matching:
         self._rules = rules
         self._hubspot = hubspot
         self._sharing = sharing
+        self._taken_over: dict[tuple[str, str], str] = {}  # (key property, HubSpot id) to our key
+        self._owners: dict[
+            str, set[str]
+        ] = {}  # key to the record that turned out to have its value
 
     async def find(
-        self,
-        lane: str,
-        mapping: ObjectMapping,
-        wanted: Mapping[str, Mapping[str, str]],
-        read: Read,
+        self, lane: str, mapping: ObjectMapping, wanted: Mapping[str, Mapping[str, str]], read: Ask
     ) -> dict[str, Match]:
         """Key to what a rule says of it; `wanted`: key to the properties of the new record.
 
@@ -83,178 +82,193 @@ class Matching:
                 for key, properties in wanted.items()
                 if key not in out and (found := self._values(rule, key, properties))
             }
-            asked = sorted({one for group in values.values() for one in group})
-            if not asked:
-                continue
-            records = await self._records(rule, mapping, asked, read)
-            if records is None:
+            judged = await self._judge(lane, mapping, rule, values, read) if values else {}
+            if judged is None:
                 return {}
-            if isinstance(records, Why):
-                out |= {key: Park(_cannot_look(rule, records)) for key in values}
-                continue
-            for key, group in values.items():
-                match = await self._match(lane, mapping, rule, key, group, records)
-                if match is not None:
-                    out[key] = match
-        return await self._read_again(mapping, out, read)
-
-    async def _read_again(
-        self, mapping: ObjectMapping, matches: Mapping[str, Match], read: Read
-    ) -> dict[str, Match]:
-        """The same, each record to be adopted as it is now, once, and only if it is still free."""
-        out: dict[str, Match] = {
-            key: match for key, match in matches.items() if isinstance(match, Park)
-        }
-        adopts = {key: match for key, match in matches.items() if isinstance(match, Adopt)}
-        fresh: dict[str, Record] = {}
-        ids = list(dict.fromkeys(match.record.hubspot_id for match in adopts.values()))
-        properties = wanted_properties(mapping)
-        for part in _parts(ids, BATCH_LIMIT, 10**9):
-            answer = await read(
-                lambda part=part: self._hubspot.batch_read(  # type: ignore[misc]
-                    mapping.hubspot_type, "", part, properties
-                )
-            )
-            if answer is None or not answer.ok:
-                return {}
-            found = [record_of(one, properties) for one in entries(answer.body, "results")]
-            fresh |= {one.hubspot_id: one for one in found if one is not None}
-        for key, match in adopts.items():
-            record = fresh.pop(match.record.hubspot_id, None)  # no second time
-            if record is not None and not record.values.get(mapping.key):
-                out[key] = msgspec.structs.replace(match, record=record)
+            out |= judged
         return out
+
+    async def may_be(
+        self, lane: str, mapping: ObjectMapping, owners: Mapping[str, tuple[str, str]], read: Ask
+    ) -> set[str]:
+        """Keys of new contacts that are better looked for again than written without an address:
+        the record that has it is free, and may be theirs.
+
+        `owners`: key to (address, HubSpot id of the record that has it).
+        """
+        rule = next((one for one in self._of(lane) if one.place.trait == "email"), None)
+        if rule is None:
+            return set()
+        asked = {
+            key: owner
+            for key, (address, owner) in owners.items()
+            if owner and not await self._shared(lane, rule, [folded("email", address)])
+        }
+        properties = telling(mapping, rule.place)
+        kind = mapping.hubspot_type
+        again = await reread(self._hubspot, kind, asked.values(), properties, read)
+        hopeful = set()
+        for key, owner in asked.items():
+            record = None if again is None else again.found.get(owner)
+            unknown = again is None or owner in again.unsaid
+            address = folded("email", owners[key][0])
+            if unknown or (
+                record is not None and self._fits(mapping, rule, key, {address}, record)
+            ):
+                self._owners[key] = {owner}
+                hopeful.add(key)
+        return hopeful
+
+    # ------------------------------------------------------------ the rules
 
     def _of(self, lane: str) -> list[_Rule]:
         rules = self._rules
         found: list[_Rule] = []
         if lane == "companies":
-            place = rules.customer_number_property
-            found.append(_Rule("customer number", place, rules.customer_number, None))
+            number = Place(rules.customer_number_property, None)
+            found.append(_Rule("customer number", number, rules.customer_number))
         if lane == "contacts":
-            found.append(_Rule("e-mail", "email", rules.email, "email"))
+            found.append(_Rule("e-mail", Place("email", "email"), rules.email))
         if lane in {"companies", "vendors"}:
-            found.append(_Rule("domain", "domain", rules.domain, "domain"))
-            found.append(_Rule("name", "name", rules.name, "name"))
-        return [rule for rule in found if rule.mode != "off" and rule.property]
+            found.append(_Rule("domain", Place("domain", "domain"), rules.domain))
+            found.append(_Rule("name", Place("name", "name"), rules.name))
+        return [rule for rule in found if rule.mode != "off" and rule.place.property]
 
     def _values(self, rule: _Rule, key: str, properties: Mapping[str, str]) -> set[str]:
-        if rule.trait is not None:
-            return {folded(rule.trait, properties.get(rule.property, ""))} - {""}
+        place = rule.place
+        if place.trait is not None:
+            return {folded(place.trait, properties.get(place.property, ""))} - {""}
         numbers = {key}
         if not self._rules.several_companies:
             numbers.add(keys.plain(key.partition(":")[2]))
         return {number.casefold() for number in numbers}
 
-    async def _match(
+    async def _shared(self, lane: str, rule: _Rule, values: Iterable[str]) -> bool:
+        """Whether several of our own records have one of these."""
+        trait = rule.place.trait
+        if trait is None:
+            return False
+        return any([await self._sharing.is_shared(lane, trait, value) for value in values])
+
+    # ------------------------------------------------------------ judging
+
+    async def _judge(
         self,
         lane: str,
         mapping: ObjectMapping,
         rule: _Rule,
-        key: str,
-        group: set[str],
-        records: Mapping[str, Mapping[str, Record]],
-    ) -> Match | None:
-        found = {one.hubspot_id: one for value in group for one in records.get(value, {}).values()}
-        free = [one for one in found.values() if not one.values.get(mapping.key)]
-        if not free:
+        values: Mapping[str, set[str]],
+        read: Ask,
+    ) -> dict[str, Match] | None:
+        """What one rule says of these keys, by the values they look for; None when it cannot."""
+        place, kind = rule.place, mapping.hubspot_type
+        asked = sorted({one for group in values.values() for one in group})
+        shown = await seen(self._hubspot, mapping, place, asked, read)
+        if shown is None:
             return None
-        if rule.trait is not None:
-            for value in group:
-                if await self._sharing.is_shared(lane, rule.trait, value):
-                    return None
-        if len(free) == 1 and rule.mode == "adopt":
-            return Adopt(free[0], rule.label, unkeyed=True)
-        reason = advices.MATCH_PROPOSED if len(free) == 1 else advices.MATCH_AMBIGUOUS
-        shown = "; ".join(f"{one.hubspot_id} ({_described(one)})" for one in free[:_SHOWN])
-        more = f" and {len(free) - _SHOWN} more" if len(free) > _SHOWN else ""
-        message = (
-            f"{len(free)} HubSpot {'record has' if len(free) == 1 else 'records have'} the same "
-            f"{rule.label} as {key}: {shown}{more}."
-        )
-        advice = advices.advice(reason, properties=[mapping.key], owner=free[0].hubspot_id)
-        return Park(Why(reason, message, advice))
-
-    async def _records(
-        self, rule: _Rule, mapping: ObjectMapping, asked: Sequence[str], read: Read
-    ) -> dict[str, dict[str, Record]] | Why | None:
-        """Value to the records that have it, by id; why HubSpot refuses to say, or None."""
-        properties = list(dict.fromkeys([mapping.key, rule.property, *_DESCRIBING]))
-        out: dict[str, dict[str, Record]] = {}
-        if rule.trait == "email":
-            for part in _parts(asked, SEARCH_LIMIT, 10**9):
-                answer = await read(
-                    lambda part=part: self._hubspot.batch_read(  # type: ignore[misc]
-                        mapping.hubspot_type, "email", part, [*properties, _SECONDARY]
-                    )
-                )
-                if answer is None or not answer.ok:
-                    return None if answer is None else why_whole(answer)
-                _add(answer, rule, properties, out)
-            return out
-        room = SEARCH_BODY_LIMIT - len(msgspec.json.encode(properties)) - 300
-        for part in _parts(asked, SEARCH_LIMIT, room):
-            after = ""
-            for _ in range(_MOST_PAGES):
-                answer = await read(
-                    lambda part=part, after=after: self._hubspot.search(  # type: ignore[misc]
-                        mapping.hubspot_type, rule.property, part, properties, after
-                    )
-                )
-                if answer is None or not answer.ok:
-                    return None if answer is None else why_whole(answer)
-                _add(answer, rule, properties, out)
-                after = _next(answer)
-                if not after:
-                    break
+        if isinstance(shown, Why):
+            return {key: Park(_cannot_look(rule, shown)) for key in values}
+        out: dict[str, Match] = {}
+        likely: dict[str, set[str]] = {}
+        for key, group in values.items():
+            found = [one for value in group for one in shown.records.get(value, {}).values()]
+            free = _once(one for one in found if self._is_free(mapping, key, one))
+            ids = {one.hubspot_id for one in free} | self._owners.pop(key, set())
+            more = not group.isdisjoint(shown.more)
+            if not (ids or more) or await self._shared(lane, rule, group):
+                continue
+            if more or len(ids) > _READ_AGAIN:
+                out[key] = _ask_a_person(mapping, rule, key, free, more=more)
+            else:
+                likely[key] = ids
+        properties = list(dict.fromkeys([*wanted_properties(mapping), *telling(mapping, place)]))
+        again = await reread(self._hubspot, kind, _all(likely.values()), properties, read)
+        if again is None:
+            return None
+        for key, ids in likely.items():
+            match = self._match(mapping, rule, key, values[key], ids, again)
+            if match is not None:
+                out[key] = match
         return out
 
+    def _match(
+        self,
+        mapping: ObjectMapping,
+        rule: _Rule,
+        key: str,
+        group: set[str],
+        ids: set[str],
+        again: Reread,
+    ) -> Match | None:
+        """What is to be done about the candidates with these ids, as they are now."""
+        unsaid = [again.unsaid[one] for one in sorted(ids) if one in again.unsaid]
+        if unsaid:
+            return Park(_cannot_look(rule, unsaid[0]))
+        records = _once(again.found[one] for one in sorted(ids) if one in again.found)
+        free = [one for one in records if self._fits(mapping, rule, key, group, one)]
+        if not free:
+            return None
+        if len(free) > 1 or rule.mode != "adopt":
+            return _ask_a_person(mapping, rule, key, free)
+        self._remember(mapping, key, free[0])
+        ours = frozenset(wanted_properties(mapping))
+        values = {name: value for name, value in free[0].values.items() if name in ours}
+        return Adopt(Record(free[0].hubspot_id, values), rule.label, unkeyed=True)
 
-def _add(
-    answer: Answer, rule: _Rule, properties: Sequence[str], out: dict[str, dict[str, Record]]
-) -> None:
-    """Sort the records of an answer by the value they have, as we compare it."""
-    trait = rule.trait
-    for result in entries(answer.body, "results"):
-        record = record_of(result, [*properties, _SECONDARY])
-        if record is None:
-            continue
-        texts = [record.values.get(rule.property, "")]
-        if trait == "email":
-            texts += record.values.get(_SECONDARY, "").split(";")
-        for text in texts:
-            value = text.strip().casefold() if trait is None else folded(trait, text)
-            if value:
-                out.setdefault(value, {})[record.hubspot_id] = record
+    def _fits(
+        self, mapping: ObjectMapping, rule: _Rule, key: str, group: set[str], record: Record
+    ) -> bool:
+        """Whether a record is free, and has one of these values."""
+        same = not group.isdisjoint(values_of(rule.place, record))
+        return same and self._is_free(mapping, key, record)
+
+    def _is_free(self, mapping: ObjectMapping, key: str, record: Record) -> bool:
+        """Whether a record is nobody's; one that `key` itself has taken over is free to it."""
+        place = (mapping.key, record.hubspot_id)
+        return not record.values.get(mapping.key) and self._taken_over.get(place, key) == key
+
+    def _remember(self, mapping: ObjectMapping, key: str, record: Record) -> None:
+        """A record taken over carries our key only with the next write: no second time."""
+        self._taken_over[mapping.key, record.hubspot_id] = key
+        if len(self._taken_over) > _REMEMBERED:
+            del self._taken_over[next(iter(self._taken_over))]
+
+
+def _once(records: Iterable[Record]) -> list[Record]:
+    return list({one.hubspot_id: one for one in records}.values())
+
+
+def _all(groups: Iterable[set[str]]) -> list[str]:
+    return sorted({one for group in groups for one in group})
+
+
+def _ask_a_person(
+    mapping: ObjectMapping, rule: _Rule, key: str, free: Sequence[Record], *, more: bool = False
+) -> Park:
+    """The candidates, for somebody to choose from; `more`: there may be others."""
+    only = len(free) == 1 and not more
+    reason = advices.MATCH_PROPOSED if only else advices.MATCH_AMBIGUOUS
+    shown = "; ".join(f"{one.hubspot_id} ({_described(one)})" for one in free[:_SHOWN])
+    if more:
+        message = (
+            f"More HubSpot records than can be looked through have the same {rule.label} as {key}"
+            + (f", among them {shown}." if shown else ".")
+        )
+    else:
+        others = f" and {len(free) - _SHOWN} more" if len(free) > _SHOWN else ""
+        message = (
+            f"{len(free)} HubSpot {'record has' if only else 'records have'} the same "
+            f"{rule.label} as {key}: {shown}{others}."
+        )
+    owner = free[0].hubspot_id if free else ""
+    return Park(Why(reason, message, advices.advice(reason, properties=[mapping.key], owner=owner)))
 
 
 def _cannot_look(rule: _Rule, why: Why) -> Why:
-    """Nothing is created on the strength of a search that could not be made."""
-    message = f"HubSpot cannot be searched for an existing record by {rule.label}: {why.message}"
-    advice = advices.advice(advices.MATCH_FAILED, properties=[rule.property])
+    """Nothing is created on the strength of a look that could not be made."""
+    message = f"HubSpot cannot be asked for an existing record by {rule.label}: {why.message}"
+    advice = advices.advice(advices.MATCH_FAILED, properties=[rule.place.property])
     return Why(advices.MATCH_FAILED, message, advice, why.status)
-
-
-def _next(answer: Answer) -> str:
-    paging = answer.body.get("paging") if isinstance(answer.body, dict) else None
-    following = paging.get("next") if isinstance(paging, dict) else None
-    return text_of(following.get("after")) if isinstance(following, dict) else ""
-
-
-def _parts(values: Iterable[str], most: int, room: int) -> list[list[str]]:
-    """The values in groups of so many and so many characters as JSON; longer ones left out."""
-    out: list[list[str]] = []
-    used = room
-    for value in values:
-        size = len(msgspec.json.encode(value).decode()) + 1
-        if size > room:
-            continue
-        if not out or used + size > room or len(out[-1]) == most:
-            out.append([])
-            used = 0
-        out[-1].append(value)
-        used += size
-    return out
 
 
 def _described(record: Record) -> str:

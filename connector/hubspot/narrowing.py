@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from connector.hubspot.culprit import parted
-from connector.hubspot.settle import Refused, Settlement
+from connector.hubspot.settle import Refused, Settlement, Undone
 
 
 class Request(NamedTuple):
@@ -33,12 +33,19 @@ def following(request: Request, settled: Settlement) -> list[Request]:
     else:
         out = [Request(keys) for keys in settled.again]
     if request.rest:
-        taken = not settled.again and not settled.resend
-        if taken and not any(isinstance(one, Refused) for one in settled.outcomes):
+        if not settled.again and not settled.resend and not _objected(settled):
             out += _inferred(request.rest)
         else:
             out.append(Request(request.rest))
     return out
+
+
+def _objected(settled: Settlement) -> bool:
+    """Whether HubSpot objected to one of these: what it refused, or refused for the time being."""
+    return any(
+        isinstance(one, Refused) or (isinstance(one, Undone) and one.status >= 400)
+        for one in settled.outcomes
+    )
 
 
 def _inferred(keys: tuple[str, ...]) -> list[Request]:

@@ -9,7 +9,7 @@ gets no twin behind their backs: HubSpot then says that it is not there, and it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -19,6 +19,7 @@ from connector.hubspot import advice as advices
 from connector.hubspot import journal
 from connector.hubspot.answer import Answer
 from connector.hubspot.api import WriteInput
+from connector.hubspot.contested import look_again
 from connector.hubspot.culprit import Input
 from connector.hubspot.definitions import Live, objections
 from connector.hubspot.holds import types_of
@@ -108,7 +109,9 @@ class ObjectDelivery(LookingDelivery):
             await self._park_unreadable(names, look)
             live = await self._definitions(mapping, docs)
             claimed = await self._claim(mapping, names, look, live)
-            return await self._send(mapping, claimed) if claimed.sends else Settlement()
+            if not claimed.sends:
+                return Settlement()
+            return await self._send(lane, mapping, claimed, look.overruled)
 
     async def _definitions(self, mapping: ObjectMapping, docs: Mapping[str, Target]) -> Live | None:
         written = [doc.changes for doc in docs.values() if doc.state == "pending"]
@@ -163,7 +166,9 @@ class ObjectDelivery(LookingDelivery):
             return claimed
         return _Claimed(batch, {}, {}, {})
 
-    async def _send(self, mapping: ObjectMapping, claimed: _Claimed) -> Settlement:
+    async def _send(
+        self, lane: str, mapping: ObjectMapping, claimed: _Claimed, decided: Collection[str]
+    ) -> Settlement:
         sends, attempts, left_out = claimed.sends, claimed.attempts, claimed.left_out
 
         async def call(asked: Sequence[str]) -> Answer:
@@ -175,6 +180,9 @@ class ObjectDelivery(LookingDelivery):
 
         async def settled(asked: Sequence[str], answer: Answer) -> Settlement:
             found = settle([sends[key] for key in asked], answer, mapping.key)
+            found = await look_again(
+                self.around.matching, lane, mapping, found, sends, decided, self.answered
+            )
             found = withhold(found, sends, left_out, mapping.hubspot_type, mapping.key)
             for key in found.resend:
                 attempts[key] = msgspec.structs.replace(attempts[key], withheld=left_out[key])
