@@ -100,18 +100,42 @@ async def verify_file(path: Path, anchors: Sequence[Anchor], count: Count) -> Ve
         why=why,
         first=begins.last + 1,
     )
-    if why or not anchors:
+    if why:
         return verdict
-    inside = [anchor for anchor in anchors if max(begins.last, 1) <= anchor.head <= place.last]
+    return _unproved(archive, _file_against(verdict, anchors, begins.last, found))
+
+
+def _file_against(
+    verdict: Verdict, anchors: Sequence[Anchor], after: int, found: dict[int, str]
+) -> Verdict:
+    """The verdict on a file that begins behind `after`; `found`: commit end to digest."""
+    if not anchors:
+        return verdict
+    inside = [anchor for anchor in anchors if max(after, 1) <= anchor.head <= verdict.head]
     if not inside:
         return msgspec.structs.replace(
             verdict,
             ok=False,
-            why=f"no anchor lies within positions {verdict.first} to {place.last}: they say "
+            why=f"no anchor lies within positions {verdict.first} to {verdict.head}: they say "
             "nothing about this file, or it was cut off",
-            broken_at=place.last + 1,
+            broken_at=verdict.head + 1,
         )
     return _against(verdict, inside, found)
+
+
+def _unproved(archive: Archive, verdict: Verdict) -> Verdict:
+    """The verdict, unless the file owns to events whose erasure lies behind its end."""
+    count = archive.blanks.count
+    if not count or not verdict.ok:
+        return verdict
+    return msgspec.structs.replace(
+        verdict,
+        ok=False,
+        broken_at=archive.blanks.first,
+        why=f"{count} events from there on are blank; by erasures, the file says, that lie behind "
+        f"its end ({verdict.head}), so that it alone does not prove it: export the log to its end, "
+        "or import all its parts and verify the store",
+    )
 
 
 def _against(verdict: Verdict, anchors: Sequence[Anchor], found: dict[int, str]) -> Verdict:

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from .blanks import ERASURE_STREAM, Blanks
 from .chain import GENESIS
 from .codec import Codec, Upcaster, Upcasters
 from .errors import (
@@ -64,10 +65,12 @@ from .types import (
 )
 
 __all__ = [
+    "ERASURE_STREAM",
     "GENESIS",
     "Adopt",
     "BadTable",
     "BadUpcaster",
+    "Blanks",
     "ChainBroken",
     "Checkpoint",
     "CheckpointMoved",

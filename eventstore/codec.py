@@ -97,8 +97,3 @@ def encode_meta(meta: Meta) -> bytes:
 def decode_meta(stored: bytes) -> Meta:
     """The `Meta` of stored bytes; fields a newer program added are passed over."""
     return _NO_META if stored == b"{}" else _decode_meta(stored)
-
-
-def encode_erased(streams: list[str], reason: str, blanked: int) -> bytes:
-    """The payload of an `Erased` event: which streams, why, and how many payloads were blanked."""
-    return _encode({"streams": streams, "reason": reason, "blanked": blanked})

@@ -11,16 +11,13 @@ import sqlite3
 from collections.abc import Sequence
 
 from .appender import Append, Outcome
+from .blanks import ERASED_TYPE, ERASURE_STREAM, Blanks, encode_erased
 from .chain import GENESIS, check_commit, payload_digest
-from .codec import encode_erased
 from .errors import ChainBroken, ErasureUnfinished, EventStoreError, InvalidAppend
 from .sealed import sealed_page
 from .statements import QUERIES
 from .transaction import BAD_VALUES, Log, invalid
 from .types import Commit, Erasure, Meta, NewEvent, Write
-
-ERASURE_STREAM = "audit/erasure"
-ERASED_TYPE = "Erased"
 
 _STEP_EVENTS = 2_000
 
@@ -34,10 +31,10 @@ def start_of(conn: sqlite3.Connection, after: int) -> Place:
     return place or (0, GENESIS)
 
 
-def verify_step(conn: sqlite3.Connection, place: Place) -> tuple[Place, bool]:
+def verify_step(conn: sqlite3.Connection, place: Place, blanks: Blanks) -> tuple[Place, bool]:
     """Check the next commits; where that ends, and whether there may be more.
 
-    Raises ChainBroken with the first position that does not hold.
+    `blanks`: what was passed before. Raises ChainBroken with the first position that does not hold.
     """
     conn.execute("BEGIN")  # one view of both tables
     try:
@@ -48,7 +45,10 @@ def verify_step(conn: sqlite3.Connection, place: Place) -> tuple[Place, bool]:
         conn.execute("COMMIT")
     for commit, events in page:
         check_commit(place[0], place[1], commit, events)
+        blanks.pass_by(events)
         place = (commit[1], commit[4])
+    if not page:
+        blanks.check()
     return place, bool(page)
 
 

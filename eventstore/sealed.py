@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from .blanks import Blanks
 from .chain import CommitRow, EventRow, check_commit
 from .errors import ChainBroken
 from .statements import QUERIES
@@ -81,11 +82,14 @@ def _event(row: EventRow) -> SealedEvent:
     return SealedEvent(position, name, version, kind, schema, cause, salt, data, digest)
 
 
-def check_sealed(after: int, previous: bytes, commit: SealedCommit) -> None:
+def check_sealed(
+    after: int, previous: bytes, commit: SealedCommit, blanks: Blanks | None = None
+) -> None:
     """Check one commit against the one before it, which ends at `after` and has that digest.
 
-    Raises ChainBroken: with the event's position where an event by itself shows the fault, else
-    with the first position of the commit, since one digest covers them all.
+    `blanks` takes note of what is blank in it; whether that is lawful shows later. Raises
+    ChainBroken: with the event's position where an event by itself shows the fault, else with the
+    first position of the commit, since one digest covers them all.
     """
     try:
         rows: list[EventRow] = [
@@ -112,3 +116,5 @@ def check_sealed(after: int, previous: bytes, commit: SealedCommit) -> None:
         (commit.first, commit.last, commit.recorded_at_us, commit.meta, commit.digest),
         rows,
     )
+    if blanks is not None:
+        blanks.pass_by(rows)

@@ -16,6 +16,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from . import database, integrity, reads, sealed
 from .appender import Append, Appender, Outcome
+from .blanks import Blanks
 from .chain import make_salts
 from .codec import Codec
 from .connection import Connection
@@ -237,9 +238,9 @@ class SqliteStore:
     async def verify(self, *, after: int = 0, told: Callable[[int], None] | None = None) -> int:
         """See `EventStore.verify`. Begins with the commit that holds position `after` + 1."""
         place = await self._read(integrity.start_of, after)
-        began, more = place[0], True
+        began, more, blanks = place[0], True, Blanks()
         while more:
-            place, more = await self._read(integrity.verify_step, place)
+            place, more = await self._read(integrity.verify_step, place, blanks)
             if told is not None:
                 told(place[0])
         return place[0] - began

@@ -285,7 +285,8 @@ class EventStore(Protocol):
     async def verify(self, *, after: int = 0, told: Callable[[int], None] | None = None) -> int:
         """Recompute the chain; the number of events checked. Raises ChainBroken(position).
 
-        `told` hears the position reached, now and then.
+        Every blank event must be covered by a later erasure. `told` hears the position reached, now
+        and then.
         """
         ...
 

@@ -19,6 +19,15 @@ class ArchiveBroken(ConnectorError):
         super().__init__(what, where=where)
 
 
+class Unexplained(ArchiveBroken):
+    """An event is blank, and the file does not say why."""
+
+    default_remedy = (
+        "If the file is a range that ended before the erasure, export that range anew; else "
+        "somebody has blanked it: take another copy, or the last anchored one."
+    )
+
+
 class CutAtOnce(ConnectorError):
     """The file was cut off before the end of its first line."""
 

@@ -40,10 +40,14 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class End(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The last line: the file's last position, and the chain's digest there."""
+    """The last line: the file's last position, and the chain's digest there.
+
+    `blank`: how many of its events are blank by erasures that lie behind it.
+    """
 
     end: Number
     digest: str
+    blank: Number = 0
 
 
 class CommitLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,9 +97,10 @@ def header_line(after: int, digest: bytes) -> bytes:
     )
 
 
-def end_line(last: int, digest: bytes) -> bytes:
-    """The last line of a file that ends with position `last`."""
-    return b'{"end":%d,"digest":"%b"}\n' % (last, _hex(digest))
+def end_line(last: int, digest: bytes, blank: int = 0) -> bytes:
+    """The last line of a file that ends with position `last`; `blank` as in `End`."""
+    rest = b',"blank":%d' % blank if blank else b""
+    return b'{"end":%d,"digest":"%b"%b}\n' % (last, _hex(digest), rest)
 
 
 def commit_lines(commit: SealedCommit) -> bytes:

@@ -14,10 +14,19 @@ from typing import BinaryIO, Final, NamedTuple
 import msgspec
 
 from connector.archive import files, lines
-from connector.archive.errors import ArchiveBroken, CutAtOnce, NotThisLog
-from eventstore import GENESIS, ChainBroken, EventStore, SealedCommit, Write, check_sealed
+from connector.archive.errors import ArchiveBroken, CutAtOnce, NotThisLog, Unexplained
+from eventstore import (
+    GENESIS,
+    Blanks,
+    ChainBroken,
+    EventStore,
+    SealedCommit,
+    Write,
+    check_sealed,
+)
 
 PAGE_EVENTS: Final = 2_000
+_NOWHERE: Final = 1 << 63
 _MOST_EVENTS: Final = 1_000_000  # of one commit: far more than any append
 
 Count = Callable[[int, int], None]
@@ -48,7 +57,8 @@ class Archive:
 
     `begins`: the place before its first commit. `place`: that of the last commit given out.
     `goes_on`: offset in the file, and place, where a file that was cut off can be continued.
-    `complete`: its last line was seen, and nothing stands behind it.
+    `complete`: its last line was seen, and nothing stands behind it. `blanks`: what is blank so far
+    and not explained yet; in a complete file, what its last line owns to.
     """
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
@@ -58,6 +68,7 @@ class Archive:
         self._iterator = iter(self._lines)
         self._ended = False
         self.complete = False
+        self.blanks = Blanks()
         self.goes_on: tuple[int, Place] | None = None
         self.begins = self.place = self._header()
         self._passed()
@@ -65,7 +76,8 @@ class Archive:
     def page(self, events: int = PAGE_EVENTS) -> list[SealedCommit]:
         """The next commits, about so many events; [] at the end. Raises ArchiveBroken.
 
-        A commit that was cut off is not given out.
+        At the end also Unexplained, when events are blank and nothing says why. A commit that was
+        cut off is not given out.
         """
         found: list[SealedCommit] = []
         while events > 0 and not self._ended:
@@ -115,7 +127,7 @@ class Archive:
             found.append(line)
         try:
             commit = lines.sealed(head, found)
-            check_sealed(*self.place, commit)
+            check_sealed(*self.place, commit, self.blanks)
         except lines.NoLine as problem:
             raise self._broken(head.first, str(problem)) from None
         except ChainBroken as problem:
@@ -131,6 +143,16 @@ class Archive:
             )
         if self._next() is not None or self._lines.cut:
             raise self._broken(self.place.last + 1, "there is more behind the last line")
+        if self.blanks.count != line.blank:
+            raise Unexplained(
+                self.blanks.first or self.place.last,
+                "events are blank, and no erasure after them names their streams: the first at "
+                f"position {self.blanks.first}"
+                if self.blanks.count > line.blank
+                else f"the last line says that {line.blank} events are blank by later erasures, "
+                f"{self.blanks.count} are",
+                where=self._lines.where,
+            )
         self.complete = True
 
     def _next(self, position: int = 0) -> lines.Line | None:
@@ -162,7 +184,7 @@ async def restore(
     """Append what the file holds beyond the store's log; that log must be how the file begins.
 
     `also`: written before the first commit is. Raises NotThisLog, ArchiveBroken, Misconfigured;
-    what was whole before a fault stays imported.
+    what holds before a fault stays imported, and nothing else does.
     """
     file = await asyncio.to_thread(files.open_for_reading, path)
     with file:
@@ -170,7 +192,13 @@ async def restore(
         head = await store.head()
         await _must_meet(store, archive.begins, head.last, path)
         held = restored = 0
+        ends: int | None = None  # the first position that must not be taken in
         while page := await asyncio.to_thread(archive.page):
+            if archive.blanks.seen and ends is None:
+                # Before anything blank is taken in: what explains it may be the last event.
+                ends = await asyncio.to_thread(_first_unexplained, path)
+            if ends is not None:
+                page = [commit for commit in page if commit.last < ends]
             known = [commit for commit in page if commit.first <= head.last]
             await _must_be_the_same(store, known, path)
             held += sum(len(commit.events) for commit in known)
@@ -183,6 +211,24 @@ async def restore(
             count(archive.place.last, 0)
         newest = await store.head()
         return ImportReport(held, restored, newest.last, newest.digest.hex(), archive.complete)
+
+
+def _first_unexplained(path: Path) -> int:
+    """The first event of the file that is blank for no reason; far beyond the end when none is.
+
+    Of a file that was cut off: the first whose reason, if there is one, was cut off with it.
+    """
+    with files.open_for_reading(path) as file:
+        archive = Archive(path, file)
+        try:
+            while archive.page():
+                pass
+        except ArchiveBroken as problem:
+            if problem.position <= archive.place.last:
+                return problem.position
+        if archive.complete:
+            return _NOWHERE
+        return archive.blanks.first or _NOWHERE
 
 
 async def _must_meet(store: EventStore, begins: Place, head: int, path: Path) -> None:

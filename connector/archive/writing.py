@@ -2,12 +2,13 @@
 
 The same log gives the same file, whether it was written in one go, cut off and continued, or
 imported elsewhere and exported there. What was erased since the file was begun must not stay in
-it: then it is written anew from its beginning.
+it: then it is written anew from its beginning. What is blank without an erasure is not passed on.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +17,13 @@ from typing import BinaryIO, Final
 import msgspec
 
 from connector.archive import files, lines
-from connector.archive.errors import CutAtOnce, NotThisLog
+from connector.archive.errors import CutAtOnce, NotThisLog, Unexplained
 from connector.archive.reading import PAGE_EVENTS, Archive, Count, Place, digest_at
 from connector.errors import Misconfigured
-from eventstore import EventStore, SealedCommit, check_sealed
+from eventstore import ERASURE_STREAM, Blanks, EventStore, SealedCommit, check_sealed
 
 _ERASED: Final = "Erased"
+_TRIES: Final = 5  # erasures are rare
 
 
 class ExportReport(msgspec.Struct, frozen=True):
@@ -89,21 +91,16 @@ async def export(
     A file that is there is continued. Raises NotThisLog when it holds another log or range,
     ArchiveBroken when it was altered, Misconfigured, ChainBroken when the store was altered.
     """
-    begins, ends = await _range(store, start, upto)
     file = await asyncio.to_thread(files.open_for_writing, path)
     with file:
-        offset, place = await _goes_on(store, path, file, begins, ends)
-        kept = place.last - begins.last
-        writer = _Writer(path, file)
-        header = lines.header_line(begins.last, begins.digest)
-        await asyncio.to_thread(writer.begin, offset, header)
-        while page := await store.sealed(place.last, upto=ends, limit=PAGE_EVENTS):
-            for commit in page:
-                check_sealed(*place, commit)
-                place = Place(commit.last, commit.digest)
-            await asyncio.to_thread(writer.write, page)
-            count(place.last - begins.last, ends - begins.last)
-        await asyncio.to_thread(writer.finish, lines.end_line(*place))
+        for _ in range(_TRIES):
+            began = (await store.head()).last
+            begins, ends = await _range(store, start, upto)
+            offset, place = await _goes_on(store, path, file, begins, ends)
+            kept = place.last - begins.last
+            place = await _write(store, path, file, offset, place, begins, ends, count)
+            if not await store.read(began, types=[_ERASED], limit=1):
+                break  # else what was erased meanwhile may stand in it
     return ExportReport(
         first=begins.last + 1,
         last=place.last,
@@ -111,6 +108,47 @@ async def export(
         written=place.last - begins.last - kept,
         hash=place.digest.hex(),
     )
+
+
+async def _write(
+    store: EventStore,
+    path: Path,
+    file: BinaryIO,
+    offset: int,
+    place: Place,
+    begins: Place,
+    ends: int,
+    count: Count,
+) -> Place:
+    """Write on behind `offset`, where the file stands at `place`, up to `ends`; where that is."""
+    writer = _Writer(path, file)
+    header = lines.header_line(begins.last, begins.digest)
+    await asyncio.to_thread(writer.begin, offset, header)
+    blanks = Blanks()
+    while page := await store.sealed(place.last, upto=ends, limit=PAGE_EVENTS):
+        for commit in page:
+            check_sealed(*place, commit, blanks)
+            place = Place(commit.last, commit.digest)
+        await asyncio.to_thread(writer.write, page)
+        count(place.last - begins.last, ends - begins.last)
+    await asyncio.to_thread(
+        writer.finish, lines.end_line(*place, await _explained(store, blanks, place.last))
+    )
+    return place
+
+
+async def _explained(store: EventStore, blanks: Blanks, last: int) -> int:
+    """How many events up to `last` are blank by erasures behind it. Raises ChainBroken for any
+    that are blank for no reason.
+    """
+    open_ = blanks.count
+    while blanks.count and (page := await store.read(last, types=[_ERASED])):
+        for event in page:
+            if event.stream == ERASURE_STREAM and event.data is not None:
+                blanks.erased(event.position, event.data)
+        last = page[-1].position
+    blanks.check()
+    return open_
 
 
 async def _range(store: EventStore, start: int, upto: int | None) -> tuple[Place, int]:
@@ -148,8 +186,9 @@ async def _goes_on(
             f"from {begins.last + 1} on",
             where=str(path),
         )
-    while await asyncio.to_thread(archive.page):
-        pass
+    with contextlib.suppress(Unexplained):  # then it is written anew
+        while await asyncio.to_thread(archive.page):
+            pass
     reached = archive.place
     if reached.last > ends or await digest_at(store, reached.last) != reached.digest:
         raise NotThisLog(
@@ -158,7 +197,7 @@ async def _goes_on(
             else f"the file holds positions up to {reached.last} already, beyond {ends}",
             where=str(path),
         )
-    if archive.goes_on is None:
+    if archive.goes_on is None or archive.blanks.count:
         return 0, begins
     offset, place = archive.goes_on
     if await store.read(place.last, types=[_ERASED], limit=1):

@@ -100,8 +100,8 @@ def render(report: ImportReport) -> None:
     )
     if not report.complete:
         output.say(
-            "The file was cut off behind that position: all that was whole is imported. Import the "
-            "whole file to go on."
+            "The file was cut off: what is whole of it, and proved, is imported. Import the whole "
+            "file to go on."
         )
     if report.restored:
         output.say("Next: ml-connector rebuild (or the next run) makes the read models.")

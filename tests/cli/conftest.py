@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ import pytest
 
 from connector.cli.demo_site import Site, simulated_site
 from tests.cli.command import Ended, inside
+from tests.cli.logs import Run, erase, live
 
 
 class Bench(msgspec.Struct, frozen=True):
@@ -72,3 +74,23 @@ def bench(
 
     yield Bench(site, loop_of_its_own, command)
     there(stack.aclose())
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line in this process."""
+
+    def command(*arguments: object) -> Ended:
+        return inside(capsys, *arguments)
+
+    return command
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store with a past, in which two people were erased."""
+    path = tmp_path / "events.db"
+    live(path)
+    erase(path, "person/3", "person/4")
+    live(path, 330, seed=2)
+    return path

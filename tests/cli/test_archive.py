@@ -3,91 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import fcntl
 import hashlib
 import json
 import os
-import random
 import sqlite3
 import stat
 import struct
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from connector.archive import files
-from eventstore import Meta, NewEvent, open_store
-from tests.cli.command import Ended, inside
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-Run = Callable[..., Ended]
-ODD = [b"\x00\xff", b'{"a":\n1}', b" {}", b'"\xc3\xa4"', b"null", b'{"a": 1.50}', b'"\xed\xa0\x80"']
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command line in this process."""
-
-    def command(*arguments: object) -> Ended:
-        return inside(capsys, *arguments)
-
-    return command
-
-
-def url(path: Path) -> str:
-    """The store URL of a file."""
-    return f"sqlite:///{path}"
-
-
-async def _live(path: Path, seed: int, events: int) -> None:
-    rng = random.Random(seed)
-    async with open_store(url(path)) as store:
-        head = (await store.head()).last
-        while head < events:
-            count = rng.choice([1, 1, 2, 3, 40])
-            new = [
-                NewEvent(
-                    f"person/{rng.randrange(30)}",
-                    rng.choice(["Seen", "Löschen"]),
-                    rng.choice(ODD) if rng.random() < 0.1 else b'{"n":%d}' % rng.randrange(10**9),
-                    cause=rng.randrange(1, head) if head > 5 and rng.random() < 0.3 else None,
-                )
-                for _ in range(count)
-            ]
-            head = (await store.append(new, meta=Meta(actor=rng.choice(["", "me"])))).last
-
-
-def live(path: Path, events: int = 300, seed: int = 1) -> None:
-    """Append random events until there are so many."""
-    asyncio.run(_live(path, seed, events))
-
-
-def erase(path: Path, *streams: str) -> None:
-    """Erase streams of a store."""
-
-    async def work() -> None:
-        async with open_store(url(path)) as store:
-            await store.erase(streams, reason="asked", meta=Meta("officer"))
-
-    asyncio.run(work())
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    """A store with a past, in which two people were erased."""
-    path = tmp_path / "events.db"
-    live(path)
-    erase(path, "person/3", "person/4")
-    live(path, 330, seed=2)
-    return path
+from eventstore import NewEvent, open_store
+from tests.cli.logs import Run, erase, index_of, lines_of, live, payload_of, text_of, url
 
 
 @pytest.mark.parametrize("name", ["log.jsonl", "log.jsonl.zst"])
@@ -112,12 +42,6 @@ def test_there_and_back_again(tmp_path: Path, store: Path, run: Run, name: str) 
     assert not any('"data' in line or '"salt"' in line for line in blank)
 
 
-def text_of(path: Path) -> str:
-    """The lines of an exported log."""
-    content = path.read_bytes()
-    return (zstd.decompress(content) if path.suffix == ".zst" else content).decode()
-
-
 def test_anyone_can_read_and_verify_it(tmp_path: Path, store: Path, run: Run) -> None:
     """With JSON, SHA-256 and what the handbook says, and nothing of ours, the chain is proved."""
     assert run("export", "--store", url(store), tmp_path / "log").code == 0
@@ -129,7 +53,7 @@ def test_anyone_can_read_and_verify_it(tmp_path: Path, store: Path, run: Run) ->
     while at <= len(middle):
         commit = middle[at - 1]
         count = commit["last"] - commit["first"] + 1
-        meta = _payload(commit, "meta", lines[at])
+        meta = payload_of(commit, "meta", lines[at])
         covered = digest + struct.pack(
             ">qqqI", commit["first"], commit["last"], commit["recorded_at_us"], len(meta)
         )
@@ -147,19 +71,12 @@ def test_anyone_can_read_and_verify_it(tmp_path: Path, store: Path, run: Run) ->
                 covered += bytes.fromhex(event["digest"])
             else:
                 salt = bytes.fromhex(event["salt"])
-                covered += hashlib.sha256(salt + _payload(event, "data", lines[index])).digest()
+                covered += hashlib.sha256(salt + payload_of(event, "data", lines[index])).digest()
             events += 1
         digest = hashlib.sha256(covered).digest()
         assert digest.hex() == commit["digest"]
         at += count + 1
     assert (end["end"], end["digest"]) == (events, digest.hex())
-
-
-def _payload(row: dict[str, Any], name: str, line: bytes) -> bytes:
-    """The payload's own bytes: the last value of its line."""
-    if f"{name}_base64" in row:
-        return base64.b64decode(row[f"{name}_base64"])
-    return line[line.index(b'"%b":' % name.encode()) + len(name) + 3 : -1]
 
 
 @pytest.mark.parametrize("name", ["log.jsonl", "log.jsonl.zst"])
@@ -310,7 +227,7 @@ def test_files_that_cannot_be_used(tmp_path: Path, store: Path, run: Run) -> Non
 
 def test_an_empty_log(tmp_path: Path, run: Run) -> None:
     """A log without events is exported, verified and imported like any other."""
-    asyncio.run(_live(tmp_path / "events.db", 1, 0))
+    live(tmp_path / "events.db", 0)
     assert run("export", "--store", url(tmp_path / "events.db"), tmp_path / "log").code == 0
     assert run("verify", "--export", tmp_path / "log").code == 0
     assert run("import", "--store", url(tmp_path / "copy.db"), tmp_path / "log").code == 0
@@ -328,49 +245,41 @@ def test_a_broken_store_is_not_exported(tmp_path: Path, store: Path, run: Run) -
     assert run("verify", "--export", tmp_path / "log").code == 1
 
 
-def _lines(file: Path) -> list[bytes]:
-    return file.read_bytes().splitlines(keepends=True)
-
-
-def _index(lines: list[bytes], position: int) -> int:
-    return next(n for n, line in enumerate(lines) if line.startswith(b'{"position":%d,' % position))
-
-
 def _altered(lines: list[bytes]) -> int:
-    at = _index(lines, 200)
+    at = index_of(lines, 200)
     lines[at] = lines[at].replace(b'"salt":"', b'"salt":"00', 1)
     return 200
 
 
 def _dropped(lines: list[bytes]) -> int:
-    del lines[_index(lines, 200)]
+    del lines[index_of(lines, 200)]
     return 200
 
 
 def _reordered(lines: list[bytes]) -> int:
-    at = _index(lines, 200)
+    at = index_of(lines, 200)
     lines[at], lines[at - 2] = lines[at - 2], lines[at]
     return 198
 
 
 def _renamed(lines: list[bytes]) -> int:
-    at = _index(lines, 200)
+    at = index_of(lines, 200)
     lines[at] = lines[at].replace(b'"person/', b'"Person/', 1)
     return 0
 
 
 def _garbled(lines: list[bytes]) -> int:
-    lines[_index(lines, 200)] = b'{"position":200,"stream":7}\n'
+    lines[index_of(lines, 200)] = b'{"position":200,"stream":7}\n'
     return 200
 
 
 def _foreign(lines: list[bytes]) -> int:
-    lines[_index(lines, 200)] = b"and so on\n"
+    lines[index_of(lines, 200)] = b"and so on\n"
     return 200
 
 
 def _unhexed(lines: list[bytes]) -> int:
-    at = _index(lines, 200)
+    at = index_of(lines, 200)
     lines[at] = lines[at].replace(b'"salt":"', b'"salt":"xx', 1)
     return 0
 
@@ -381,7 +290,7 @@ def _cut(lines: list[bytes]) -> int:
 
 
 def _cut_inside(lines: list[bytes]) -> int:
-    del lines[_index(lines, 200) :]
+    del lines[index_of(lines, 200) :]
     return 0
 
 
@@ -411,8 +320,8 @@ def test_a_tampered_file_is_told(
     """
     file, copy = tmp_path / "log", tmp_path / "copy.db"
     head = run("export", "--store", url(store), file, "--json").json()["last"]
-    lines = _lines(file)
-    at = next(n for n in range(_index(lines, 200), 0, -1) if lines[n].startswith(b'{"first":'))
+    lines = lines_of(file)
+    at = next(n for n in range(index_of(lines, 200), 0, -1) if lines[n].startswith(b'{"first":'))
     first = json.loads(lines[at])["first"]
     wanted = {0: first, -1: head + 1}
     where = tamper(lines)
