@@ -25,6 +25,7 @@ import msgspec
 
 from connector.config.settings import AnchorSettings
 from connector.errors import ConnectorError, Misconfigured
+from connector.keeping import shielded
 from connector.sage100.schedule import schedule
 from eventstore import EventStore
 
@@ -101,9 +102,14 @@ async def keep(
         return
     when = schedule(settings.schedule, where="[anchors]")
     published = -1
+
+    async def turn() -> None:
+        nonlocal published
+        published = await publish(store, settings, published=published, now=now, env=env)
+
     while not stop.is_set():
         due = when.next_due(now(), _UTC)
-        published = await publish(store, settings, published=published, now=now, env=env)
+        await shielded(turn, "publishing an anchor")
         wait_s = max(0.0, (due - now()) / timedelta(seconds=1))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), wait_s)

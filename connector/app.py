@@ -34,6 +34,7 @@ from connector.hubspot.schema import SchemaReport
 from connector.hubspot.sharing import Sharing
 from connector.hubspot.tally import Summary
 from connector.hubspot.writer import Writer
+from connector.keeping import every
 from connector.mappings import Mappings
 from connector.opening import open_ends, open_writer
 from connector.progress import Progress, Silent
@@ -287,9 +288,8 @@ class App:
             await _first(asyncio.sleep(_LOOK_S), stop)
 
     async def _count_now_and_then(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            await _first(asyncio.sleep(_COUNT_EVERY_S), stop)
-            await self._count_calls()
+        count_s = _COUNT_EVERY_S
+        await every(count_s, self._count_calls, stop, what="counting calls", first_s=count_s)
 
     async def _count_calls(self) -> None:
         counted = self.hubspot.calls.since_last()

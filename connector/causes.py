@@ -19,6 +19,7 @@ import msgspec
 
 from connector import reports
 from connector.hubspot import advice
+from connector.keeping import LOOK_S, every
 from eventstore import EventStore
 from projections.tables import Target
 from projections.workspace import decode
@@ -28,7 +29,6 @@ OF_THE_PORTAL: Final = frozenset(
     {"PROPERTY_DOESNT_EXIST", advice.KEY_PROPERTY, advice.MISSING_SCOPE, advice.OBJECT_UNAVAILABLE}
 )
 TRY_EVERY_S: Final = 600.0
-_LOOK_S: Final = 5.0
 _PAGE: Final = 1000
 _BY: Final = "service"
 _log: Final = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Causes:
         store: EventStore,
         *,
         clock: Callable[[], float] = time.monotonic,
-        look_s: float = _LOOK_S,
+        look_s: float = LOOK_S,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -89,17 +89,15 @@ class Causes:
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Try and release until `stop`."""
-        while not stop.is_set():
-            if self._tries:
-                await self.release()
-            if self._clock() >= self._next_s:
-                self._tries.clear()  # one of a company that is held may never have been sent
-                await self.try_again()
-            try:
-                async with asyncio.timeout(self._look_s):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+        what = "trying again what the portal would not take"
+        await every(0.0, self._turn, stop, what=what, look_s=self._look_s, clock=self._clock)
+
+    async def _turn(self) -> None:
+        if self._tries:
+            await self.release()
+        if self._clock() >= self._next_s:
+            self._tries.clear()  # one of a company that is held may never have been sent
+            await self.try_again()
 
     async def _waiting(self) -> dict[tuple[str, str], list[str]]:
         """(Kind, cause) to the parked records, of the causes that lie in the portal."""

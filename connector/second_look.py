@@ -17,13 +17,13 @@ from connector import reports, withheld
 from connector.hubspot.api import HubSpot
 from connector.hubspot.definitions import Definitions
 from connector.hubspot.yielded import allowed, claims, let_go
+from connector.keeping import every
 from eventstore import EventStore
 from projections.mapping.rules import Mapping
 from projections.tables import Target
 from projections.workspace import decode
 
 EVERY_S: Final = 1800.0
-_LOOK_S: Final = 5.0
 _PAGE: Final = 1000
 _WHY: Final = "HubSpot would take what was left out"
 
@@ -51,17 +51,17 @@ class SecondLook:
         """Ask for what HubSpot would take by now; of how many records. No call without need."""
         docs = {name: doc async for name, doc in withheld.documents(self._store)}
         docs |= await self._behind_others()
+        objects = self._mapping().objects()
+        # What an earlier mapping wrote and this one does not know is left as it is.
+        docs = {name: doc for name, doc in docs.items() if name.partition("/")[0] in objects}
         if not docs:
             return 0
-        objects = self._mapping().objects()
         wanted = [claim for name, doc in docs.items() for claim in claims(name, doc)]
         names = await let_go(self._hubspot, objects, wanted) if wanted else []
         by_lane: dict[str, dict[str, Target]] = defaultdict(dict)
         for name, doc in docs.items():
             by_lane[name.partition("/")[0]][name] = doc
         for lane, group in by_lane.items():
-            if lane not in objects:
-                continue
             names += await allowed(self._definitions, objects[lane], group)
         names = list(dict.fromkeys(names))
         await reports.request_replay(self._store, _WHY, names, dry_run=False, by="service")
@@ -69,16 +69,8 @@ class SecondLook:
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Look now and then until `stop`."""
-        due_s = self._clock() + EVERY_S
-        while not stop.is_set():
-            if self._clock() >= due_s:
-                due_s = self._clock() + EVERY_S
-                await self.look()
-            try:
-                async with asyncio.timeout(_LOOK_S):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+        what = "looking again at what HubSpot would not take"
+        await every(EVERY_S, self.look, stop, what=what, first_s=EVERY_S, clock=self._clock)
 
     async def _behind_others(self) -> dict[str, Target]:
         """Targets parked whole because another record has what they want."""

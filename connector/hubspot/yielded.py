@@ -8,14 +8,15 @@ hundred owners a call, and a call for each type of object.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from connector.hubspot.answer import entries
-from connector.hubspot.api import BATCH_LIMIT, HubSpot
+from connector.hubspot.answer import Answer
+from connector.hubspot.api import HubSpot
 from connector.hubspot.definitions import Definitions, objection
 from connector.hubspot.errors import NoAnswer
-from connector.hubspot.records import Record, record_of
+from connector.hubspot.records import Record
+from connector.hubspot.rereading import reread
 from projections import keys
 from projections.mapping.rules import ObjectMapping
 from projections.tables import Target
@@ -45,30 +46,37 @@ def claims(name: str, doc: Target) -> list[Claim]:
 async def let_go(
     hubspot: HubSpot, objects: Mapping[str, ObjectMapping], wanted: Iterable[Claim]
 ) -> list[str]:
-    """Targets whose claim the record in the way no longer contests; none when HubSpot is silent."""
+    """Targets whose claim the record in the way no longer contests; none when HubSpot is silent.
+
+    A kind of record that the mapping does not know any more is passed over.
+    """
     by_type: dict[str, list[Claim]] = defaultdict(list)
     for claim in wanted:
-        by_type[objects[keys.split_target(claim.name)[0]].hubspot_type].append(claim)
+        mapping = objects.get(keys.split_target(claim.name)[0])
+        if mapping is not None:
+            by_type[mapping.hubspot_type].append(claim)
     free: list[str] = []
     for object_type, group in by_type.items():
         properties = sorted({name for claim in group for name in claim.values} | {_SECONDARY})
-        owners = list(dict.fromkeys(claim.owner for claim in group))
-        for start in range(0, len(owners), BATCH_LIMIT):
-            part = owners[start : start + BATCH_LIMIT]
-            try:
-                answer = await hubspot.batch_read(object_type, "", part, properties)
-            except NoAnswer:
-                return free
-            if not answer.ok:
-                return free
-            found = [record_of(one, properties) for one in entries(answer.body, "results")]
-            records = {one.hubspot_id: one for one in found if one is not None}
-            free += [
-                claim.name
-                for claim in group
-                if claim.owner in part and not _contested(claim, records.get(claim.owner))
-            ]
+        owners = [claim.owner for claim in group]
+        found = await reread(hubspot, object_type, owners, properties, _asked)
+        if found is None:
+            return free
+        free += [
+            claim.name
+            for claim in group
+            if claim.owner not in found.unsaid
+            and not _contested(claim, found.found.get(claim.owner))
+        ]
     return list(dict.fromkeys(free))
+
+
+async def _asked(call: Callable[[], Awaitable[Answer]]) -> Answer | None:
+    try:
+        answer = await call()
+    except NoAnswer:
+        return None
+    return answer if answer.ok else None
 
 
 def _contested(claim: Claim, owner: Record | None) -> bool:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from connector import reports
+from connector.causes import Causes
+from connector.hubspot.deals import Deals
 from connector.sandbox.agent import AgentOptions, Hold, maintenance, posting
+from eventstore import Unavailable
 from tests.e2e import holding
 from tests.e2e.site import open_site
 from tests.e2e.waiting import LIMIT_S, until
@@ -66,3 +71,46 @@ async def test_a_stop_in_the_middle_loses_nothing(tmp_path: Path) -> None:
             assert (await app.run_once()).complete
             assert holding.differences(site.portal, site.expectation()) == []
             assert (await app.rebuild(verify=True)).mismatch is None
+
+
+async def test_a_mistake_in_what_is_done_beside_costs_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Looking for deals and trying again break: the log tells it, and everything is synced."""
+
+    async def broken(*_: object) -> int:
+        raise KeyError("line_items")
+
+    monkeypatch.setattr(Deals, "look", broken)
+    monkeypatch.setattr(Causes, "try_again", broken)
+    async with open_site(tmp_path, schedule=EVERY_SECOND) as site, site.app() as app:
+        stop = asyncio.Event()
+        service = asyncio.create_task(app.run(stop))
+
+        def arrived() -> bool:
+            assert not service.done()
+            return holding.differences(site.portal, site.expectation()) == []
+
+        await until(arrived, "everything is in HubSpot")
+        stop.set()
+        async with asyncio.timeout(LIMIT_S):
+            await service
+    assert "looking for deals failed by a mistake of ours" in caplog.text
+    assert "trying again what the portal would not take failed" in caplog.text
+    assert "KeyError: 'line_items'" in caplog.text
+
+
+async def test_a_store_that_fails_ends_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the store says is heeded wherever it is said, also by what is done beside the work."""
+
+    async def broken(*_: object) -> int:
+        raise Unavailable("disk I/O error")
+
+    monkeypatch.setattr(Deals, "look", broken)
+    async with open_site(tmp_path, schedule=EVERY_SECOND) as site, site.app() as app:
+        with pytest.raises(ExceptionGroup) as ended:
+            async with asyncio.timeout(LIMIT_S):
+                await app.run(asyncio.Event())
+    assert ended.group_contains(Unavailable)
