@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -53,10 +54,12 @@ async def a_store(folder: Path) -> AsyncIterator[EventStore]:
 
 
 @asynccontextmanager
-async def a_portal(*, ready: bool = True, **options: Any) -> AsyncIterator[SimulatedHubSpot]:
+async def a_portal(
+    *, ready: bool = True, clock: Callable[[], float] = time.monotonic, **options: Any
+) -> AsyncIterator[SimulatedHubSpot]:
     """A simulated portal without limits, set up for the default mapping when `ready`."""
     settings = {"limits": None, "keep_bodies": True} | options
-    async with SimulatedHubSpot(HubSpotOptions(**settings)) as portal:
+    async with SimulatedHubSpot(HubSpotOptions(**settings), clock=clock) as portal:
         if ready:
             granted, portal.options = portal.options, HubSpotOptions(limits=None)
             async with a_client(portal) as hubspot:

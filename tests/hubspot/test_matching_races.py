@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from connector.hubspot import searching
 from connector.hubspot.contested import CATEGORY
 from connector.hubspot.searching import MOST
 from connector.hubspot.writer import Writer
@@ -169,11 +170,14 @@ async def test_a_domain_of_thousands_hides_no_second_candidate(site: Site) -> No
     assert isinstance(created, events.CommandSucceeded)
 
 
-async def test_a_value_of_more_records_than_can_be_seen_is_never_taken(site: Site) -> None:
+async def test_a_value_of_more_records_than_can_be_seen_is_never_taken(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of those seen only one is free, but nobody knows of the rest: it is asked about."""
+    monkeypatch.setattr(searching, "MOST", 200)
     portal = site.portal
     free = portal.add("companies", {"name": "Free", "domain": "acme.example"})
-    for number in range(MOST):
+    for number in range(200):
         portal.add(
             "companies", {"name": "N", "domain": "acme.example", KEY: f"ABC:01-X{number:04d}"}
         )
@@ -184,7 +188,7 @@ async def test_a_value_of_more_records_than_can_be_seen_is_never_taken(site: Sit
     assert parked.reason == "match_ambiguous"
     assert parked.message.startswith("More HubSpot records than can be looked through have")
     assert free in parked.message
-    assert site.portal.count("companies") == MOST + 1
+    assert site.portal.count("companies") == 201
 
 
 # -------------------------------------------------------------------- addresses
