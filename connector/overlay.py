@@ -21,6 +21,7 @@ from eventstore import (
     Commit,
     Erasure,
     EventStore,
+    HeadMoved,
     Meta,
     NewEvent,
     Put,
@@ -92,11 +93,14 @@ class Overlay:
         events: Sequence[NewEvent],
         *,
         expect: Mapping[str, int] | None = None,
+        expect_head: int | None = None,
         checkpoint: Checkpoint | None = None,
         also: Sequence[Write] = (),
         meta: Meta = Meta(),  # noqa: B008 - frozen
     ) -> Commit:
-        """Keep events, rows and checkpoint in memory. Raises CheckpointMoved."""
+        """Keep events, rows and checkpoint in memory. Raises CheckpointMoved, HeadMoved."""
+        if expect_head is not None and expect_head != self._head.last:
+            raise HeadMoved(expect_head, self._head.last)
         if checkpoint is not None:
             stands = (await self.checkpoint(checkpoint.name)).position
             if stands != checkpoint.was:

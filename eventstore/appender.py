@@ -23,7 +23,9 @@ QUEUE_APPENDS = 1_000
 class Append:
     """One caller's append, on its way to the log, and the future that will hold its outcome."""
 
-    __slots__ = ("also", "checkpoint", "events", "expect", "meta", "outcome", "salts")
+    __slots__ = (
+        *("also", "checkpoint", "events", "expect", "expect_head", "meta", "outcome", "salts"),
+    )
 
     def __init__(
         self,
@@ -31,6 +33,7 @@ class Append:
         salts: Sequence[bytes],
         *,
         expect: Mapping[str, int] | None = None,
+        expect_head: int | None = None,
         checkpoint: Checkpoint | None = None,
         also: Sequence[Write] = (),
         meta: Meta,
@@ -38,6 +41,7 @@ class Append:
         self.events = events
         self.salts = salts
         self.expect = expect
+        self.expect_head = expect_head
         self.checkpoint = checkpoint
         self.also = also
         self.meta = meta

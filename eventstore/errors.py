@@ -3,6 +3,7 @@
     EventStoreError
     ├── Conflict             somebody else was first: read again, decide again
     │   ├── WrongVersion
+    │   ├── HeadMoved
     │   └── CheckpointMoved
     ├── Refused              the call is at fault: fix the caller
     │   ├── InvalidAppend
@@ -51,6 +52,15 @@ class WrongVersion(Conflict):
         self.expected = expected
         self.actual = actual
         super().__init__(f"stream {stream!r} stands at version {actual}, not {expected}")
+
+
+class HeadMoved(Conflict):
+    """The log does not end where the append expected."""
+
+    def __init__(self, expected: int, actual: int) -> None:
+        self.expected = expected
+        self.actual = actual
+        super().__init__(f"the log ends at position {actual}, not {expected}")
 
 
 class CheckpointMoved(Conflict):

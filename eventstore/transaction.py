@@ -21,7 +21,7 @@ from .appender import Append, Outcome
 from .chain import commit_digest, links
 from .codec import encode_meta
 from .connection import explain
-from .errors import CheckpointMoved, EventStoreError, InvalidAppend, WrongVersion
+from .errors import CheckpointMoved, EventStoreError, HeadMoved, InvalidAppend, WrongVersion
 from .reads import read_head
 from .statements import QUERIES, Many
 from .tables import Tables
@@ -118,7 +118,7 @@ class Log:
         placed: list[list[int] | EventStoreError] = []
         position = self._head.last + 1
         for append in group:
-            refusal = self._refusal(conn, append)
+            refusal = self._refusal(conn, append, position - 1)
             if refusal is not None:
                 placed.append(refusal)
                 continue
@@ -158,7 +158,11 @@ class Log:
             for name, id_, version in _STREAM_HEADS.select(conn, list(unknown)):
                 heads[name] = [id_, version or 0]
 
-    def _refusal(self, conn: sqlite3.Connection, append: Append) -> EventStoreError | None:
+    def _refusal(
+        self, conn: sqlite3.Connection, append: Append, head: int
+    ) -> EventStoreError | None:
+        if append.expect_head is not None and append.expect_head != head:
+            return HeadMoved(append.expect_head, head)
         if append.expect:
             for stream, expected in append.expect.items():
                 actual = self._heads[stream][1]

@@ -152,15 +152,17 @@ class EventStore(Protocol):
         events: Sequence[NewEvent],
         *,
         expect: Mapping[str, int] | None = None,
+        expect_head: int | None = None,
         checkpoint: Checkpoint | None = None,
         also: Sequence[Write] = (),
         meta: Meta = Meta(),  # noqa: B008 - frozen
     ) -> Commit:
         """Append all or nothing, durably, with checkpoint and rows in the same transaction.
 
-        `expect` maps stream to the version it must stand at (0: does not exist). No events is
-        allowed: rows and checkpoint alone commit, and the returned commit is empty.
-        Raises WrongVersion, CheckpointMoved; neither fails another caller's append.
+        `expect` maps stream to the version it must stand at (0: does not exist); `expect_head` is
+        the position the whole log must end at. No events is allowed: rows and checkpoint alone
+        commit, and the returned commit is empty.
+        Raises WrongVersion, HeadMoved, CheckpointMoved; none fails another caller's append.
         """
         ...
 

@@ -12,6 +12,7 @@ from eventstore import (
     CheckpointMoved,
     Clear,
     EventStore,
+    HeadMoved,
     InvalidAppend,
     Meta,
     NewEvent,
@@ -88,6 +89,38 @@ async def test_a_stream_can_be_guarded_without_being_written(store: EventStore) 
     with pytest.raises(WrongVersion):
         await store.append([event("a")], expect={"other": 1})
     assert await store.streams("") == ["a"]
+
+
+async def test_the_head_is_checked(store: EventStore) -> None:
+    """An append for a log that ends elsewhere fails with HeadMoved and leaves nothing behind."""
+    await store.append([event("a")], expect_head=0)
+    with pytest.raises(HeadMoved) as raised:
+        await store.append(
+            [event("b")],
+            expect_head=0,
+            checkpoint=Checkpoint("c", 9),
+            also=[Put("items", [Row("k", b"v")])],
+        )
+    assert (raised.value.expected, raised.value.actual) == (0, 1)
+    assert await store.history("b") == []
+    assert await store.count("items") == 0
+    assert (await store.checkpoint("c")).position == 0
+    assert (await store.append([event("b")], expect_head=1)).last == 2
+    await store.append([], expect_head=2, also=[Put("items", [Row("k", b"v")])])
+    assert await store.count("items") == 1
+
+
+async def test_the_head_includes_what_was_queued_before(store: EventStore) -> None:
+    """Of appends committed together only the one that finds the head where it thinks succeeds."""
+    results = await asyncio.gather(
+        *(store.append([event(f"s{n}")], expect_head=0) for n in range(8)),
+        store.append([event("free")]),
+        store.append([event("last")], expect_head=2),
+        return_exceptions=True,
+    )
+    assert [isinstance(one, HeadMoved) for one in results] == [False, *[True] * 7, False, False]
+    assert [one.stream for one in await store.read(0)] == ["s0", "free", "last"]
+    assert await store.verify() == 3
 
 
 async def test_a_conflict_fails_only_its_caller(store: EventStore) -> None:
