@@ -36,6 +36,7 @@ from connector.hubspot.tally import Summary
 from connector.hubspot.writer import Writer
 from connector.keeping import every
 from connector.mappings import Mappings
+from connector.new_events import new_event
 from connector.opening import open_ends, open_writer
 from connector.progress import Progress, Silent
 from connector.projector import CHECKPOINT, Projector
@@ -47,7 +48,7 @@ from connector.sage100.instance import instance_of
 from connector.sage100.passes import Outcome
 from connector.sage100.rounds import Rounds
 from connector.second_look import SecondLook
-from eventstore import EventStore, Meta, NewEvent
+from eventstore import EventStore, Meta
 from projections import events
 from projections.mapping import compiled
 from projections.tables import LANES
@@ -75,7 +76,7 @@ class App:
         self.store = store
         self.hubspot = hubspot
         self.agents = agents
-        self.mappings = Mappings(store, hubspot, mapping)
+        self.mappings = Mappings(store, hubspot, mapping, config.hubspot.tier)
         self.projector = Projector(store)
         self._progress = progress
         self._ended: set[str] = set()  # companies whose round is over, with perhaps a rest to fold
@@ -134,7 +135,6 @@ class App:
     async def apply(self, kept: planning.Kept, by: str) -> RunReport:
         """Carry a plan out, and nothing else. Raises PlanRefused when it is out of date."""
         await self._prepare()
-        await planning.check(self.store, kept, self.config.hubspot.tier)
         await self.mappings.apply(kept, by)
         try:
             while await self._advance():  # else what the plan replaces might be sent first
@@ -297,8 +297,7 @@ class App:
             await self._log(CALLS_STREAM, counted)
 
     async def _log(self, stream: str, event: events.Event) -> None:
-        new = NewEvent(stream, events.type_of(event), events.encode(event), events.SCHEMA)
-        await self.store.append([new], meta=Meta(actor="service"))
+        await self.store.append([new_event(stream, event)], meta=Meta(actor="service"))
 
 
 async def _first(work: Awaitable[object], stop: asyncio.Event) -> None:

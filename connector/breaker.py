@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 
 from connector.moments import iso
-from eventstore import EventStore, Meta, NewEvent
+from connector.new_events import in_the_name_of, new_event
+from eventstore import EventStore
 from projections import breaker, events
 from projections.tables import Frozen
 from projections.workspace import decode
@@ -91,7 +92,5 @@ async def release(store: EventStore, request: events.MassChangeReleased) -> bool
     current = await find(store, request.company)
     if current is None or current.position > request.held:
         return False
-    actor = f"operator:{request.by}" if request.by else "operator"
-    new = NewEvent(RELEASE_STREAM, events.type_of(request), events.encode(request))
-    await store.append([new], meta=Meta(actor=actor))
+    await store.append([new_event(RELEASE_STREAM, request)], meta=in_the_name_of(request.by))
     return True

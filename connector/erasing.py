@@ -19,17 +19,18 @@ from typing import Final
 
 import msgspec
 
-from connector import erasure_list, planning
+from connector import erasure_list, mappings, order_files, planning, scratch
 from connector.erasure_list import Listed
 from connector.errors import Misconfigured
-from connector.planning import new_event
+from connector.harmless import Harmless, harmless_values
+from connector.new_events import in_the_name_of, new_event
 from connector.progress import Progress
 from connector.projector import Projector, entries_of
 from connector.rebuild import outdated, rebuild
 from connector.reports import find
 from connector.sage100.fingerprint import fingerprint, stamp_of
 from connector.sage100.likeness import NEWCOMERS
-from eventstore import Clear, ErasureUnfinished, EventStore, Meta, NewEvent, open_store
+from eventstore import Clear, ErasureUnfinished, EventStore, NewEvent
 from projections import asof, books, keys, personal
 from projections.events import (
     RecordErased,
@@ -174,7 +175,8 @@ async def enforce(
     stored = await store.history(_ERASURES)
     scrubbed = await store.checkpoint(_SCRUBBED)
     if stored and scrubbed.position < stored[-1].position:
-        await asyncio.to_thread(_drop_plans, planning.folder_of(store_file))
+        harmless = await harmless_values(store, listed)
+        await asyncio.to_thread(_forget_beside, store_file, harmless)
         await rebuild(store, Projector(store), verify=False, progress=progress)
         try:
             await store.compact()
@@ -186,17 +188,17 @@ async def enforce(
     return len(todo)
 
 
-def _drop_plans(folder: Path) -> None:
-    """Plans hold values, and are out of date by now."""
-    for path in folder.glob("*.plan"):
-        path.unlink(missing_ok=True)
+def _forget_beside(store_file: Path, harmless: Harmless) -> None:
+    """What lies beside the store holds values, too: plans, orders, copies of killed rehearsals."""
+    planning.forget(store_file)
+    order_files.forget(store_file, harmless)
+    scratch.clear_left(store_file)
 
 
 async def _erase(store: EventStore, listed: Listed) -> None:
     """Blank one record's streams, and say in the same commit what is left."""
     found = await affected(store, listed.record)
-    active = await planning.in_force(store)
-    mapping = compiled.restore(active.mapping) if active is not None else None
+    mapping = await mappings.active(store)
     blank: list[str] = []
     then: list[NewEvent] = []
     for stream in found.records:
@@ -210,12 +212,11 @@ async def _erase(store: EventStore, listed: Listed) -> None:
         rules = mapping.objects[kind] if mapping is not None else None
         then.append(new_event(stream, _target_left(kind, entries, rules)))
         blank.append(stream)
-    actor = f"operator:{listed.by}" if listed.by else "operator"
     with contextlib.suppress(ErasureUnfinished):  # the file is written anew in a moment
         await store.erase(
             blank,
             reason=listed.reason,
-            meta=Meta(actor=actor),
+            meta=in_the_name_of(listed.by),
             then=then,
             also=[Clear(NEWCOMERS.name), outdated()],
         )
@@ -286,27 +287,30 @@ async def until_asked(
     pause = asyncio.Event()
 
     async def look() -> None:
-        while not stop.is_set():
-            if store_file is not None and erasure_list.size(store_file) != known:
-                break
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _LOOK_S)
-        pause.set()
+        told = False
+        try:
+            while not stop.is_set():
+                try:
+                    if store_file is not None and erasure_list.size(store_file) != known:
+                        return
+                except (OSError, Misconfigured) as problem:
+                    if not told:
+                        _log.error(
+                            "the list of erased records cannot be looked at (%s): what is asked "
+                            "for meanwhile is erased as soon as it can",
+                            problem,
+                        )
+                    told = True
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), _LOOK_S)
+        finally:
+            pause.set()  # whatever happens here, nobody may wait for it in vain
 
     looking = asyncio.create_task(look())
     try:
         yield pause
     finally:
         looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
-
-
-async def overdue(url: str, store_file: Path | None) -> bool:
-    """Whether the store at `url` holds what the list says is erased; False without either."""
-    if store_file is None or not erasure_list.size(store_file):
-        return False
-    if not await asyncio.to_thread(store_file.exists):
-        return False
-    listed = await erasure_list.read(store_file)
-    async with open_store(url, read_only=True) as store:
-        return bool(await outstanding(store, listed))
+        await asyncio.wait({looking})
+    if not looking.cancelled():
+        looking.result()

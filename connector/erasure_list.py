@@ -10,16 +10,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from connector.errors import Misconfigured
+from projections import keys
+from projections.source import record_of
 
 _SUFFIX: Final = ".erased"
 _LARGEST_BYTES: Final = 64 << 20
+# The kinds of HubSpot objects that show personal data of a record, or of what goes with it.
+_SHOWN_BY: Final = {
+    "AR_Customer": ("companies", "contacts"),
+    "AR_CustomerContact": ("contacts",),
+    "AP_Vendor": ("vendors",),
+}
 
 
 class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,11 +48,13 @@ def file_of(store_file: Path) -> Path:
 
 
 def size(store_file: Path) -> int:
-    """How long the list is, in bytes: it only ever grows."""
+    """How long the list is, in bytes: it only ever grows. Raises Misconfigured."""
     try:
         return file_of(store_file).stat().st_size
     except FileNotFoundError:
         return 0
+    except OSError as problem:
+        raise _unreadable(file_of(store_file), problem.strerror or str(problem)) from None
 
 
 async def add(store_file: Path, lines: Sequence[Listed]) -> None:
@@ -71,6 +81,22 @@ async def read(store_file: Path) -> list[Listed]:
     return found
 
 
+def showing(listed: Iterable[Listed]) -> Callable[[str], bool]:
+    """Whether a HubSpot object shows one of the listed records; a customer's contacts do too."""
+    shown = {
+        (kind, record.key)
+        for one in listed
+        for record in [record_of(one.record)]
+        for kind in _SHOWN_BY.get(record.entity, ())
+    }
+
+    def shows(target: str) -> bool:
+        kind, key = keys.split_target(target)
+        return (kind, key) in shown or (kind, keys.customer_of(key)) in shown
+
+    return shows
+
+
 def _append(path: Path, content: bytes) -> None:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     with open(os.open(path, flags, 0o600), "rb+", buffering=0) as file:
@@ -90,6 +116,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         return b""
+    except OSError as problem:
+        raise _unreadable(path, problem.strerror or str(problem)) from None
 
 
 def _unreadable(path: Path, what: str) -> Misconfigured:

@@ -13,13 +13,24 @@ from typing import Final
 from connector.errors import Misconfigured
 from connector.hubspot import schema
 from connector.hubspot.api import HubSpot
-from connector.planning import MAPPING_STREAM, Kept, PlanRefused, in_force, moved, new_event
-from eventstore import EventStore, Meta
+from connector.new_events import in_the_name_of, new_event
+from connector.planning import (
+    MAPPING_STREAM,
+    Kept,
+    PlanRefused,
+    Tier,
+    check,
+    in_force,
+    mapping_of,
+    moved,
+)
+from eventstore import EventStore, HeadMoved, Meta, NewEvent
 from projections import events
 from projections.mapping import compiled
 from projections.mapping.compiled import CompiledMapping, MappingError
 
 PLAN_STREAM: Final = "audit/plan"
+_TRIES: Final = 20
 _log: Final = logging.getLogger(__name__)
 
 
@@ -48,11 +59,14 @@ async def proposed(store: EventStore, configured: CompiledMapping) -> str:
 class Mappings:
     """The mapping in force of one open store. `current` is what is written by."""
 
-    def __init__(self, store: EventStore, hubspot: HubSpot, configured: CompiledMapping) -> None:
+    def __init__(
+        self, store: EventStore, hubspot: HubSpot, configured: CompiledMapping, tier: Tier
+    ) -> None:
         self.current = configured
         self.configured = configured
         self._store = store
         self._hubspot = hubspot
+        self._tier: Tier = tier
 
     @property
     def proposed(self) -> str:
@@ -65,7 +79,7 @@ class Mappings:
         found = await active(self._store)
         self.current = found or self.configured
         if found is None:
-            await self._activate(self.configured, [])
+            await self._activate(self.configured)
         elif self.proposed:
             _log.warning(
                 "the configured mapping (%s) is not the one in force (%s), which stays so: see "
@@ -78,11 +92,12 @@ class Mappings:
         return found is None
 
     async def apply(self, kept: Kept, by: str) -> None:
-        """Let a plan's changes go on, if nothing has come between. Raises PlanRefused.
+        """Let a plan's changes go on, if it still is what would be done. Raises PlanRefused.
 
         What is decided from here on is decided with the plan's mapping.
         """
-        mapping = compiled.restore(kept.mapping) if kept.mapping else self.current
+        await check(self._store, kept, self._tier)
+        mapping = await mapping_of(self._store, kept)
         is_new = mapping.digest != self.current.digest
         if is_new and not await schema.is_ensured(self._store, mapping.digest):
             report = await self._ensure(mapping)
@@ -93,30 +108,32 @@ class Mappings:
                     where=f"plan {kept.digest[:12]}",
                     remedy=first.remedy,
                 )
-        event = await moved(self._store, kept.position)
-        if event is not None:
-            raise PlanRefused(
-                f"The log has moved since this plan was made: {event.type} at position "
-                f"{event.position}.",
-                where=f"plan {kept.digest[:12]}",
-            )
         applied = events.PlanApplied(kept.digest, kept.position, mapping.digest, kept.records, by)
-        await self._activate(mapping, [applied], is_new=is_new, by=by)
+        new = [new_event(PLAN_STREAM, applied), *([_activated(mapping)] if is_new else [])]
+        for _ in range(_TRIES):
+            # Nothing may come between the last look and the append: the log must end where it did.
+            head = (await self._store.head()).last
+            event = await moved(self._store, kept.position)
+            if event is not None:
+                raise PlanRefused(
+                    f"The log has moved since this plan was made: {event.type} at position "
+                    f"{event.position}.",
+                    where=f"plan {kept.digest[:12]}",
+                )
+            try:
+                await self._store.append(new, expect_head=head, meta=in_the_name_of(by))
+            except HeadMoved:
+                continue
+            self.current = mapping
+            return
+        raise PlanRefused(
+            "The log moves faster than the plan can be applied.",
+            where=f"plan {kept.digest[:12]}",
+            remedy="Try again when the running service has less to do.",
+        )
 
-    async def _activate(
-        self,
-        mapping: CompiledMapping,
-        beside: list[events.PlanApplied],
-        *,
-        is_new: bool = True,
-        by: str = "",
-    ) -> None:
-        new = [new_event(PLAN_STREAM, event) for event in beside]
-        if is_new:
-            activated = events.MappingActivated(mapping.digest, compiled.content(mapping))
-            new.append(new_event(MAPPING_STREAM, activated))
-        actor = f"operator:{by}" if by else "operator" if beside else "service"
-        await self._store.append(new, meta=Meta(actor=actor))
+    async def _activate(self, mapping: CompiledMapping) -> None:
+        await self._store.append([_activated(mapping)], meta=Meta(actor="service"))
         self.current = mapping
 
     async def _ensure(self, mapping: CompiledMapping) -> schema.SchemaReport:
@@ -124,3 +141,9 @@ class Mappings:
         for problem in report.problems:
             _log.warning("HubSpot %s: %s. %s", problem.subject, problem.detail, problem.remedy)
         return report
+
+
+def _activated(mapping: CompiledMapping) -> NewEvent:
+    return new_event(
+        MAPPING_STREAM, events.MappingActivated(mapping.digest, compiled.content(mapping))
+    )

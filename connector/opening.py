@@ -1,25 +1,30 @@
 """What a command needs opened, and no more: the store to read or to write, HubSpot, the agents.
 
-Everything here is an asynchronous context that closes what it opened. A store is never handed out
-before every erasure that was ever ordered has been carried out in it.
+Everything here is an asynchronous context that closes what it opened. A store is never opened for
+writing before every erasure that was ever ordered has been carried out in it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator
+from typing import Final
 
 from connector import erasing
 from connector.config import Config, Sage100Settings
 from connector.hubspot.api import HubSpot
 from connector.hubspot.limiter import Limiter
+from connector.overdue import refuse_while_overdue, see_to_the_erased
 from connector.rebuild import all_tables
 from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials
 from connector.sage100.auth_certificate import client_certificate
 from connector.sage100.passes import WORK_TABLES
 from connector.sage100.trust import Trust
-from eventstore import EventStore, StoreInUse, open_store
+from eventstore import EventStore, open_store
+
+_log: Final = logging.getLogger(__name__)
 
 
 def agent_of(settings: Sage100Settings) -> Agent:
@@ -37,12 +42,19 @@ def agent_of(settings: Sage100Settings) -> Agent:
 
 
 @contextlib.asynccontextmanager
-async def open_reader(config: Config) -> AsyncIterator[EventStore]:
-    """The store alone, for reports: may be read while the service runs."""
-    if await erasing.overdue(config.store.url, config.store.file):
-        with contextlib.suppress(StoreInUse):  # the service that has it does so in a moment
-            async with open_writer(config):
-                pass
+async def open_reader(config: Config, *, to_hand_on: bool = False) -> AsyncIterator[EventStore]:
+    """The store alone, for reports: may be read while the service runs.
+
+    While another process has it and has not yet erased what was ordered, that is said;
+    `to_hand_on`: it is waited for, and refused in the end. Raises ErasurePending.
+    """
+    url, file = config.store.url, config.store.file
+    if to_hand_on:
+        await refuse_while_overdue(url, file)
+    elif keys := await see_to_the_erased(url, file):
+        _log.warning(
+            "an erasure of %s is pending: what is shown may still hold that data", ", ".join(keys)
+        )
     async with open_store(
         config.store.url, tables=[*all_tables(), *WORK_TABLES], read_only=True
     ) as store:

@@ -9,7 +9,6 @@ nothing but the digest. Passes that find nothing do not move the log as far as p
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -20,9 +19,11 @@ from connector import breaker, rows
 from connector.breaker import HeldCompany
 from connector.errors import ConnectorError, Misconfigured
 from connector.hubspot.limiter import Limiter
+from connector.new_events import new_event
 from connector.overlay import Overlay
 from connector.projector import Projector
-from eventstore import EventStore, NewEvent, StoredEvent
+from connector.whole_files import DRAFT, write_whole
+from eventstore import EventStore, StoredEvent
 from projections import events, plan
 from projections.mapping import compiled
 from projections.plan import Change, Plan
@@ -206,11 +207,6 @@ def calls_per_minute(tier: Tier) -> dict[str, float]:
     return {gate.gate: gate.limit * 60 / gate.window_s for gate in Limiter(tier).state().gates}
 
 
-def new_event(stream: str, event: events.Event) -> NewEvent:
-    """An event ready to append."""
-    return NewEvent(stream, events.type_of(event), events.encode(event), events.SCHEMA)
-
-
 async def moved(store: EventStore, position: int) -> StoredEvent | None:
     """The first event after a position that may change what a plan says; None: there is none."""
     while page := await store.read(position, limit=_PAGE):
@@ -239,16 +235,20 @@ async def keep(store_file: Path, made: Made) -> Path:
 def _write(folder: Path, kept: Kept) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{kept.digest}.plan"
-    draft = folder / f"{kept.digest}-{os.getpid()}.draft"
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(msgspec.json.encode(kept))
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_whole(path, msgspec.json.encode(kept))
     plans = sorted(folder.glob("*.plan"), key=lambda each: each.stat().st_mtime_ns)
     for old in plans[:-_PLANS_KEPT]:
         old.unlink(missing_ok=True)
     return path
+
+
+def forget(store_file: Path) -> None:
+    """Drop every plan, and what a process that was killed left of one: they hold mappings, and no
+    plan of a log that has been erased from says what would be done.
+    """
+    for pattern in ("*.plan", f"*{DRAFT}"):
+        for path in folder_of(store_file).glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 async def find(store_file: Path, digest: str) -> Kept:
@@ -275,13 +275,17 @@ def _find(folder: Path, digest: str) -> Kept:
 
 
 async def mapping_of(store: EventStore, kept: Kept) -> compiled.CompiledMapping:
-    """The mapping a kept plan was made with. Raises PlanRefused, MappingError."""
-    if kept.mapping:
-        return compiled.restore(kept.mapping)
+    """The mapping a kept plan was made with. Raises PlanRefused."""
     active = await in_force(store)
-    if active is None:
+    if not kept.mapping and active is None:
         raise PlanRefused("No mapping is in force in this store.")
-    return compiled.restore(active.mapping)
+    try:
+        return compiled.restore(kept.mapping or (active.mapping if active is not None else {}))
+    except compiled.MappingError as problem:
+        raise PlanRefused(
+            f"This version cannot read the plan's mapping: {problem}",
+            where=f"plan {kept.digest[:12]}",
+        ) from None
 
 
 async def check(store: EventStore, kept: Kept, tier: Tier) -> Made:

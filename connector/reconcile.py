@@ -23,7 +23,7 @@ from connector.hubspot.associations import read_links
 from connector.hubspot.authors import CALCULATED, authors
 from connector.hubspot.holdings import read_holdings
 from connector.hubspot.holds import same, types_of
-from connector.planning import new_event
+from connector.new_events import in_the_name_of, new_event
 from eventstore import EventStore, Meta, WrongVersion
 from projections import drift, keys, ledger
 from projections.events import DriftFound, ReconcileRequested
@@ -262,7 +262,7 @@ def request_of(report: ReconcileReport, by: str) -> RepairWanted:
 
 async def request(store: EventStore, asked: RepairWanted) -> None:
     """Append what was found, to each record its own; what has moved since the look is left out."""
-    meta = Meta(actor=f"operator:{asked.by}" if asked.by else "operator")
+    meta = in_the_name_of(asked.by)
     requested = ReconcileRequested(len(asked.fields), len(asked.missing), asked.by)
     commit = await store.append([new_event(STREAM, requested)], meta=meta)
     names = list(asked.fields)

@@ -9,7 +9,6 @@ thrown away.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -18,10 +17,12 @@ from urllib.parse import quote
 import msgspec
 
 from connector import rows
-from connector.planning import MAPPING_STREAM, new_event
+from connector.new_events import new_event
+from connector.planning import MAPPING_STREAM
 from connector.progress import Progress, Silent
 from connector.projector import Projector
 from connector.rebuild import all_tables, this_version
+from connector.scratch import scratch_folder
 from eventstore import EventStore, NewEvent, StoredEvent, open_store
 from projections import events, keys, ledger
 from projections.mapping import compiled
@@ -81,14 +82,19 @@ async def rehearse(
     old: compiled.CompiledMapping,
     new: compiled.CompiledMapping,
     *,
+    beside: Path | None = None,
     scratch: Path | None = None,
     progress: Progress | None = None,
 ) -> Rehearsal:
-    """Go through the log with both mappings. `scratch`: an absolute folder for both."""
+    """Go through the log with both mappings.
+
+    `scratch`: an absolute folder for the copies. `beside`: the store's file, where a note of them
+    lies meanwhile.
+    """
     head = (await store.head()).last
     show = progress or Silent()
-    with tempfile.TemporaryDirectory(prefix="ml-connector-rehearsal-", dir=scratch) as folder:
-        one, two = (f"sqlite:///{quote(folder)}/{name}.db" for name in ("old", "new"))
+    with scratch_folder(beside, scratch) as folder:
+        one, two = (f"sqlite:///{quote(str(folder))}/{name}.db" for name in ("old", "new"))
         async with (
             open_store(one, tables=all_tables()) as left,
             open_store(two, tables=all_tables()) as right,

@@ -14,9 +14,10 @@ import msgspec
 from connector import breaker, withheld
 from connector.moments import iso
 from connector.naming import by_name
+from connector.new_events import in_the_name_of, new_event
 from connector.projector import CHECKPOINT, entries_of
 from connector.sage100.passes import Outcome
-from eventstore import EventStore, Meta, NewEvent, StoredEvent
+from eventstore import EventStore, StoredEvent
 from projections import books, events, keys, timeline
 from projections.tables import LANES, OPTIONAL, Calls, ObjectBook, PassBook, Source, Target
 from projections.workspace import decode
@@ -346,8 +347,6 @@ async def request_replay(
         new = []
         for start in range(0, len(targets), _REPLAY_PAGE):
             page = list(targets[start : start + _REPLAY_PAGE])
-            request = events.ReplayRequested(page, selection, by)
-            data = events.encode(request)
-            new.append(NewEvent(REPLAY_STREAM, events.type_of(request), data))
-        await store.append(new, meta=Meta(actor=f"operator:{by}" if by else "operator"))
+            new.append(new_event(REPLAY_STREAM, events.ReplayRequested(page, selection, by)))
+        await store.append(new, meta=in_the_name_of(by))
     return ReplayReport(selection, list(targets), requested=not dry_run and bool(targets))

@@ -23,7 +23,7 @@ from connector.hubspot.schema import STREAM as SCHEMA_STREAM
 from connector.hubspot.schema import checked
 from connector.mappings import PLAN_STREAM
 from connector.moments import iso
-from connector.planning import new_event
+from connector.new_events import in_the_name_of, new_event
 from connector.projector import entries_of
 from connector.reports import REPLAY_STREAM
 from connector.rounds import orders, round_at
@@ -328,7 +328,7 @@ async def pinned_targets(store: EventStore) -> dict[str, list[str]]:
 async def request(store: EventStore, asked: UndoWanted) -> None:
     """Append the request, and to each record its pins; the projector does the rest."""
     event = UndoRequested(asked.selection, list(asked.fields), asked.lifted, asked.by)
-    meta = Meta(actor=f"operator:{asked.by}" if asked.by else "operator")
+    meta = in_the_name_of(asked.by)
     commit = await store.append([new_event(UNDO_STREAM, event)], meta=meta)
     for start in range(0, len(asked.fields), _PAGE):
         names = list(asked.fields)[start : start + _PAGE]

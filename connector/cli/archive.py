@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from connector import erasing
 from connector.archive import ExportReport, ImportReport, export, restore
 from connector.cli import output
 from connector.cli.counting import counting
 from connector.cli.session import AsJson, load, run_async
 from connector.config.settings import StoreSettings
+from connector.overdue import refuse_while_overdue
 from connector.rebuild import all_tables, outdated
 from connector.sage100.passes import WORK_TABLES
-from eventstore import StoreInUse, open_store
+from eventstore import open_store
 
 Store = Annotated[
     str | None,
@@ -54,19 +53,10 @@ def export_log(
 
 
 async def _export(url: str, file: Path, start: int, upto: int | None) -> ExportReport:
-    await _without_the_erased(url)
+    await refuse_while_overdue(url, StoreSettings(url=url).file)
     with counting(output.stderr(), "exported") as count:
         async with open_store(url, read_only=True) as opened:
             return await export(opened, file, count, start=start, upto=upto)
-
-
-async def _without_the_erased(url: str) -> None:
-    """See to it that a store put back from a backup exports nobody who was erased since."""
-    file = StoreSettings(url=url).file
-    if await erasing.overdue(url, file):
-        with contextlib.suppress(StoreInUse):  # the service that has it does so in a moment
-            async with open_store(url, tables=[*all_tables(), *WORK_TABLES]) as opened:
-                await erasing.enforce(opened, file)
 
 
 def import_log(

@@ -48,7 +48,7 @@ def bundle(
 
 
 async def _bundle(config: Config, key: str, file: Path, note: str) -> BundleReport:
-    async with open_reader(config) as store:
+    async with open_reader(config, to_hand_on=True) as store:
         found = await bundles.collect(store, key)
     made_up = bundles.disguise(found, Pseudonyms(secrets.choice))
     made_up = msgspec.structs.replace(made_up, note=note)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -12,6 +11,7 @@ import typer
 from connector import erasing, erasure_list
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
+from connector.cli.who import who
 from connector.config import Config
 from connector.erasing import Affected
 from connector.erasure_list import Listed
@@ -78,7 +78,7 @@ async def _erase(config: Config, report: EraseReport, reason: str) -> EraseRepor
     file = config.store.file
     assert file is not None  # noqa: S101 - _look has seen to it
     time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    await erasure_list.add(file, [Listed(report.record, time, reason, getpass.getuser())])
+    await erasure_list.add(file, [Listed(report.record, time, reason, who())])
     try:
         async with open_writer(config):
             state = "erased"

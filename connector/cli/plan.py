@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,6 +13,7 @@ from connector.app import open_app
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.cli.watch import watching
+from connector.cli.who import who
 from connector.config import Config
 from connector.config.mapping import load_mapping
 from connector.errors import Misconfigured
@@ -118,7 +118,7 @@ async def _apply(config: Config, digest: str) -> Applied:
     if file is None:
         raise Misconfigured("plans are kept beside the store's file", where="store.url")
     kept = await planning.find(file, digest)
-    by = getpass.getuser()
+    by = who()
     try:
         with watching(output.stderr()) as progress:
             async with open_app(config, progress=progress) as app:

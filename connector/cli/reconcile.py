@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from typing import Annotated, Final
 
 import msgspec
 import typer
 
-from connector import mappings, orders, reports
+from connector import mappings, reports
 from connector import reconcile as reconciling
+from connector.asking import ask
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
+from connector.cli.who import who
 from connector.config import Config
 from connector.errors import Misconfigured
 from connector.hubspot.schema import portal_id
-from connector.opening import open_hubspot, open_reader, open_writer
-from connector.reconcile import ReconcileReport, RepairWanted
-from eventstore import EventStore, StoreInUse
+from connector.opening import open_hubspot, open_reader
+from connector.reconcile import ReconcileReport
+from eventstore import EventStore
 from projections.tables import LANES
 
 _SHOWN: Final = 50
@@ -83,7 +84,7 @@ async def _reconcile(
         )
     if not repair or not (report.to_repair or report.missing):
         return report
-    await _ask(config, reconciling.request_of(report, getpass.getuser()))
+    await ask(config, reconciling.request_of(report, who()))
     return msgspec.structs.replace(report, requested=True)
 
 
@@ -99,17 +100,6 @@ async def _targets(store: EventStore, key: Sequence[str]) -> list[str]:
             )
         names += found
     return names
-
-
-async def _ask(config: Config, asked: RepairWanted) -> None:
-    try:
-        async with open_writer(config) as store:
-            await reconciling.request(store, asked)
-    except StoreInUse:
-        # The service runs: it is told instead.
-        if config.store.file is None:
-            raise
-        await orders.leave(config.store.file, asked)
 
 
 def render(report: ReconcileReport) -> None:

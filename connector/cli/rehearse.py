@@ -56,7 +56,14 @@ async def _rehearse(
                 remedy="Let 'ml-connector run --once' make the first pass, or correct store.url.",
             )
         with watching(output.stderr()) as progress:
-            return await rehearsal.rehearse(store, old, wanted, scratch=scratch, progress=progress)
+            return await rehearsal.rehearse(
+                store,
+                old,
+                wanted,
+                beside=config.store.file,
+                scratch=scratch,
+                progress=progress,
+            )
 
 
 def render(found: Rehearsal) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated
 
 import typer
 
-from connector import breaker, orders
+from connector import breaker
+from connector.asking import ask
 from connector.breaker import ReleaseReport
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
+from connector.cli.who import who
 from connector.config import Config
 from connector.errors import Misconfigured
-from connector.opening import open_reader, open_writer
-from eventstore import StoreInUse
+from connector.opening import open_reader
 from projections.events import MassChangeReleased
 
 
@@ -44,16 +44,7 @@ async def _release(config: Config, company: str, *, dry_run: bool) -> ReleaseRep
         held = await breaker.find(store, company)
     if held is None or dry_run:
         return ReleaseReport(company, held, requested=False)
-    request = MassChangeReleased(company, held.position, getpass.getuser())
-    try:
-        async with open_writer(config) as store:
-            done = await breaker.release(store, request)
-    except StoreInUse:
-        # The service runs: it is told instead.
-        if config.store.file is None:
-            raise
-        await orders.leave(config.store.file, request)
-        done = True
+    done = await ask(config, MassChangeReleased(company, held.position, who()))
     return ReleaseReport(company, held, requested=done)
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
 import typer
 
-from connector import orders, reports
+from connector import reports
+from connector.asking import ask
 from connector.cli import moments, output
 from connector.cli.session import AsJson, load, run_async
+from connector.cli.who import who
 from connector.config import Config
 from connector.errors import Misconfigured
-from connector.opening import open_reader, open_writer
+from connector.opening import open_reader
 from connector.reports import ReplayReport
-from eventstore import EventStore, StoreInUse
+from eventstore import EventStore
 from projections.events import ReplayRequested
 from projections.tables import LANES
 
@@ -100,19 +101,10 @@ async def _replay(config: Config, select: Select, *, dry_run: bool) -> ReplayRep
                 where="--key",
                 remedy="Keys look like ABC:01-ABF; 'ml-connector history KEY' tries one out.",
             ) from None
-    by = getpass.getuser()
     report = ReplayReport(selection, targets, requested=not dry_run and bool(targets))
-    if not report.requested:
-        return report
-    try:
-        async with open_writer(config) as store:
-            return await reports.request_replay(store, selection, targets, dry_run=False, by=by)
-    except StoreInUse:
-        # The service runs: it is told instead.
-        if config.store.file is None:
-            raise
-        await orders.leave(config.store.file, ReplayRequested(targets, selection, by))
-        return report
+    if report.requested:
+        await ask(config, ReplayRequested(targets, selection, who()))
+    return report
 
 
 def render(report: ReplayReport) -> None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Final
 
 import typer
 
-from connector import mappings, orders, reports
+from connector import mappings, reports
 from connector import undo as undoing
+from connector.asking import ask
 from connector.cli import moments, output
 from connector.cli.session import AsJson, load, run_async
+from connector.cli.who import who
 from connector.config import Config
 from connector.errors import Misconfigured
-from connector.opening import open_hubspot, open_reader, open_writer
+from connector.opening import open_hubspot, open_reader
 from connector.undo import Scope, UndoReport, UndoWanted
-from eventstore import EventStore, StoreInUse
+from eventstore import EventStore
 
 _SHOWN: Final = 50
 
@@ -113,8 +114,8 @@ async def _undo(
                 report = await undoing.still_ours(store, judged, hubspot, mapping)
     if dry_run or not report.fields:
         return report
-    for asked in undoing.requests(report, getpass.getuser()):
-        await _ask(config, asked)
+    for asked in undoing.requests(report, who()):
+        await ask(config, asked)
     return UndoReport(report.selection, report.fields, report.left, requested=True)
 
 
@@ -124,8 +125,8 @@ async def _lift(config: Config, key: Sequence[str], *, dry_run: bool) -> dict[st
         found = await undoing.pinned_targets(store)
     lifted = {name: pins for name, pins in found.items() if not key or name in only}
     if lifted and not dry_run:
-        asked = UndoWanted("lifted", lifted=list(lifted), by=getpass.getuser())
-        await _ask(config, asked)
+        asked = UndoWanted("lifted", lifted=list(lifted), by=who())
+        await ask(config, asked)
     return lifted
 
 
@@ -141,17 +142,6 @@ async def _targets(store: EventStore, key: Sequence[str]) -> list[str]:
             )
         names += found
     return names
-
-
-async def _ask(config: Config, asked: UndoWanted) -> None:
-    try:
-        async with open_writer(config) as store:
-            await undoing.request(store, asked)
-    except StoreInUse:
-        # The service runs: it is told instead.
-        if config.store.file is None:
-            raise
-        await orders.leave(config.store.file, asked)
 
 
 def render(report: UndoReport, *, dry_run: bool) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from connector import overdue
+from connector.config import load_config
+from connector.opening import open_writer
 from tests.cli.conftest import Bench
 
 
@@ -61,3 +68,50 @@ def test_erasing_asks_and_takes_no_for_an_answer(
     assert bench.command("erase", key, "--json").code == 2
     assert not bench.site.config_path.with_name("events.db.erased").exists()
     assert bench.command("erase", "nobody", "--yes").code == 2
+
+
+@contextmanager
+def store_in_use(bench: Bench) -> Iterator[None]:
+    """Somebody has the store open, and carries nothing out."""
+    holder = open_writer(load_config(bench.site.config_path, bench.site.env))
+
+    def there(work: Any) -> None:
+        asyncio.run_coroutine_threadsafe(work, bench.loop).result(60)
+
+    there(holder.__aenter__())
+    try:
+        yield
+    finally:
+        there(holder.__aexit__(None, None, None))
+
+
+def test_nothing_is_handed_on_while_an_erasure_is_pending(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another process has the store and the order is not carried out, `export` and `bundle`
+    refuse with 1, naming the record; what is only looked at comes with a warning.
+    """
+    monkeypatch.setattr(overdue, "PATIENCE_S", 0.3)
+    assert bench.command("run", "--once").code == 0
+    key, name = first_customer(bench)
+    file = tmp_path / "log.jsonl"
+    url = f"sqlite:///{bench.site.config_path.with_name('events.db')}"
+    with store_in_use(bench):
+        asked = bench.command("erase", key, "--yes")
+        assert (asked.code, "Asked for: " in asked.out) == (0, True)
+        for command in (
+            ["export", file],
+            ["bundle", key, "-o", file],
+            ["export", file, "--store", url],
+        ):
+            ended = bench.command(*command, "--json")
+            assert ended.code == 1
+            error = ended.json()["error"]
+            assert error["what"] == f"an erasure of {key} is pending"
+            assert "Try again in a moment" in error["remedy"]
+            assert not file.exists()
+        told = bench.command("history", key)
+        assert (told.code, f"an erasure of {key} is pending" in told.err) == (0, True)
+    exported = bench.command("export", file)
+    assert (exported.code, exported.err.count("pending")) == (0, 0)
+    assert name not in file.read_text()

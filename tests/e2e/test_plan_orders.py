@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from connector import orders, planning, undo
+from connector.mappings import Mappings
 from connector.opening import open_reader
+from connector.planning import PlanRefused
 from connector.projector import CHECKPOINT
 from connector.sandbox.agent import AgentOptions
-from projections.events import PlanApplied
+from eventstore import EventStore, NewEvent
+from projections.events import PlanApplied, PollStarted, RecordObserved, encode
 from projections.mapping import compiled
 from tests.e2e import holding
 from tests.e2e.site import Site, open_site
@@ -80,3 +86,80 @@ async def test_a_running_service_applies_a_plan_and_takes_it_back(tmp_path: Path
         stop.set()
         async with asyncio.timeout(LIMIT_S):
             await service
+
+
+class Racing:
+    """A store into which something is appended whenever the log has just been looked through."""
+
+    def __init__(self, store: EventStore, event: NewEvent, times: int) -> None:
+        self._store = store
+        self._event = event
+        self.left = times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def append(self, new: Any, **options: Any) -> Any:
+        """Something comes in between, and then the append itself."""
+        if self.left:
+            self.left -= 1
+            await self._store.append([self._event])
+        return await self._store.append(new, **options)
+
+
+def seen() -> NewEvent:
+    """Sage 100 says something new of a customer."""
+    row = {"ARDivisionNo": "01", "CustomerNo": "NEW", "CustomerName": "Newcomer"}
+    stream = "sage/acme/ABC/AR_Customer/01-NEW"
+    return NewEvent(stream, "RecordObserved", encode(RecordObserved(["01", "NEW"], row, "f")))
+
+
+def began() -> NewEvent:
+    """A pass begins."""
+    return NewEvent("poll/acme/ABC/AR_Customer", "PollStarted", encode(PollStarted("cursor")))
+
+
+async def test_nothing_comes_between_the_look_and_the_plan(tmp_path: Path) -> None:
+    """A change that lands after the last look refuses the plan; a pass that begins does not."""
+    options = AgentOptions(seed=48, customers=4, invoices=4, vendors=1)
+    async with open_site(tmp_path, options) as site, site.app() as app:
+        assert (await app.run_once()).complete
+        made = await planning.make(app.store, app.mapping, "professional")
+        kept = planning.Kept(made.plan.digest, made.plan.position, made.plan.records)
+        for event, times, why in ((seen(), 1, "has moved"), (began(), 100, "moves faster")):
+            racing: Any = Racing(app.store, event, times)
+            racer = Mappings(racing, app.hubspot, app.mapping, "professional")
+            head = (await app.store.head()).last
+            with pytest.raises(PlanRefused, match=why):
+                await racer.apply(kept, "eve")
+            assert {one.type for one in await app.store.read(head)} == {event.type}
+            assert await app.store.history("audit/plan") == []
+            while await app.projector.step():
+                pass
+            while await app.projector.settle():
+                pass
+            made = await planning.make(app.store, app.mapping, "professional")
+            kept = planning.Kept(made.plan.digest, made.plan.position, made.plan.records)
+        passing: Any = Racing(app.store, began(), 2)
+        await Mappings(passing, app.hubspot, app.mapping, "professional").apply(kept, "eve")
+        [applied] = await app.store.history("audit/plan")
+        assert applied.position == (await app.store.head()).last
+
+
+async def test_an_ordered_plan_is_made_again_before_it_is_applied(tmp_path: Path) -> None:
+    """The service, too, applies only what would be done now, to the letter."""
+    options = AgentOptions(seed=48, customers=4, invoices=4, vendors=1)
+    async with open_site(tmp_path, options) as site, site.app() as app:
+        assert (await app.run_once()).complete
+        file = site.config().store.file
+        assert file is not None
+        other = await planning.make(app.store, app.mapping, "professional")
+        # That plan's digest over another mapping: what would be done is not what was seen.
+        content = compiled.content(louder())
+        kept = planning.Kept(other.plan.digest, other.plan.position, 0, content)
+        planning._write(planning.folder_of(file), kept)
+        left = await orders.leave(file, PlanApplied(other.plan.digest, 0, "", 0, "eve"))
+        assert await orders.carry_out(app.store, file, app.mappings) == 0
+        assert left.with_suffix(".refused").exists()
+        assert await app.store.history("audit/plan") == []
+        assert app.mapping.digest == other.mapping.digest

@@ -1,0 +1,16 @@
+"""Events made ready for the log, and in whose name an operator's are appended: the one place."""
+
+from __future__ import annotations
+
+from eventstore import Meta, NewEvent
+from projections import events
+
+
+def new_event(stream: str, event: events.Event, cause: int | None = None) -> NewEvent:
+    """An event ready to append; `cause`: the position of the event that led to it."""
+    return NewEvent(stream, events.type_of(event), events.encode(event), events.SCHEMA, cause)
+
+
+def in_the_name_of(by: str) -> Meta:
+    """Who appends what a person asked for; `by` may be "" where nobody was named."""
+    return Meta(actor=f"operator:{by}" if by else "operator")

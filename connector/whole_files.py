@@ -1,0 +1,31 @@
+"""Writing a file whole or not at all, readable by its owner only, whatever lay there before.
+
+The content goes into a draft of this process's own, which takes the file's place in one step once
+it is on the disk. The draft is always made anew: no link is followed, nobody else's mode is kept.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+DRAFT: Final = ".draft"
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_MODE: Final = 0o600
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put `content` at `path`, durably. Raises OSError; then nothing is there that was not."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}{DRAFT}")
+    # One of a process that died under the same number, or a trap: not ours to write through.
+    draft.unlink(missing_ok=True)
+    try:
+        with open(os.open(draft, _FLAGS, _MODE), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
