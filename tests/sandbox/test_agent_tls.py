@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import warnings
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -77,6 +78,7 @@ async def test_the_service_is_the_same_behind_tls() -> None:
 @pytest.mark.parametrize(
     ("profile", "reason"),
     [
+        ("unknown-ca", "unable to get local issuer certificate"),
         ("self-signed", "self-signed certificate"),
         ("expired", "certificate has expired"),
         ("not-yet-valid", "certificate is not yet valid"),
@@ -124,6 +126,14 @@ async def test_the_name_asked_for_chooses_the_certificate(
         assert names_of((await look(wire, blind(), None))[0])[0] == without
 
 
+async def test_a_certificate_may_end_soon() -> None:
+    """Valid today, and for less than a month: what a client accepts and an operator has to know."""
+    async with serving(tls="ends-soon") as wire:
+        shown, _ = await look(wire, trusting(wire))
+        ends = x509.load_der_x509_certificate(shown).not_valid_after_utc
+        assert timedelta(days=14) < ends - datetime.now(UTC) < timedelta(days=30)
+
+
 async def test_a_certificate_is_renewed_while_it_runs() -> None:
     """The next connection sees what `use` has put in place, and `served` names it."""
     async with serving(tls="expired") as wire:
@@ -156,8 +166,8 @@ async def test_a_client_certificate_is_demanded(version: ssl.TLSVersion) -> None
 
 
 def modes(folder: Path) -> set[int]:
-    """The permissions of the keys in a folder; nothing when it is not there."""
-    return {path.stat().st_mode & 0o777 for path in folder.glob("server-*.pem")}
+    """The permissions of the files in a folder; nothing when it is not there."""
+    return {path.stat().st_mode & 0o777 for path in folder.glob("*")}
 
 
 async def test_the_files_are_gone_with_the_agent() -> None:

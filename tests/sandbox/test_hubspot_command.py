@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import aiohttp
-import msgspec
 
-SOON_S = 30.0
-
-
-@asynccontextmanager
-async def started(folder: Path, *options: str) -> AsyncIterator[dict[str, Any]]:
-    """The command at work, and what it announces."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "connector", "sandbox", "hubspot", "--json", *options),
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    try:
-        text = b""
-        async with asyncio.timeout(SOON_S):
-            while b"}" not in text:
-                line = await process.stdout.readline()
-                assert line, text
-                text += line
-        yield msgspec.json.decode(text)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(SOON_S):
-            await process.communicate()
+from tests.sandbox.command import started
 
 
 async def test_options_of_the_command_reach_the_portal(tmp_path: Path) -> None:
     """Scopes, zone, currency, limits and the lag of Search are those of the command line."""
     options = "--no-limits --scope crm.objects.companies.write --scope crm.objects.companies.read"
-    account = "--timezone Europe/Rome --currency EUR"
+    account = "--timezone Europe/Rome --currency EUR --additional-currency USD"
     async with (
-        started(tmp_path, *options.split(), *account.split()) as told,
+        started(tmp_path, "hubspot", *options.split(), *account.split()) as told,
         aiohttp.ClientSession(
             told["base_url"], headers={"Authorization": f"Bearer {told['token']}"}
         ) as session,
@@ -64,4 +31,5 @@ async def test_options_of_the_command_reach_the_portal(tmp_path: Path) -> None:
             found = await response.json()
 
     assert (details["timeZone"], details["companyCurrency"]) == ("Europe/Rome", "EUR")
+    assert details["additionalCurrencies"] == ["USD"]
     assert (limited, contacts, made, found["total"]) == (False, 403, 201, 0)

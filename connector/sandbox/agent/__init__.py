@@ -2,8 +2,8 @@
 
 It shares no code with the connector, so that what passes against it has been proven and not
 assumed. Tests use `SimulatedAgent` and read or change `agent.company`; other processes use the
-control endpoint (`control`, `control_jobs`, `control_manners`). Sections are those of the Sage 100
-reference. Operations on a company, by module:
+control endpoint (`control`, `control_jobs`, `control_manners`, `control_administration`). Sections
+are those of the Sage 100 reference. Operations on a company, by module:
 
     maintenance, posting   screens and journal updates, which stamp (or not: `stamp=False`)
     jobs                   import, credit match, aging refresh: no stamp (3.2)
@@ -29,16 +29,24 @@ also takes `times`, `after`, `operation`, `entity`, `company`:
     slow trickle                  a.inject(Trickle(pause_s=…))           fault: trickle
     endless answer, zip bomb      a.inject(Oversized(compressed=…))      fault: oversized
     no answer until released      a.inject(Hold())                       fault: hold, release
-    session busy (30 s, or 503)   Capacity(sessions=1, busy="503")       --session-capacity
-    cold start after idling       Capacity(cold_start_s=30)              --cold-start
+    session busy (30 s, or 503)   Capacity(sessions=1, busy="503")       capacity, --busy
+    cold start after idling       Capacity(cold_start_s=30)              capacity, --cold-start
+    log-ons, extended protection  LogonOptions(schemes=…)                logon, --logon
+    a locked account              a.account.admits(…), unlock()          --lock-after, account
+    another password              a.account.change_password(…)           account
+    a certificate that is wrong   a.tls.use(profile)                     certificate, --tls
+    a client certificate demanded client_certificates="required"         --client-certificate
     no licence seat free          a.conduct.seats_left = 0               conduct
     dead session, kept            a.sessions.poison(), recycle()         poison, recycle
     exclusive use of the files    a.conduct.exclusive = Exclusive()      exclusive
     record in use                 a.conduct.lock(entity, key), unlock    lock
-    page cut short, with Next     AgentOptions(scan_limit=…)
+    page cut short, with Next     AgentOptions(scan_limit=…)             --scan-limit
     rows behind a cap not served  a.conduct.scan_cap = 25_000            conduct scan_cap
     a Š shifts the columns        a.conduct.separator_collision = True   conduct
     a column always blank         a.conduct.blank_columns.add("E.Col")   conduct
+    a column that is not served   a.conduct.not_served.add("E.Col")      conduct, --without
+    Windows-1252 misread          a.conduct.misread["E.Col"] = "latin-1" conduct, --misread
+    one misread cell              maintenance.set_raw(…, "O\u0092Neil")  raw
     ServerTime told wrongly       a.conduct.server_skew_s, server_time   conduct
     slow per request, per row     a.conduct.request_delay_s, row_delay_s conduct, --latency
     connection refused a while    await a.go_down(), a.come_back(),      restart gap_s

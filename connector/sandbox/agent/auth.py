@@ -103,6 +103,10 @@ class WindowsDoor:
     status = 401
 
     def __init__(self, schemes: Sequence[Scheme]) -> None:
+        self.offer(schemes)
+
+    def offer(self, schemes: Sequence[Scheme]) -> None:
+        """Offer these from now on."""
         self._schemes = {scheme.name.lower(): scheme for scheme in schemes}
 
     def check(self, headers: CIMultiDictProxy[str], connection: ConnectionState) -> Verdict:

@@ -41,6 +41,10 @@ class Account:
         """What an administrator does."""
         self._wrong = 0
 
+    def lock_after(self, wrong: int | None) -> None:
+        """Lock it after so many wrong passwords from now on, None: never."""
+        self._lock_after = wrong
+
     def change_password(self, password: str) -> None:
         """Another password from now on; connections that have logged on stay."""
         self._password = password

@@ -6,7 +6,7 @@ cap of an agent that gives up, mistakes of its programmer, a wrong clock, slowne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -14,6 +14,17 @@ import msgspec
 from connector.sandbox.agent.errors import AgentFault, ModelError
 from connector.sandbox.agent.faults import FAULT_CODES
 from connector.sandbox.agent.layouts import ENTITIES
+
+Misreading = Literal["latin-1", "utf-8"]
+
+
+def known_columns(names: Iterable[str]) -> None:
+    """Raises ModelError for a name "entity.column" that is none, or part of a key."""
+    for name in names:
+        entity, _, column = name.partition(".")
+        layout = ENTITIES.get(entity)
+        if layout is None or column not in layout.index or column in layout.key:
+            raise ModelError(f"{name!r} is no column beside a key, as AR_Invoice.TaxableAmt is")
 
 
 class Exclusive(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,8 +52,11 @@ class Conduct(msgspec.Struct, kw_only=True):
     ScanLimitReached) nor by key (NotFound), as an agent that caps its scans does (reference 7.1).
     `separator_collision`: a Š in a cell shifts the cells behind it, being the byte by which the
     object interface parts its results (1.2). `blank_columns` ("AR_Customer.EmailAddress"): the
-    agent asks for a column by a wrong name and gets blanks (1.2). `server_time` is told in place of
-    the clock's: .NET's "0001-01-01T00:00:00" for instance, by an agent that forgot to set it.
+    agent asks for a column by a wrong name and gets blanks (1.2). `misread`: columns ("*" for all)
+    whose Windows-1252 the agent takes for Latin-1 (’ becomes U+0092), or recodes twice ("utf-8", ’
+    becomes â€™). `not_served`: columns ("AR_Invoice.TaxableAmt") that the agent knows nothing of.
+    `server_time` is told in place of the clock's: .NET's "0001-01-01T00:00:00" for instance, by an
+    agent that forgot to set it.
     """
 
     exclusive: Exclusive | None = None
@@ -50,6 +64,8 @@ class Conduct(msgspec.Struct, kw_only=True):
     scan_cap: int | None = None
     separator_collision: bool = False
     blank_columns: set[str] = set()
+    misread: dict[str, Misreading] = {}
+    not_served: set[str] = set()
     server_time: str = ""
     server_skew_s: float = 0.0  # by how much the ServerTime told is ahead of the clock
     seats_left: int = 99  # licence seats that the office leaves; the agent's session takes one
@@ -69,6 +85,10 @@ class Conduct(msgspec.Struct, kw_only=True):
     def unlock(self, entity: str, key: Sequence[str]) -> None:
         """The record is free again."""
         self.locked.discard((entity, tuple(key)))
+
+    def hides(self, entity: str, column: str) -> bool:
+        """Whether the agent knows nothing of this column."""
+        return f"{entity}.{column}" in self.not_served
 
     def admit(self, company: str, entity: str) -> None:
         """Raises AgentFault ExclusiveUse while somebody has these files alone."""

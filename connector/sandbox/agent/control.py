@@ -23,7 +23,8 @@ out everywhere and means the first one.
 Amounts are decimal text, dates ISO 8601, keys lists of strings. Scripted faults are those of
 `faults` by their tags: `{"fault": "soap", "code": "ExclusiveUse", "times": 2}`, or `http`, `page`,
 `truncated`, `trickle`, `oversized`, `malformed`, `doctype`, `drop`, `hold`. There are further
-orders: jobs and utilities in `control_jobs`, the agent's manners in `control_manners`.
+orders: jobs and utilities in `control_jobs`, the agent's manners in `control_manners`, what its
+administrators do in `control_administration`.
 """
 
 from __future__ import annotations
@@ -32,13 +33,14 @@ import hmac
 from collections.abc import Mapping
 from datetime import date
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from aiohttp import web
 
 from connector.sandbox.agent import maintenance, posting
 from connector.sandbox.agent.calls import Calls
+from connector.sandbox.agent.control_administration import AdministrationOrder, Server, administer
 from connector.sandbox.agent.control_jobs import Jobs, LifeOrder
 from connector.sandbox.agent.control_manners import MannersOrder, Premises, behave
 from connector.sandbox.agent.control_order import ControlOrder
@@ -149,15 +151,20 @@ class Snapshot(ControlOrder, frozen=True, tag="snapshot"):
 
 Upkeep = Change | Add | Remove | Raw
 Posting = Invoice | Pay | Credit | Adjust
-Order = Upkeep | Posting | Fault | Release | Stats | Snapshot | LifeOrder | MannersOrder
+Rest = LifeOrder | MannersOrder | AdministrationOrder
+Order = Upkeep | Posting | Fault | Release | Stats | Snapshot | Rest
 _decoder = msgspec.json.Decoder(Order)
+
+
+class Whole(Premises, Server, Protocol):
+    """The agent as all orders together see it."""
 
 
 class Control:
     """Handles `/control`."""
 
     def __init__(
-        self, model: Model, faults: FaultScript, calls: Calls, token: str, premises: Premises
+        self, model: Model, faults: FaultScript, calls: Calls, token: str, premises: Whole
     ) -> None:
         self._model = model
         self._jobs = Jobs(model)
@@ -200,6 +207,8 @@ class Control:
                 return {"key": self._post(order)}
         if isinstance(order, MannersOrder):
             return behave(self._premises, order)
+        if isinstance(order, AdministrationOrder):
+            return administer(self._premises, order)
         return self._jobs.carry_out(order)
 
     def _maintain(self, order: Upkeep) -> None:

@@ -1,7 +1,7 @@
 """Orders to the control endpoint that change how the agent and its site behave at the moment.
 
     conduct    scan_cap (0: none), separator_collision, blank_columns,     {}
-               server_time ("": the clock's), server_skew_s, seats_left,
+               misread, not_served, server_time ("": the clock's), server_skew_s, seats_left,
                request_delay_s, row_delay_s
     exclusive  on=true, company (all), module ("AR", "AP"; all),           {}
                message, retry_after_s
@@ -22,7 +22,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from connector.sandbox.agent.conduct import Conduct, Exclusive
+from connector.sandbox.agent.conduct import Conduct, Exclusive, Misreading, known_columns
 from connector.sandbox.agent.control_order import ControlOrder
 from connector.sandbox.agent.errors import ModelError
 from connector.sandbox.agent.faults import FAULT_CODES
@@ -37,6 +37,8 @@ class ConductOrder(ControlOrder, frozen=True, tag="conduct"):
     scan_cap: int | None = None
     separator_collision: bool | None = None
     blank_columns: set[str] | None = None
+    misread: dict[str, Misreading] | None = None
+    not_served: set[str] | None = None
     server_time: str | None = None
     server_skew_s: float | None = None
     seats_left: int | None = None
@@ -119,6 +121,7 @@ def _switch(conduct: Conduct, order: ConductOrder) -> None:
         for name, value in msgspec.structs.asdict(order).items()
         if name != "company" and value is not None
     }
+    known_columns(given.get("not_served", ()))
     for name, value in given.items():
         if isinstance(value, int | float) and value < 0 and name != "server_skew_s":
             raise ModelError(f"{name} must be 0 or more")

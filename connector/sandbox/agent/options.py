@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from connector.sandbox.agent.capacity import Capacity
+from connector.sandbox.agent.conduct import Misreading, known_columns
+from connector.sandbox.agent.errors import ModelError
 from connector.sandbox.agent.profiles import PROFILES, VERSIONS, Profile
 from connector.sandbox.agent.tls import TlsProfile
 
@@ -87,7 +89,9 @@ class AgentOptions(Discreet, frozen=True):
     of AR_Invoice, `details` says whether AR_InvoiceDetail is filled. `scan_limit` is the most rows
     the agent looks at for one page. `profile` is the kind of Sage 100 (`profiles`), `capacity` what
     the server can take (`capacity`). `tls` None: plain HTTP, else what the TLS listener shows.
-    A client certificate, where one is required, takes the place of the API key.
+    A client certificate, where one is required, takes the place of the API key. `folder` keeps
+    certificates, keys and secrets ("": they are gone with the agent). `without` are columns that
+    the agent does not serve, `misread` is what it takes Windows-1252 for (`conduct`).
     """
 
     seed: int = 1
@@ -115,6 +119,9 @@ class AgentOptions(Discreet, frozen=True):
     client_certificates: Literal["ignored", "required"] = "ignored"
     logon: LogonOptions = LogonOptions()
     capacity: Capacity = Capacity()
+    folder: str = ""
+    without: tuple[str, ...] = ()
+    misread: Misreading | None = None
 
     @property
     def version(self) -> str:
@@ -142,6 +149,12 @@ class AgentOptions(Discreet, frozen=True):
             raise ValueError("username: not empty, and without a colon (Basic cannot carry one)")
         if self.client_certificates == "required" and self.tls is None:
             raise ValueError("client certificates travel in TLS: choose a tls profile too")
+        if self.logon.extended_protection and self.tls is None:
+            raise ValueError("extended protection is bound to TLS: choose a tls profile too")
+        try:
+            known_columns(self.without)
+        except ModelError as error:
+            raise ValueError(f"without: {error}") from None
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:

@@ -16,7 +16,7 @@ from connector.sandbox.agent.cursor import Cursors
 from connector.sandbox.agent.distortion import distorted
 from connector.sandbox.agent.errors import AgentFault, ModelError, RequestRefused
 from connector.sandbox.agent.faults import SoapFault
-from connector.sandbox.agent.layouts import Entity
+from connector.sandbox.agent.layouts import Entity, revised
 from connector.sandbox.agent.model import Company, Model
 from connector.sandbox.agent.options import AgentOptions
 from connector.sandbox.agent.requests import GetInfo, ReadPage, ReadRow, Request
@@ -55,11 +55,12 @@ class Reader:
 
     def _info(self) -> bytes:
         companies = self._model.companies.values()
-        return info_xml(self._options, companies, self._model.entities(), self._server_time())
+        entities = [self._served(entity) for entity in self._model.entities()]
+        return info_xml(self._options, companies, entities, self._server_time())
 
     def _page(self, request: ReadPage) -> Answer:
         company, table = self._table(request.company, request.entity)
-        columns = _columns(table.entity, request.columns)
+        columns = self._columns(table.entity, request.columns)
         after = None
         if request.after is not None:
             after = self._cursors.read(company.code, table.entity.name, request.after)
@@ -103,7 +104,11 @@ class Reader:
         self._check_locks(table, [row])
         payload = page_xml(
             "ReadRow",
-            rows_xml(entity, distorted(self._conduct, entity, [row]), None),
+            rows_xml(
+                entity,
+                distorted(self._conduct, entity, [row]),
+                self._columns(entity, None),
+            ),
             following=None,
             scanned=1,
             capped=False,
@@ -124,6 +129,21 @@ class Reader:
         self._conduct.admit(code, name)
         return company, table
 
+    def _served(self, entity: Entity) -> Entity:
+        """The entity with those of its columns that this agent knows of."""
+        hidden = {name for name in entity.names if self._conduct.hides(entity.name, name)}
+        return revised(entity, without=frozenset(hidden)) if hidden else entity
+
+    def _columns(self, entity: Entity, wanted: tuple[str, ...] | None) -> list[str] | None:
+        """The columns to send: the key first, then the others as asked; None for all of them."""
+        served = self._served(entity)
+        if wanted is None:
+            return None if served is entity else list(served.names)
+        unknown = [name for name in wanted if name not in served.index]
+        if unknown:
+            raise AgentFault("UnknownColumn", f"{entity.name} has no column {unknown[0]!r:.60}")
+        return list(dict.fromkeys((*entity.key, *wanted)))
+
     def _check_locks(self, table: Table, rows: Sequence[bytes]) -> None:
         """Raises AgentFault RecordLocked when somebody edits one of these rows."""
         for entity, key in self._conduct.locked:
@@ -142,13 +162,3 @@ def _holds(table: Table, key: Sequence[str], rows: Sequence[bytes]) -> bool:
         return table.packed(key) in rows
     except ModelError:  # no file could hold such a key, so nobody edits it
         return False
-
-
-def _columns(entity: Entity, wanted: tuple[str, ...] | None) -> list[str] | None:
-    """The columns to send: the key first, then the others as asked; None for all of them."""
-    if wanted is None:
-        return None
-    unknown = [name for name in wanted if name not in entity.index]
-    if unknown:
-        raise AgentFault("UnknownColumn", f"{entity.name} has no column {unknown[0]!r:.60}")
-    return list(dict.fromkeys((*entity.key, *wanted)))

@@ -8,7 +8,6 @@ lets held requests go and closes every connection. Inside one process the model 
 from __future__ import annotations
 
 import asyncio
-import secrets
 import ssl
 import tempfile
 from collections.abc import Callable
@@ -36,8 +35,9 @@ from connector.sandbox.agent.control import PATH, Control
 from connector.sandbox.agent.cursor import Cursors
 from connector.sandbox.agent.errors import ModelError
 from connector.sandbox.agent.faults import AnyFault, FaultScript, Injection
+from connector.sandbox.agent.folder import open_folder, secret
 from connector.sandbox.agent.model import Company, Model
-from connector.sandbox.agent.options import AgentOptions, Discreet
+from connector.sandbox.agent.options import AgentOptions, Discreet, LogonOptions
 from connector.sandbox.agent.pace import Pace, RealPace
 from connector.sandbox.agent.reading import Reader
 from connector.sandbox.agent.seed import build_model
@@ -50,7 +50,12 @@ CLOSING_S = 1.0  # how long open requests may take to end when the agent stops
 
 
 class Announcement(Discreet, frozen=True):
-    """Where a running agent is and how to get in; `ca_bundle` "" without TLS."""
+    """Where a running agent is and how to get in.
+
+    `currencies`: by company. `scheme`: the first that IIS offers. `ca_bundle`: "" without TLS.
+    `client_certificate`, `client_key`: files of a client that is let in, "" where none is asked
+    for. `folder`: where the secrets lie too, "" when they lie nowhere.
+    """
 
     endpoint: str
     username: str
@@ -59,8 +64,13 @@ class Announcement(Discreet, frozen=True):
     control_url: str
     control_token: str
     companies: tuple[str, ...]
+    currencies: dict[str, str]
     time_zone: str
+    scheme: str
     ca_bundle: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
+    folder: str = ""
 
 
 class SimulatedAgent:
@@ -84,19 +94,22 @@ class SimulatedAgent:
         self.clock = clock or server_clock(self.options.time_zone, self.options.today)
         self.calls = Calls()
         self.faults = FaultScript()
+        self._folder = open_folder(self.options.folder) if self.options.folder else None
         self.username = self.options.username
-        self.password = self.options.password or secrets.token_urlsafe(18)
+        self.password = secret(self._folder, "password", self.options.password, 18)
+        self.logon = self.options.logon
         self.account = Account(
-            self.username,
-            self.password,
-            lock_after=self.options.logon.lock_after,
-            calls=self.calls,
+            self.username, self.password, lock_after=self.logon.lock_after, calls=self.calls
         )
-        self.api_key = self.options.api_key or secrets.token_urlsafe(24)
-        self.control_token = self.options.control_token or secrets.token_urlsafe(24)
+        self.api_key = secret(self._folder, "api_key", self.options.api_key, 24)
+        self.control_token = secret(self._folder, "control_token", self.options.control_token, 24)
         capacity = self.options.capacity
+        misread = self.options.misread
         self.conduct = Conduct(
-            request_delay_s=capacity.request_delay_s, row_delay_s=capacity.row_delay_s
+            request_delay_s=capacity.request_delay_s,
+            row_delay_s=capacity.row_delay_s,
+            misread={} if misread is None else {"*": misread},
+            not_served=set(self.options.without),
         )
         self.sessions = Sessions(capacity, self.conduct, pace or RealPace())
         self._runner: web.AppRunner | None = None
@@ -104,6 +117,8 @@ class SimulatedAgent:
         self._port = port
         self._model = model
         self._tls: TlsListener | None = None
+        self._windows = WindowsDoor(self._schemes())
+        self._client_files = ("", "")
         self._stack = AsyncExitStack()
 
     @property
@@ -124,6 +139,19 @@ class SimulatedAgent:
         if self._tls is None:
             raise RuntimeError("no TLS: set `tls` in the options and enter the `async with`")
         return self._tls
+
+    @property
+    def listener(self) -> TlsListener | None:
+        """The TLS listener, None without TLS."""
+        return self._tls
+
+    def log_on_by(self, logon: LogonOptions) -> None:
+        """Treat log-ons so from now on; connections that have logged on stay so."""
+        if logon.extended_protection and self._tls is None:
+            raise ModelError("extended protection is bound to TLS: start the agent with --tls")
+        self.logon = logon
+        self.account.lock_after(logon.lock_after)
+        self._windows.offer(self._schemes())
 
     @property
     def _address(self) -> str:
@@ -152,8 +180,15 @@ class SimulatedAgent:
             control_url=self.control_url,
             control_token=self.control_token,
             companies=tuple(self.model.companies),
+            currencies={
+                code: company.options.currency for code, company in self.model.companies.items()
+            },
             time_zone=self.options.time_zone,
+            scheme=self.logon.schemes[0].lower(),
             ca_bundle="" if self._tls is None else str(self._tls.ca_bundle),
+            client_certificate=self._client_files[0],
+            client_key=self._client_files[1],
+            folder="" if self._folder is None else str(self._folder),
         )
 
     def inject(self, fault: AnyFault) -> Injection:
@@ -209,13 +244,18 @@ class SimulatedAgent:
             self._model = await asyncio.to_thread(build_model, self.options, self.clock)
         async with AsyncExitStack() as stack:
             if self.options.tls is not None:
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-agent-"))
+                folder = self._folder or Path(
+                    stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-agent-"))
+                )
                 self._tls = await asyncio.to_thread(
                     TlsListener,
-                    Path(folder),
+                    folder,
                     self.options.tls,
                     client_certificates=self.options.client_certificates,
                 )
+                if self.options.client_certificates == "required":
+                    certificate, key = await asyncio.to_thread(self._tls.client_files)
+                    self._client_files = str(certificate), str(key)
             stack.push_async_callback(self.go_down)
             stack.callback(self.faults.clear)
             stack.push_async_callback(self._forget_gap)
@@ -237,7 +277,7 @@ class SimulatedAgent:
         cursors = Cursors(f"sage100-agent/{options.seed}".encode())
         with_key = options.client_certificates == "ignored"
         doors: list[Door] = [
-            WindowsDoor(self._schemes()),
+            self._windows,
             ApiKeyDoor(self.api_key) if with_key else CertificateDoor(),
         ]
         reader = Reader(self.model, options, cursors, self.conduct)
@@ -249,7 +289,7 @@ class SimulatedAgent:
         return app
 
     def _schemes(self) -> list[Scheme]:
-        logon = self.options.logon
+        logon = self.logon
         made: list[Scheme] = []
         for name in logon.schemes:
             if name == "Basic":

@@ -28,11 +28,17 @@ class Sessions:
         self.poisoned = False
         self.waiting = 0
         self.opened = 0  # how often a session has been opened
-        self._capacity = capacity
-        self._free = asyncio.Semaphore(capacity.sessions) if capacity.sessions else None
+        self.capacity = capacity
+        self._free = _free(capacity)
         self._waking = asyncio.Lock()
         self._opened_at: float | None = None
         self._last_request: float | None = None
+
+    def resize(self, capacity: Capacity) -> None:
+        """Other limits, from the next request on; those that are served or wait keep theirs."""
+        if capacity.sessions != self.capacity.sessions:
+            self._free = _free(capacity)
+        self.capacity = capacity
 
     def poison(self) -> None:
         """A COM error has killed the session, and the agent keeps it."""
@@ -52,10 +58,10 @@ class Sessions:
         """Let the application pool start when it sleeps; all who come meanwhile wait for it."""
         async with self._waking:
             last = self._last_request
-            if last is None or self.pace.now() - last >= self._capacity.idle_s:
+            if last is None or self.pace.now() - last >= self.capacity.idle_s:
                 if last is not None:
                     self.recycle()
-                await self.pace.sleep(self._capacity.cold_start_s)
+                await self.pace.sleep(self.capacity.cold_start_s)
             self._last_request = self.pace.now()
 
     @asynccontextmanager
@@ -64,28 +70,28 @@ class Sessions:
 
         Raises ServiceUnavailable in the place of SessionBusy where the agent answers so.
         """
-        await self._acquire()
+        free = self._free
+        await self._acquire(free)
         try:
             self._open()
             yield
         finally:
-            if self._free is not None:
-                self._free.release()
+            if free is not None:
+                free.release()
 
     async def spend(self, rows: int) -> None:
         """Take the time that a request over so many rows takes."""
         conduct = self.conduct
         await self.pace.sleep(conduct.request_delay_s + conduct.row_delay_s * rows)
 
-    async def _acquire(self) -> None:
-        free = self._free
+    async def _acquire(self, free: asyncio.Semaphore | None) -> None:
         if free is None:
             return
         if not free.locked():
             await free.acquire()
             return
         mine = asyncio.ensure_future(free.acquire())
-        limit = asyncio.ensure_future(self.pace.sleep(self._capacity.wait_s))
+        limit = asyncio.ensure_future(self.pace.sleep(self.capacity.wait_s))
         self.waiting += 1
         got = False
         try:
@@ -98,13 +104,13 @@ class Sessions:
             limit.cancel()
             await asyncio.gather(mine, limit, return_exceptions=True)
         if not got:
-            if self._capacity.busy == "503":
+            if self.capacity.busy == "503":
                 raise ServiceUnavailable(FAULT_CODES["SessionBusy"].message)
             raise SoapFault(code="SessionBusy").fault()
 
     def _open(self) -> None:
         now = self.pace.now()
-        if self._opened_at is not None and now - self._opened_at >= self._capacity.recycle_s:
+        if self._opened_at is not None and now - self._opened_at >= self.capacity.recycle_s:
             self.recycle()
         if self._opened_at is None:
             if self.conduct.seats_left < 1:
@@ -113,3 +119,7 @@ class Sessions:
             self.opened += 1
         if self.poisoned:
             raise SoapFault(code="Internal").fault()
+
+
+def _free(capacity: Capacity) -> asyncio.Semaphore | None:
+    return asyncio.Semaphore(capacity.sessions) if capacity.sessions else None

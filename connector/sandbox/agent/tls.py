@@ -12,11 +12,13 @@ import warnings
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from connector.sandbox.agent.tls_certificates import Authority, Issued, issue
+from connector.sandbox.agent.tls_certificates import Authority, Issued, issue, private
 
 TlsProfile = Literal[
     "good",
+    "unknown-ca",
     "self-signed",
+    "ends-soon",
     "expired",
     "not-yet-valid",
     "wrong-host",
@@ -63,7 +65,7 @@ class TlsListener:
         self._folder = folder
         self._only = _ONLY.get(profile)
         self.ca_bundle = folder / "ca.pem"
-        self.ca_bundle.write_bytes(self.authority.root.pem)
+        private(self.ca_bundle, self.authority.root.pem)
         self._files = 0
         self._sites: dict[str | None, ssl.SSLContext] = {}
         self._default: ssl.SSLContext
@@ -97,12 +99,22 @@ class TlsListener:
         """A PEM file with the key and certificate of a client that this listener trusts."""
         return self.authority.client(common_name).write(self._folder / f"{common_name}.pem")
 
+    def client_files(self) -> tuple[Path, Path]:
+        """The same as a client is configured: a file with the certificate, one with its key."""
+        certificate, key = self._folder / "client.pem", self._folder / "client.key"
+        self.authority.client("ml-connector").write_pair(certificate, key)
+        return certificate, key
+
     def _certificates(self, profile: TlsProfile) -> dict[str | None, Issued]:
         """What is shown by the name asked for; None: for any other, and without one."""
         server = self.authority.server
         match profile:
+            case "unknown-ca":
+                return {None: Authority("ELSEWHERE").server(*NAMES)}
             case "self-signed":
                 return {None: issue(TLS_HOST, NAMES)}
+            case "ends-soon":
+                return {None: server(*NAMES, days=(-70, 20))}
             case "expired":
                 return {None: server(*NAMES, days=(-90, -2))}
             case "not-yet-valid":

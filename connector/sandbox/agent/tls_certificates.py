@@ -53,9 +53,22 @@ class Issued(msgspec.Struct, frozen=True):
         """One PEM file: key, certificate and, with `chain`, those of the issuers but the root."""
         key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         sent = [one.public_bytes(Encoding.PEM) for one in self.above[:-1]] if chain else []
-        path.touch(mode=0o600)
-        path.write_bytes(b"".join([key, self.pem, *sent]))
-        return path
+        return private(path, b"".join([key, self.pem, *sent]))
+
+    def write_pair(self, certificate: Path, key: Path) -> None:
+        """The same in two files, as clients are configured: with the chain, and the key alone."""
+        sent = [one.public_bytes(Encoding.PEM) for one in self.above[:-1]]
+        private(certificate, b"".join([self.pem, *sent]))
+        pem = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        private(key, pem)
+
+
+def private(path: Path, content: bytes) -> Path:
+    """A new file in the place of any other, that only its owner can read."""
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_bytes(content)
+    return path
 
 
 def issue(

@@ -16,21 +16,22 @@ from connector.sandbox.agent.errors import ModelError
 REPLACEMENT = "\ufffd"
 # XML 1.0, section 2.2: every character outside this set is forbidden, even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# The five bytes Windows-1252 leaves undefined, which Windows itself decodes to these characters,
-# and the rest of their block: what becomes of “ and – where somebody took the bytes for Latin-1.
-_MISREAD_1252 = frozenset(map(chr, range(0x80, 0xA0)))
+# What an agent makes of Windows-1252's own letters when it takes them for Latin-1 (U+0092 for ’).
+# Five of them are honest: bytes that Windows-1252 leaves undefined and Windows decodes to these.
+_CONTROLS = frozenset(map(chr, range(0x80, 0xA0)))
 _TICKS_PER_HOUR = 100_000  # five decimals of an hour, 36 ms each
 
 
 def clean(text: str) -> str:
     """The text as the agent serves it: trailing blanks cut, XML-forbidden characters replaced.
 
-    Raises ModelError for a character Windows-1252 lacks: Sage 100 could never have held it.
+    Raises ModelError for a character that neither Windows-1252 nor Latin-1 has: Sage 100 could
+    never have held it, nor could an agent have made it of a byte.
     """
     if not text.isascii() or not text.isprintable():
         text = xml_text(text)
         for character in text:
-            if character in _MISREAD_1252 or character == REPLACEMENT:
+            if character in _CONTROLS or character == REPLACEMENT:
                 continue
             try:
                 character.encode("cp1252")
