@@ -33,8 +33,13 @@ def agent_of(settings: Sage100Settings) -> Agent:
     identity = client_certificate(auth.client_certificate, auth.client_key)
     return Agent(
         settings.endpoint,
+        name=settings.name,
         credentials=Credentials(
-            scheme=auth.scheme, username=auth.username, password=auth.password, api_key=auth.api_key
+            scheme=auth.scheme,
+            username=auth.username,
+            password=auth.password,
+            api_key=auth.api_key,
+            certificate=identity,
         ),
         columns=settings.columns,
         trust=Trust(settings.endpoint, ca_bundle=tls.ca_bundle, pin=tls.pin, identity=identity),

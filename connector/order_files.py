@@ -24,13 +24,16 @@ from connector.undo import UndoWanted
 from connector.whole_files import DRAFT, write_whole
 from projections import events
 from projections.events import (
+    LogonReleased,
     MassChangeReleased,
     PlanApplied,
     ReplayRequested,
 )
 
 T = TypeVar("T")
-Request = ReplayRequested | MassChangeReleased | PlanApplied | UndoWanted | RepairWanted
+Request = (
+    ReplayRequested | MassChangeReleased | LogonReleased | PlanApplied | UndoWanted | RepairWanted
+)
 
 _SUFFIX: Final = ".order"
 _REFUSED: Final = ".refused"
@@ -56,7 +59,12 @@ class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An order's file: the event asked for, the undo or the repair, under its type's name."""
 
     type: Literal[
-        "ReplayRequested", "MassChangeReleased", "PlanApplied", "UndoWanted", "RepairWanted"
+        "ReplayRequested",
+        "MassChangeReleased",
+        "LogonReleased",
+        "PlanApplied",
+        "UndoWanted",
+        "RepairWanted",
     ]
     data: msgspec.Raw
 

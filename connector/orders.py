@@ -20,9 +20,10 @@ from connector.harmless import harmless_values
 from connector.mappings import Mappings
 from connector.order_files import Request, folder_of, leave
 from connector.reconcile import RepairWanted
+from connector.sage100 import refusals
 from connector.undo import UndoWanted
 from eventstore import Damaged, EventStore, StoreClosed, Unavailable
-from projections.events import MassChangeReleased, PlanApplied, ReplayRequested
+from projections.events import LogonReleased, MassChangeReleased, PlanApplied, ReplayRequested
 
 __all__ = ["Request", "carry_out", "enter", "folder_of", "leave"]
 
@@ -81,6 +82,12 @@ async def enter(store: EventStore, request: Request) -> bool:
             _log.warning(
                 "%s was not released: it is not held, or was held again since; see 'status'",
                 request.company,
+            )
+            return False
+        case LogonReleased() if not await refusals.release(store, request):
+            _log.warning(
+                "%s was not released: its log-on is not refused, or was refused again since",
+                request.instance,
             )
             return False
         case _:

@@ -93,6 +93,18 @@ class MassChangeReleased(Event, frozen=True):
     by: str = ""
 
 
+class LogonReleased(Event, frozen=True):
+    """A person lets an instance ask its agent again, whose log-on was `refused` at that time.
+
+    `refused`: ISO 8601 UTC; `code`: of the refusal.
+    """
+
+    instance: str
+    refused: str
+    code: str = ""
+    by: str = ""
+
+
 class CallsCounted(Event, frozen=True):
     """HTTP calls since the last count, for the books.
 

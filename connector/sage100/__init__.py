@@ -6,7 +6,8 @@
                auth_handshake; auth_certificate in TLS
     poller     one pass over what changed: passes, observe, fingerprint, selection, place
     sweep      one pass over everything, for what stamps do not show and what is gone
-    rounds     what is asked when, and in which order: timetable, schedule, instance, source
+    rounds     what is asked when, and in which order: timetable, schedule, instance, source;
+               what stops it: refusals, guard
 
 Only this package speaks to agents. It appends to the log and never decides what HubSpot gets.
 """

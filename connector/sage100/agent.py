@@ -6,7 +6,8 @@
 
 Sage 100 behind the agent has one session, so requests queue here. What may pass is tried again
 (`retry`). A refused log-on is final: this client asks nothing more and repeats the refusal, so
-that no caller can lock an account by trying again. How to log on is the business of `auth_logon`.
+that no caller can lock an account by trying again, and `remember` makes it so for those to come
+(`refusals`). How to log on is the business of `auth_logon`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import logging
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Final, TypeVar
 
@@ -41,8 +43,10 @@ from connector.sage100.errors import (
 from connector.sage100.naming import Naming, learn, translate_info, translate_page
 from connector.sage100.page_size import PageSizes
 from connector.sage100.parse import AnswerReader
+from connector.sage100.refusals import Refusals
 from connector.sage100.retry import Retry, Waiting, persist
 from connector.sage100.trust import Trust
+from eventstore.types import EventStore
 
 T = TypeVar("T")
 log: Final = logging.getLogger(__name__)
@@ -70,19 +74,21 @@ class Agent:
         endpoint: str,
         *,
         credentials: auth.Credentials,
+        name: str = "",
         columns: Mapping[str, str] | None = None,
         trust: Trust | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         retry: Retry = Retry(),  # noqa: B008 - frozen
         waiting: Waiting = Waiting(),  # noqa: B008 - frozen
     ) -> None:
-        """`columns`: canonical to the agent's name. `trust`: whom to trust, of the same endpoint;
-        None: the CAs of this machine.
+        """`name`: its instance's. `columns`: canonical to the agent's name. `trust`: whom to trust,
+        of the same endpoint; None: the CAs of this machine.
 
         Raises Misconfigured for an endpoint that is not HTTPS (or HTTP on the loopback).
         """
         self._url = endpoint_of(endpoint)
         self.endpoint = str(self._url)
+        self._name = name
         self._naming = Naming(columns or {})
         self._logon = Logon(self._url, credentials, clock=waiting.clock)
         self._scheme = credentials.scheme
@@ -94,7 +100,7 @@ class Agent:
         self.pages = PageSizes()
         self.stop: asyncio.Event | None = None  # once set, nobody waits to ask again
         self._turn = asyncio.Lock()
-        self._refusal: LogonRefused | None = None
+        self._refusals = Refusals(self.endpoint, credentials)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Agent:
@@ -128,7 +134,18 @@ class Agent:
 
     def call(self, operation: str) -> Call:
         """What errors about this operation say of where it went."""
-        return Call(self.endpoint, operation, self._hidden)
+        return Call(self.endpoint, operation, self._hidden, self._name)
+
+    def remember(self, store: EventStore, name: str, now: Callable[[], datetime]) -> None:
+        """Keep a refused log-on in this store, under the instance's name, and heed one kept there:
+        then nothing is sent until a person acts.
+        """
+        self._name = name
+        self._refusals.keep_in(store, name, now)
+
+    async def refused(self) -> LogonRefused | None:
+        """Why nothing is asked of this agent; None when there is nothing against it."""
+        return await self._refusals.standing(self.call("GetInfo"))
 
     async def get_info(self, *, retry: Retry | None = None) -> AgentInfo:
         """What the agent says of itself, in canonical names. Raises AgentError."""
@@ -208,12 +225,13 @@ class Agent:
 
         async def once() -> T:
             async with self._turn:
-                if self._refusal is not None:
-                    raise self._refusal
+                standing = await self.refused()
+                if standing is not None:
+                    raise standing
                 try:
                     return await exchange()
-                except LogonRefused as refusal:
-                    self._refusal = refusal
+                except LogonRefused as refused:
+                    await self._refusals.note(refused)
                     raise
 
         return await persist(once, retry or self._retry, self._waiting, self.stop)
@@ -277,10 +295,13 @@ class Agent:
         what = f"HTTP status {response.status}, {kind}: {shown or 'nothing to show'}."
         if response.status in _REFUSED:
             offers = names_in(response.headers.getall("WWW-Authenticate", []))
-            said, remedy = (
-                about_offers(self._scheme, offers) if response.status == 401 else ("", "")
-            )
-            return LogonRefused(what + said, call, code=str(response.status), remedy=remedy)
+            said, ours, theirs = "", "", ""
+            if response.status == 401:
+                said, ours, theirs = about_offers(self._scheme, offers)
+            code = str(response.status)
+            if not theirs:
+                return LogonRefused(what + said, call, code=code)
+            return LogonRefused(what + said, call, code=code, ours=ours, theirs=theirs)
         return NotTheAgent(
             f"Not the agent answered. {what}",
             call,

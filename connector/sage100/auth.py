@@ -13,6 +13,7 @@ from typing import Final, Literal
 import msgspec
 
 from connector.errors import Misconfigured
+from connector.sage100.auth_certificate import ClientCertificate
 from connector.secret import Secret
 
 Scheme = Literal["negotiate", "ntlm", "basic"]
@@ -28,12 +29,13 @@ ON_THE_WIRE: Final[dict[Scheme, str]] = {
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     """What [sage100.auth] holds. `username` "": the web server asks for no account.
 
-    `username` is `DOMAIN\\user`, `user@domain` or `user`.
+    `username` is `DOMAIN\\user`, `user@domain` or `user`. `certificate` is shown by TLS.
     """
 
     username: str = ""
     password: Secret | None = None
     api_key: Secret | None = None
+    certificate: ClientCertificate | None = None
     scheme: Scheme = "basic"
 
     def __post_init__(self) -> None:
@@ -72,6 +74,18 @@ def hidden(credentials: Credentials) -> tuple[str, ...]:
     if credentials.api_key is not None:
         texts.append(credentials.api_key.reveal())
     return tuple(sorted(texts, key=len, reverse=True))
+
+
+def said(credentials: Credentials) -> list[str]:
+    """All that an agent is told of us, secrets among it. Reads the certificate's file."""
+    shown = credentials.certificate
+    secrets = (credentials.password, credentials.api_key, None if shown is None else shown.key)
+    return [
+        credentials.scheme,
+        credentials.username,
+        *("" if secret is None else secret.reveal() for secret in secrets),
+        "" if shown is None else shown.certificate.read_text("ascii", "replace"),
+    ]
 
 
 def _basic(username: str, password: Secret) -> str:

@@ -252,20 +252,21 @@ def _offered(value: str) -> Iterator[re.Match[str]]:
     return _OFFER.finditer(_QUOTED.sub('""', value))
 
 
-def about_offers(configured: Scheme, offers: Sequence[str]) -> tuple[str, str]:
-    """What a 401 with these offers says of the configured scheme, and a remedy ("": the usual)."""
+def about_offers(configured: Scheme, offers: Sequence[str]) -> tuple[str, str, str]:
+    """What a 401 with these offers says of the configured scheme, and what may be done about it: in
+    our configuration, and in IIS ("": the usual).
+    """
     if not offers:
-        return "", ""
+        return "", "", ""
     listed = ", ".join(dict.fromkeys(offer[:40] for offer in offers[:10]))
     name = ON_THE_WIRE[configured]
     said = f' The server asks for: {listed}; configured is scheme = "{configured}"'
     if name.lower() in (offer.lower() for offer in offers):
-        return f"{said}.", ""
+        return f"{said}.", "", ""
     ours = [scheme for scheme, known in ON_THE_WIRE.items() if known.lower() in listed.lower()]
     change = " or ".join(f'set [sage100.auth] scheme = "{scheme}"' for scheme in ours)
     enable = f"enable {_IN_IIS[configured]} for the agent in IIS"
-    remedy = f"{change}, or {enable}" if change else enable
-    return f"{said}, which it does not offer.", f"{remedy[0].upper()}{remedy[1:]}; then restart."
+    return f"{said}, which it does not offer.", change, enable
 
 
 async def _read_out(response: aiohttp.ClientResponse) -> None:

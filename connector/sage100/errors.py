@@ -48,11 +48,15 @@ _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffc]+")
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One operation at one endpoint. `hidden`: texts that no message may show."""
+    """One operation at one endpoint. `hidden`: texts that no message may show.
+
+    `instance`: by which name the configuration knows the agent, for remedies.
+    """
 
     endpoint: str
     operation: str
     hidden: tuple[str, ...] = ()
+    instance: str = ""
 
     def __repr__(self) -> str:
         return f"Call({self.operation} at {self.endpoint})"
@@ -127,14 +131,35 @@ class AgentBusy(AgentError, Unreachable):
 
 
 class LogonRefused(AgentError, Refused):
-    """The agent, its web server or Sage 100 refused our credentials."""
+    """The agent, its web server or Sage 100 refused our credentials.
+
+    What to do: `ours` in the configuration ("": nothing), or `theirs` at the other end.
+    """
 
     category = "logon"
     stopped = True
-    default_remedy = (
-        "Correct [sage100.auth] or unlock the account, then restart. Nothing more is asked of "
-        "this agent until then, since a few wrong passwords lock the Windows or the Sage user."
-    )
+
+    def __init__(
+        self,
+        what: str,
+        call: Call,
+        *,
+        code: str = "",
+        remedy: str = "",
+        ours: str = "correct [sage100.auth]",
+        theirs: str = "unlock the account or enable it again",
+    ) -> None:
+        ways = f"{ours}, then restart; or {theirs}" if ours else theirs
+        name = call.instance or "INSTANCE"
+        super().__init__(
+            what,
+            call,
+            code=code,
+            remedy=remedy
+            or f"{ways[0].upper()}{ways[1:]}, then 'ml-connector release {name}'. "
+            "Nothing more is asked of this agent until then, not even after a restart, since a few "
+            "wrong passwords lock the Windows or the Sage user.",
+        )
 
 
 class NotTrusted(AgentError, Refused):

@@ -28,6 +28,7 @@ from connector.sage100.likeness import NEWCOMERS, likenesses, newcomer
 from connector.sage100.observe import Observation, Origin, selected
 from connector.sage100.page_size import PAGE_SIZES
 from connector.sage100.place import Journal, Pass, Place
+from connector.sage100.refusals import REFUSALS
 from connector.sage100.retry import Retry
 from connector.sage100.seen import SEEN, any_noted, noted
 from connector.sage100.selection import Selection
@@ -36,7 +37,7 @@ from connector.tracing import tracer
 from eventstore.types import EventStore, Put, Write
 from projections.events import Event, PollDeferred, PollStarted, SourceRewound, Via
 
-WORK_TABLES: Final = (SEEN, NEWCOMERS, PAGE_SIZES)
+WORK_TABLES: Final = (SEEN, NEWCOMERS, PAGE_SIZES, REFUSALS)
 
 log: Final = logging.getLogger(__name__)
 

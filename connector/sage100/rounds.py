@@ -3,7 +3,7 @@
 A round asks the agent what it is, checks that it is the one that was configured, logs what has
 changed about it, and then reads the due entities of every company one after the other, those that
 others refer to first. A failing entity does not keep the others from being read; a refused log-on
-ends everything until a restart.
+ends everything until a person acts (`refusals`).
 """
 
 from __future__ import annotations
@@ -15,32 +15,30 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-import msgspec
-
 from connector.progress import Progress, Silent
 from connector.sage100.agent import Agent
 from connector.sage100.contract import SCHEDULE_OF, AgentInfo
-from connector.sage100.errors import AgentError, AgentMisfit, TlsRefused, Unforeseen
-from connector.sage100.failure import ended
+from connector.sage100.errors import AgentError, AgentMisfit, Unforeseen
 from connector.sage100.guard import guarded
 from connector.sage100.instance import Instance
 from connector.sage100.passes import Outcome, Reading, system_time
-from connector.sage100.place import Journal, meta_of, place_of
+from connector.sage100.place import place_of
 from connector.sage100.poller import poll
 from connector.sage100.retry import ONCE
+from connector.sage100.round_log import RoundLog
 from connector.sage100.schedule import quiet_until
 from connector.sage100.selection import Selection, select
 from connector.sage100.source import Latest, aging_news, described, source_news, source_stream
 from connector.sage100.sweep import sweep as sweep_entity
 from connector.sage100.timetable import Timetable
-from connector.sage100.trust_log import TrustLog
 from connector.tracing import tracer
 from eventstore.types import EventStore, NewEvent
-from projections.events import SCHEMA, CallsCounted, PollDeferred, PollSkipped, Via, encode, type_of
+from projections.events import Via
 
 log: Final = logging.getLogger(__name__)
 
 _LONGEST_IDLE_S: Final = 300.0  # the wall clock may be set meanwhile
+_RELEASED_WITHIN_S: Final = 5.0
 
 OnRound = Callable[[Literal["started", "ended"]], None]
 Idle = Callable[[asyncio.Event, float], Awaitable[None]]
@@ -85,11 +83,14 @@ class Rounds:
         self._zone = instance.zone()
         self._quiet = instance.quiet_spans()
         self._latest = Latest(store)
-        self._trust_log = TrustLog(store, instance.name)
-        self._not_served: set[str] = set()
+        self._log = RoundLog(store, instance, now)
         self._origin = 0  # the log's position when the round began
-        self._noted: AgentError | None = None  # said in full already, for another entity
-        self.refusal: AgentError | None = None  # why nothing more is asked
+        agent.remember(store, instance.name, now)
+
+    @property
+    def refusal(self) -> AgentError | None:
+        """Why nothing more was asked of the agent in the latest round."""
+        return self._log.refusal
 
     async def run_once(self, *, sweep: bool = False) -> list[Outcome]:
         """One cursor pass, or one sweep, of everything, quiet hours or not: a person asked."""
@@ -98,22 +99,24 @@ class Rounds:
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Rounds as they come due, until `stop` is set or the agent refuses our log-on."""
+        """Rounds as they come due, until `stop` is set; none while our log-on is refused."""
         self._agent.stop = stop
-        while not stop.is_set() and self.refusal is None:
+        while not stop.is_set():
             try:
                 with guarded(self._agent.call("GetInfo")):
                     await self._keep(stop)
+                    await self._stand_still(stop)
             except Unforeseen:
                 await self._idle(stop, _LONGEST_IDLE_S)
-        if self.refusal is not None:
-            log.error("%s: stopped. %s", self._instance.name, self.refusal)
 
     async def _keep(self, stop: asyncio.Event) -> None:
+        """Rounds as they come due, until `stop` is set or the agent refuses our log-on."""
         table = await Timetable.load(
             self._store, self._instance, self._now().astimezone(UTC), chance=self._chance
         )
-        while not stop.is_set() and self.refusal is None:
+        if self.refusal is not None or await self._agent.refused() is not None:
+            table.hurry(self._now().astimezone(UTC))  # to try again, or to say why not
+        while not stop.is_set():
             now = self._now().astimezone(UTC)
             ready = table.ready(now)
             wake = quiet_until(self._quiet, now, self._zone)
@@ -123,10 +126,22 @@ class Rounds:
                 wanted = [one for one in known if via == "sweep" or SCHEDULE_OF[one] in ready]
                 outcomes = await self._round(wanted, via, lambda: self._may_go_on(stop))
                 table.read(via, ready, outcomes, self._now().astimezone(UTC))
+                if self.refusal is not None:
+                    return
                 continue
             wake = wake or table.next()
             wait_s = min((wake - now).total_seconds(), _LONGEST_IDLE_S)
             await self._idle(stop, max(wait_s, 0.0))
+
+    async def _stand_still(self, stop: asyncio.Event) -> None:
+        """Ask nothing, until a person releases the instance or `stop` is set."""
+        if self.refusal is None:
+            return
+        log.error("%s: stopped. %s", self._instance.name, self.refusal)
+        while not stop.is_set() and await self._agent.refused() is not None:
+            await self._idle(stop, _RELEASED_WITHIN_S)
+        if not stop.is_set():
+            log.info("%s: released, its agent is asked again", self._instance.name)
 
     def _may_go_on(self, stop: asyncio.Event) -> bool:
         return not stop.is_set() and quiet_until(self._quiet, self._now(), self._zone) is None
@@ -137,6 +152,7 @@ class Rounds:
         self, entities: Sequence[str], via: Via, may_go_on: Callable[[], bool]
     ) -> list[Outcome]:
         self._on_round("started")
+        self._log.refusal = None
         attributes = {"instance": self._instance.name, "via": via}
         calls, pages = self._agent.calls, self._agent.pages
         try:
@@ -146,8 +162,7 @@ class Rounds:
             ):
                 await pages.load(self._store, self._instance.name)
                 outcomes = await self._read(entities, via, may_go_on)
-                await self._log_trust(outcomes)
-                await self._count_calls(self._agent.calls - calls)
+                await self._log.ended(outcomes, self._agent.calls - calls)
                 await pages.save(self._store, self._instance.name)
                 return outcomes
         except Unforeseen as error:  # where not even the failure could be logged
@@ -173,7 +188,7 @@ class Rounds:
             await self._log_day()
             if error.retryable and not may_go_on():
                 return [Outcome(company=c, entity=e, via=via) for c in companies for e in entities]
-            return [await self._fail(c, e, via, error) for c in companies for e in entities]
+            return [await self._log.fail(c, e, via, error) for c in companies for e in entities]
         outcomes: list[Outcome] = []
         for company in companies:
             outcomes += await self._read_company(info, company, entities, via, may_go_on)
@@ -191,16 +206,16 @@ class Rounds:
             with guarded(self._agent.call("GetInfo")):
                 selections = await self._describe(info, company)
         except AgentError as error:
-            return [await self._fail(company, entity, via, error) for entity in entities]
+            return [await self._log.fail(company, entity, via, error) for entity in entities]
         outcomes: list[Outcome] = []
         for entity in entities:
             chosen = selections[entity]
             if chosen is None:
-                outcome = await self._skip(info, company, entity, via)
+                outcome = await self._log.skip(info, company, entity, via)
             elif isinstance(chosen, AgentError):
-                outcome = await self._fail(company, entity, via, chosen)
+                outcome = await self._log.fail(company, entity, via, chosen)
             elif self.refusal is not None:
-                outcome = await self._fail(company, entity, via, self.refusal)
+                outcome = await self._log.fail(company, entity, via, self.refusal)
             else:
                 try:
                     with guarded(self._agent.call("ReadPage")):
@@ -208,7 +223,7 @@ class Rounds:
                             info, company, chosen, via, may_go_on, outcomes
                         )
                 except Unforeseen as problem:
-                    outcome = await self._fail(company, entity, via, problem)
+                    outcome = await self._log.fail(company, entity, via, problem)
             outcomes.append(outcome)
         return outcomes
 
@@ -233,8 +248,7 @@ class Rounds:
             for entity, one in selections.items()
         }
         news = await source_news(self._latest, described(self._instance, served, columns))
-        if news:
-            await self._store.append(news, meta=meta_of(self._instance.name))
+        await self._log.append(news)
         await self._log_day(company)
         return selections
 
@@ -272,7 +286,7 @@ class Rounds:
         else:
             overlap, server_time = self._instance.overlap, info.server_time
             outcome = await poll(reading, overlap=overlap, server_time=server_time)
-        self._note(outcome)
+        self._log.note(outcome)
         return outcome
 
     async def _must_reread(self, company: str, entity: str) -> bool:
@@ -299,46 +313,6 @@ class Rounds:
                 "dates would be read wrongly otherwise.",
             )
 
-    # ------------------------------------------------------------ what else is logged
-
-    async def _fail(self, company: str, entity: str, via: Via, error: AgentError) -> Outcome:
-        """A pass that could not even begin."""
-        journal = await Journal.open(self._store, self._instance.name, company, entity)
-        patience = self._instance.alarm_after
-        place, told = ended(journal.place, via, error, self._now(), patience)
-        await journal.write(place, [told])
-        waiting = told if isinstance(told, PollDeferred) else None
-        outcome = Outcome(company=company, entity=entity, via=via, error=error, waiting=waiting)
-        self._note(outcome)
-        return outcome
-
-    async def _skip(self, info: AgentInfo, company: str, entity: str, via: Via) -> Outcome:
-        """An entity that this agent does not have: its SourceDescribed lists no columns for it."""
-        journal = await Journal.open(self._store, self._instance.name, company, entity)
-        reason = f"agent {info.agent_version} does not serve {entity}"
-        if entity not in self._not_served:
-            self._not_served.add(entity)
-            log.warning("%s: skipped, %s", self._instance.name, reason)
-        if journal.place.skipped != reason:
-            place = msgspec.structs.replace(journal.place, skipped=reason)
-            await journal.write(place, [PollSkipped(via, reason, journal.place.known)])
-        return Outcome(company=company, entity=entity, via=via, skipped=reason)
-
-    def _note(self, outcome: Outcome) -> None:
-        if outcome.error is None:
-            return
-        if outcome.stopped:
-            self.refusal = outcome.error
-        where = f"{self._instance.name} {outcome.company} {outcome.entity}"
-        level, since = logging.WARNING, ""
-        if outcome.waiting is not None:
-            level, since = logging.INFO, f"waiting since {outcome.waiting.since}. "
-        if outcome.error is self._noted:
-            log.log(level, "%s: %sfor the same reason", where, since or "failed ")
-            return
-        self._noted = outcome.error
-        log.log(level, "%s: %s%s", where, since, outcome.error)
-
     async def _log_day(self, *companies: str) -> None:
         """The site's calendar day, for these companies, or for all that were ever described."""
         if not companies:
@@ -353,19 +327,4 @@ class Rounds:
         news: list[NewEvent] = []
         for company in companies:
             news += await aging_news(self._latest, company, day)
-        if news:
-            await self._store.append(news, meta=meta_of(self._instance.name))
-
-    async def _log_trust(self, outcomes: Sequence[Outcome]) -> None:
-        """Certificates that were refused, besides the PollFailed of every entity."""
-        errors = [one.error for one in outcomes if isinstance(one.error, TlsRefused)]
-        news = await self._trust_log.news(errors)
-        if news:
-            await self._store.append(news, meta=meta_of(self._instance.name))
-
-    async def _count_calls(self, calls: int) -> None:
-        if calls:
-            counted = CallsCounted(agent_calls=calls)
-            stream = f"audit/calls/{self._instance.name}"
-            event = NewEvent(stream, type_of(counted), encode(counted), SCHEMA)
-            await self._store.append([event], meta=meta_of(self._instance.name))
+        await self._log.append(news)

@@ -53,11 +53,45 @@ def test_a_held_company_is_told_and_released(bench: Bench) -> None:
 
 @pytest.mark.parametrize("code", ["XYZ", "A", ""])
 def test_a_company_that_is_not_configured_is_named(bench: Bench, code: str) -> None:
-    """A typing error is refused with the codes there are."""
+    """A typing error is refused with the codes and instances there are."""
     assert bench.command("run", "--once").code == 0
     ended = bench.command("release", code)
     assert ended.code == 2
-    assert "Give one of: ABC" in ended.err
+    assert "Give one of: ABC; or an instance: demo" in ended.err
+
+
+def test_a_refused_log_on_is_told_and_released(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it is started, one attempt; one more after the release, or when corrected."""
+    sage100 = bench.site.sage100
+    right = bench.site.env["SAGE100_PASSWORD"]
+    assert bench.command("run", "--once").code == 0
+    nothing = bench.command("release", "demo")
+    assert (nothing.code, "No log-on of demo is refused" in nothing.out) == (0, True)
+    monkeypatch.setenv("SAGE100_PASSWORD", "wr0ng")
+    for _ in range(4):
+        ended = bench.command("run", "--once")
+        assert ended.code == 3
+        assert "HTTP status 401" in ended.err
+        assert "'ml-connector release demo'" in ended.err
+    assert sage100.calls.wrong_logons == {"Basic": 1}
+    assert "'ml-connector release demo'" in bench.command("status").out.replace("\n", " ")
+    checked = bench.command("check", "--json").json()["lines"]
+    assert any("401" in line["detail"] and "release demo" in line["remedy"] for line in checked)
+    assert sage100.calls.wrong_logons == {"Basic": 2}, "a person asked"
+    dry = bench.command("release", "demo", "--dry-run", "--json").json()
+    assert (dry["instance"], dry["requested"], dry["refused"]["code"]) == ("demo", False, "401")
+    assert bench.command("run", "--once").code == 3
+    assert sage100.calls.wrong_logons == {"Basic": 2}
+    released = bench.command("release", "DEMO")
+    assert (released.code, "It is released" in released.out) == (0, True)
+    for _ in range(2):
+        assert bench.command("run", "--once").code == 3
+    assert sage100.calls.wrong_logons == {"Basic": 3}
+    monkeypatch.setenv("SAGE100_PASSWORD", right)
+    assert bench.command("run", "--once").code == 0
+    assert "wr0ng" not in released.out + ended.err
 
 
 def test_the_blind_spot_is_told(bench: Bench) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from connector import reports
+from connector import orders, reports
 from connector.app import App
+from connector.sage100 import refusals
 from connector.sage100.passes import Outcome
 from connector.sage100.retry import ONCE
 from connector.sandbox.agent import (
@@ -136,6 +137,13 @@ FAULTS: dict[str, tuple[Make, Make, str]] = {
 }
 
 
+async def released(app: App) -> None:
+    """A person has seen to the account of the northern agent's user."""
+    kept = await refusals.find(app.store, "north")
+    assert kept is not None
+    assert await refusals.release(app.store, events.LogonReleased("north", kept.at, kept.code))
+
+
 @pytest.mark.parametrize("name", FAULTS)
 async def test_one_fails_and_the_other_is_kept_true(tmp_path: Path, name: str) -> None:
     """The failing agent's passes say why; the other one's records are in HubSpot, all and right."""
@@ -156,6 +164,9 @@ async def test_one_fails_and_the_other_is_kept_true(tmp_path: Path, name: str) -
             assert {row["instance"] for row in status["sage100"] if row["error"]} <= {"north"}
         mend(two)
         async with two.south.app() as app:
+            if name == "refused by Sage 100":  # nothing of ours was wrong: a person has to say so
+                assert not (await app.run_once()).complete
+                await released(app)
             assert (await app.run_once()).complete
             assert holding.differences(two.south.portal, two.expectation()) == []
 
@@ -299,3 +310,34 @@ async def test_an_agent_that_refused_us_does_not_end_the_service(tmp_path: Path)
             stop.set()
             async with asyncio.timeout(LIMIT_S):
                 await service
+
+
+async def test_an_agent_that_refused_us_is_asked_again_after_a_release(tmp_path: Path) -> None:
+    """The account was unlocked: an order beside the running service, and it goes on by itself."""
+    async with open_two(tmp_path, schedule=OFTEN) as two, two.south.app() as app:
+        two.north.sage100.inject(SoapFault(code="LogonFailed", operation="GetInfo"))
+        stop = asyncio.Event()
+        service = asyncio.create_task(app.run(stop))
+
+        async def north_is_refused() -> bool:
+            assert not service.done()
+            return await refusals.find(app.store, "north") is not None
+
+        def both_are_true() -> bool:
+            assert not service.done()
+            return holding.differences(two.south.portal, two.expectation()) == []
+
+        await until(north_is_refused, "the northern agent has refused us")
+        kept = await refusals.find(app.store, "north")
+        file = two.south.config().store.file
+        assert kept is not None
+        assert file is not None
+        assert two.north.sage100.calls.requests == 1
+        left = await orders.leave(file, events.LogonReleased("north", kept.at, kept.code, "eve"))
+        await until(both_are_true, "both offices are in HubSpot")
+        assert not left.exists()
+        [released] = await app.store.history(refusals.logon_stream("north"))
+        assert released.type == "LogonReleased"
+        stop.set()
+        async with asyncio.timeout(LIMIT_S):
+            await service

@@ -54,6 +54,12 @@ class ModelAgent:
         """As the client's."""
         return Call(ENDPOINT, operation)
 
+    def remember(self, *_: object) -> None:
+        """It never refuses us."""
+
+    async def refused(self) -> None:
+        """It never refuses us."""
+
     async def get_info(self) -> AgentInfo:
         """What the agent is."""
         entities = []

@@ -28,7 +28,8 @@ def nothing(room: Room) -> None:
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """`options`: of the agent; `told`: how the connector is configured at first.
 
-    `make` and `mend` do it; `restart`: the person who mended it started the connector anew.
+    `make` and `mend` do it; `restart`: the person who mended it started the connector anew, and
+    with `release` said so too, without which no restart helps.
     `category` ("a|b": either, as it happens), `code`: of the PollFailed; `says`: what the operator
     reads of what is wrong and of the remedy. `waits`: no failure yet, but a PollDeferred. `asked`:
     how many requests the failing pass costs the agent at most; `event`: what else is in the log.
@@ -45,6 +46,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     says: tuple[str, ...]
     waits: bool = False
     restart: bool = False
+    release: bool = False
     sweep: bool = False
     asked: int | None = None
     event: type[e.Event] | None = None
@@ -69,6 +71,9 @@ async def suffer(fault: Fault, folder: Path, capsys: pytest.CaptureFixture[str])
         assert fault.asked is None or asked <= fault.asked, asked
         await _told(fault, room, before, capsys)
         await _done(fault.mend, room)
+        if fault.release:
+            await _stands_still(room)
+            await room.release()
         if fault.restart:
             await room.start()
         await room.healed()
@@ -94,6 +99,15 @@ async def _told(fault: Fault, room: Room, before: int, capsys: pytest.CaptureFix
     assert alarm is not fault.waits
     for secret in (room.sim.password, room.sim.api_key):
         assert secret not in text
+
+
+async def _stands_still(room: Room) -> None:
+    """Nobody has said that it was mended: a restart asks nothing of the agent."""
+    await room.start()
+    requests = room.sim.calls.requests
+    outcomes = await room.round()
+    assert all(one.stopped for one in outcomes.values())
+    assert room.sim.calls.requests == requests
 
 
 async def _done(act: Act, room: Room) -> None:

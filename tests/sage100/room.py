@@ -18,6 +18,7 @@ from connector import reports
 from connector.cli import status as status_command
 from connector.projector import Projector
 from connector.rebuild import all_tables
+from connector.sage100 import refusals
 from connector.sage100.agent import Agent, Limits
 from connector.sage100.auth import Credentials
 from connector.sage100.passes import WORK_TABLES, Outcome
@@ -90,6 +91,12 @@ class Room:
         """End the connector."""
         await self._stack.aclose()
         self._stack = contextlib.AsyncExitStack()
+
+    async def release(self) -> None:
+        """A person has seen to the account: the agent may be asked again."""
+        kept = await refusals.find(self.store, "acme")
+        assert kept is not None
+        assert await refusals.release(self.store, e.LogonReleased("acme", kept.at, kept.code))
 
     async def round(self, *, sweep: bool = False) -> dict[str, Outcome]:
         """One round, a quarter of an hour after the one before; outcomes by entity."""

@@ -22,7 +22,7 @@ from tests.sage100.test_trust import FLAWS
 
 SCHEMES: dict[Scheme, Any] = {"negotiate": "Negotiate", "ntlm": "NTLM", "basic": "Basic"}
 OLD = {"tls1.0": ssl.TLSVersion.TLSv1, "tls1.1": ssl.TLSVersion.TLSv1_1}
-UNLOCK = "unlock the account, then restart"
+UNLOCK = "unlock the account or enable it again, then 'ml-connector release acme'"
 
 
 def told(**told: Any) -> Act:
@@ -73,7 +73,13 @@ def logon_rows(scheme: Scheme) -> tuple[Fault, ...]:
     return (
         row("wrong password", told(password="wr0ng"), corrected("password"), *refused),
         row("unknown user", told(username="nobody"), corrected("username"), *refused),
-        row("locked account", locked, lambda room: room.sim.account.unlock(), *refused),
+        row(
+            "locked account",
+            locked,
+            lambda room: room.sim.account.unlock(),
+            *refused,
+            release=True,
+        ),
         row(
             "password changed in Windows",
             changed,
@@ -175,7 +181,7 @@ SAGE_USER = Fault(
     code="LogonFailed",
     says=("LogonFailed", "Sage 100 refused the agent's user", UNLOCK),
     asked=2,  # GetInfo, which needs no session, and one page
-    restart=True,
+    release=True,
 )
 
 
@@ -183,7 +189,7 @@ SAGE_USER = Fault(
 async def test_each_refused_log_on(
     fault: Fault, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One attempt, the remedy, no locked account; corrected and restarted, all is healed."""
+    """One attempt, the remedy, no locked account; corrected or released, all is healed."""
     await suffer(fault, tmp_path, capsys)
 
 

@@ -58,7 +58,12 @@ def with_certificate(
 ) -> Agent:
     """A client without an API key."""
     trust = Trust(sim.endpoint, ca_bundle=sim.tls.ca_bundle, identity=certificate)
-    credentials = Credentials(scheme=scheme, username=sim.username, password=Secret(sim.password))
+    credentials = Credentials(
+        scheme=scheme,
+        username=sim.username,
+        password=Secret(sim.password),
+        certificate=certificate,
+    )
     return Agent(sim.endpoint, credentials=credentials, trust=trust, retry=ONCE)
 
 
