@@ -184,6 +184,7 @@ class App:
         async with asyncio.TaskGroup() as group:
             for rounds in self._rounds.values():
                 group.create_task(rounds.run(stop))
+                group.create_task(rounds.keep_day(stop))
             group.create_task(self._project(stop))
             group.create_task(self.writer.run(stop, self._progress))
             group.create_task(self._count_now_and_then(stop))

@@ -2,7 +2,8 @@
 
 A round is a sequence of passes in which no entity of a company comes twice, with the settings and
 the new day that were told just before. So a `run --once` is one round, and the service's passes
-fall into rounds by themselves.
+fall into rounds by themselves. Days that came and went while nothing was read, for a refused log-on
+for instance, belong to the round before.
 """
 
 from __future__ import annotations
@@ -35,12 +36,16 @@ async def rounds(store: EventStore) -> list[Round]:
     """Every round of the log, the oldest first."""
     starts: list[int] = []
     seen: set[str] = set()
-    told = 0  # where the settings told since the last pass begin
+    told = 0  # where what was told just before a pass begins
+    tellers: set[str] = set()
     position = 0
     while page := await store.read(position, types=_TELLING, limit=_PAGE):
         for event in page:
             if event.type != "PollStarted":
-                told = told or event.position
+                if not told or event.stream in tellers:  # what was told of it before is over
+                    told = event.position
+                    tellers.clear()
+                tellers.add(event.stream)
                 continue
             if not starts or event.stream in seen:
                 starts.append(told or event.position)

@@ -9,8 +9,10 @@ ends everything until a person acts (`refusals`).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -28,11 +30,12 @@ from connector.sage100.retry import ONCE
 from connector.sage100.round_log import RoundLog
 from connector.sage100.schedule import quiet_until
 from connector.sage100.selection import Selection, select
-from connector.sage100.source import Latest, aging_news, described, source_news, source_stream
+from connector.sage100.site_day import SiteDay
+from connector.sage100.source import Latest, described, source_news
 from connector.sage100.sweep import sweep as sweep_entity
 from connector.sage100.timetable import Timetable
 from connector.tracing import tracer
-from eventstore.types import EventStore, NewEvent
+from eventstore.types import EventStore
 from projections.events import Via
 
 log: Final = logging.getLogger(__name__)
@@ -56,8 +59,8 @@ async def idle(stop: asyncio.Event, seconds: float) -> None:
 class Rounds:
     """Reads one instance, now (`run_once`) or on its schedules (`run`); not both at a time.
 
-    `on_round` is told when a round starts and has ended, `now` gives aware times, `chance`
-    numbers from 0 to 1.
+    `on_round` is told when a round starts and has ended, `now` gives aware times, `clock` seconds
+    that only measure, `chance` numbers from 0 to 1.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Rounds:
         progress: Progress = Silent(),  # noqa: B008 - it holds nothing
         on_round: OnRound = lambda _: None,
         now: Callable[[], datetime] = system_time,
+        clock: Callable[[], float] = time.monotonic,
         idle: Idle = idle,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -84,6 +88,7 @@ class Rounds:
         self._quiet = instance.quiet_spans()
         self._latest = Latest(store)
         self._log = RoundLog(store, instance, now)
+        self._day = SiteDay(store, instance, now=now, clock=clock)
         self._origin = 0  # the log's position when the round began
         agent.remember(store, instance.name, now)
 
@@ -108,6 +113,13 @@ class Rounds:
                     await self._stand_still(stop)
             except Unforeseen:
                 await self._idle(stop, _LONGEST_IDLE_S)
+
+    async def keep_day(self, stop: asyncio.Event) -> None:
+        """Tell the log of each day of the site as it begins, until `stop`, come what may."""
+        while not stop.is_set():
+            with contextlib.suppress(Unforeseen), guarded(self._agent.call("GetInfo")):
+                await self._day.tell()
+            await self._idle(stop, self._day.wait_s())
 
     async def _keep(self, stop: asyncio.Event) -> None:
         """Rounds as they come due, until `stop` is set or the agent refuses our log-on."""
@@ -184,8 +196,9 @@ class Rounds:
             with guarded(self._agent.call("GetInfo")):
                 info = await self._agent.get_info()
                 self._check_zone(info)
+                self._day.hear(info.server_time)
         except AgentError as error:
-            await self._log_day()
+            await self._day.tell()
             if error.retryable and not may_go_on():
                 return [Outcome(company=c, entity=e, via=via) for c in companies for e in entities]
             return [await self._log.fail(c, e, via, error) for c in companies for e in entities]
@@ -249,7 +262,7 @@ class Rounds:
         }
         news = await source_news(self._latest, described(self._instance, served, columns))
         await self._log.append(news)
-        await self._log_day(company)
+        await self._day.tell(company)
         return selections
 
     async def _read_entity(
@@ -312,19 +325,3 @@ class Rounds:
                 remedy=f'Set timezone = "{info.time_zone}", or correct the agent. Stamps and due '
                 "dates would be read wrongly otherwise.",
             )
-
-    async def _log_day(self, *companies: str) -> None:
-        """The site's calendar day, for these companies, or for all that were ever described."""
-        if not companies:
-            companies = tuple(
-                [
-                    company
-                    for company in self._instance.companies
-                    if await self._latest.of(source_stream(company)) is not None
-                ]
-            )
-        day = self._now().astimezone(self._zone).date().isoformat()
-        news: list[NewEvent] = []
-        for company in companies:
-            news += await aging_news(self._latest, company, day)
-        await self._log.append(news)

@@ -1,12 +1,13 @@
 """What the log is told of a company besides its rows: how it is set up, and which day it is there.
 
 Both are events because projections know no settings and no clock. Each is appended only when it
-differs from the last one in its stream.
+differs from the last one in its stream (for days, see `site_day`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 from connector.sage100.contract import Company
 from connector.sage100.instance import Instance
@@ -75,13 +76,9 @@ async def source_news(latest: Latest, now_described: SourceDescribed) -> list[Ne
     return [_event(stream, now_described)]
 
 
-async def aging_news(latest: Latest, company: str, day: str) -> list[NewEvent]:
-    """That the company's day is `day` (YYYY-MM-DD), when it is later than the last one known."""
-    stream = aging_stream(company)
-    last = await latest.of(stream)
-    if isinstance(last, AgingDateAdvanced) and day <= last.date:
-        return []
-    return [_event(stream, AgingDateAdvanced(company, day))]
+def aging_event(company: str, day: date) -> NewEvent:
+    """That it is this day for the company."""
+    return _event(aging_stream(company), AgingDateAdvanced(company, day.isoformat()))
 
 
 def _event(stream: str, event: Event) -> NewEvent:

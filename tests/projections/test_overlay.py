@@ -150,6 +150,20 @@ async def test_rounds_of_the_log(tmp_path: Path) -> None:
         assert await round_at(desk.store, 10_000) is None
 
 
+async def test_days_without_a_round_are_not_the_next_rounds(tmp_path: Path) -> None:
+    """Days that began while nothing was read are no part of the round after them, but the last."""
+    async with open_rig(tmp_path) as desk:
+        await desk.settings()
+        await poll(desk, "AR_Customer", customer("ACME", City="Oslo"))
+        for day in ("2026-07-01", "2026-07-02", "2026-07-03"):
+            advanced = e.AgingDateAdvanced("ABC", day)
+            await desk.store.append([new("config/aging/ABC", advanced)])
+        last = (await desk.store.head()).last
+        await poll(desk, "AR_Customer", customer("ACME", City="Bergen"))
+        found = await rounds(desk.store)
+        assert [one.first for one in found] == [2, last]
+
+
 async def poll(desk: Rig, entity: str, *seen: Any) -> None:
     """One pass over an entity, and what it leads to."""
     stream = f"poll/acme/ABC/{entity}"

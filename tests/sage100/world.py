@@ -24,10 +24,15 @@ class World:
         self.rounds: list[tuple[str, datetime]] = []
         self.until = UTC_NOW
         self.chance = 0.0
+        self.idled_s = 0.0
 
     def time(self) -> datetime:
         """Now."""
         return self.now
+
+    def clock(self) -> float:
+        """Seconds that have passed, whatever the wall clock was set to."""
+        return self.idled_s
 
     def on_round(self, what: str) -> None:
         """Note when rounds start and end."""
@@ -36,6 +41,7 @@ class World:
     async def idle(self, stop: asyncio.Event, seconds: float) -> None:
         """Let the time pass; when the test is over, say stop."""
         self.now += timedelta(seconds=max(seconds, 1))
+        self.idled_s += max(seconds, 1)
         if self.now >= self.until:
             stop.set()
         await asyncio.sleep(0)
@@ -67,6 +73,7 @@ def rounds(agent: Agent, store: EventStore, world: World, **more: Any) -> Rounds
         instance(agent.endpoint, **more),
         on_round=world.on_round,
         now=world.time,
+        clock=world.clock,
         idle=world.idle,
         chance=lambda: world.chance,
     )
