@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -86,3 +87,15 @@ def message_of(answer: Answer) -> str:
     if answer.text:
         return clean(f"HTTP status {answer.status}: {answer.text}")
     return f"HTTP status {answer.status} with no message"
+
+
+def worked_s(body: Any) -> float:
+    """How long HubSpot says that it worked on a batch; 0 when it does not say."""
+    if not isinstance(body, dict):
+        return 0.0
+    try:
+        began = datetime.fromisoformat(text_of(body.get("startedAt"))[:40])
+        ended = datetime.fromisoformat(text_of(body.get("completedAt"))[:40])
+        return max(0.0, (ended - began).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return 0.0

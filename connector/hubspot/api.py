@@ -20,10 +20,12 @@ import aiohttp
 import msgspec
 
 from connector.errors import Misconfigured
-from connector.hubspot.answer import Answer, clean, text_of
+from connector.hubspot import pace
+from connector.hubspot.answer import Answer, clean, text_of, worked_s
 from connector.hubspot.calls import CallCounter
 from connector.hubspot.errors import NeverSent, OutcomeUnknown
-from connector.hubspot.limiter import Gate, Limiter
+from connector.hubspot.limiter import Limiter
+from connector.hubspot.window import Gate
 from connector.secret import Secret
 from connector.tracing import tracer
 
@@ -44,7 +46,8 @@ _TOTAL_S: Final = 100.0
 _ANSWER_LIMIT_BYTES: Final = 32 * 1024 * 1024
 _EXCERPT: Final = 300
 _LONGEST_MOVE_S: Final = 86_400.0
-_CONNECTIONS: Final = 8
+_CONNECTIONS: Final = pace.MOST + 8  # a batch makes one call at a time; some for what else looks
+_TOO_MUCH: Final = frozenset({423, 429})
 _KEEP_HEADERS: Final = ("retry-after", "x-hubspot-correlation-id", "content-type", "cf-ray")
 _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
@@ -272,7 +275,7 @@ class HubSpot:
             data = msgspec.json.encode(body)
             headers["Content-Type"] = "application/json"
         url = self.base_url + path
-        async with self.limiter.slot(gate):
+        async with self.limiter.slot(gate) as place:
             self.calls.count(write=write)
             attributes = {"http.request.method": method, "url.path": path}
             with tracer.start_as_current_span(f"hubspot {method}", attributes=attributes) as span:
@@ -280,7 +283,10 @@ class HubSpot:
                 span.set_attribute("http.response.status_code", answer.status)
                 span.set_attribute("hubspot.correlation_id", answer.correlation_id)
             # While the slot is held, so that nobody else is let through on what is outdated now.
-            self.limiter.learn(gate, answer_headers)
+            place.worked_s = worked_s(answer.body)
+            self.limiter.learn(gate, answer_headers, place)
+            if answer.status in _TOO_MUCH or answer.status >= 500:
+                pace.met_trouble()
             if answer.status == 429:
                 self.calls.refused_429 += 1
                 self.limiter.refused(gate, _limit_named(answer), answer.retry_after_s)
@@ -297,10 +303,13 @@ class HubSpot:
                 lowered = {name.lower(): value for name, value in response.headers.items()}
                 return await _read(response, lowered), lowered
         except _NEVER_SENT as problem:
+            pace.met_trouble()
             raise NeverSent(f"cannot connect: {clean(str(problem))}", where=url) from problem
         except TimeoutError as problem:
+            pace.met_trouble()
             raise OutcomeUnknown("no answer in time", where=url) from problem
         except (aiohttp.ClientError, OSError) as problem:
+            pace.met_trouble()
             what = f"the connection broke: {type(problem).__name__} {clean(str(problem))}".strip()
             raise OutcomeUnknown(what, where=url) from problem
 

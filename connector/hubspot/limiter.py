@@ -1,11 +1,10 @@
 """Never more calls than HubSpot allows, in any window, however many workers there are.
 
-Every call passes a gate here. A gate keeps a rolling window: a call counts from the moment it is
-let through until one window after its answer arrived, because only the answer's arrival proves
-when HubSpot can have counted it at the latest. So no order of slow and fast calls exceeds the
-limit, and nearly all of it can be used: 98 %, learnt from HubSpot's own headers once they are
-seen. A 429 shuts the gate for everyone until its window is over; from then on the gate uses less,
-and a little more again with each quiet window. The calls of the day are `allowance`'s.
+Every call passes a gate here, and every gate keeps a rolling window (see `window`). Nearly all of
+the limit is used: 98 %, learnt from HubSpot's own headers once they are seen; of the 5 searches a
+second that all apps of an account share it is 4, by design. A 429 shuts the gate for everyone
+until its window is over; from then on the gate uses less, and a little more again with each quiet
+window. The calls of the day are `allowance`'s.
 
 Figures: usage guidelines and association limits of 2026, per private app or service key.
 """
@@ -14,14 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
+from connector.hubspot import pace
 from connector.hubspot.allowance import (
     ASSOCIATIONS_DAILY,
     DAILY,
@@ -31,14 +30,8 @@ from connector.hubspot.allowance import (
     is_backfill,
 )
 from connector.hubspot.errors import DailyLimitReached
+from connector.hubspot.window import Gate, Place, RollingWindow, Sleep
 
-Gate = Literal["general", "associations", "search"]
-Sleep = Callable[[float], Awaitable[None]]
-
-SHARE: Final = 0.98
-LEAST_SHARE: Final = 0.5
-_LESS: Final = 0.9  # of the share, after a 429
-_MORE: Final = 0.01  # of the limit, after a window without one
 _GENERAL_PER_10S: Final[dict[Tier, int]] = {
     "free": 100,
     "starter": 100,
@@ -54,8 +47,6 @@ _ASSOCIATIONS_PER_10S: Final[dict[Tier, int]] = {
 # The association gate carries no headers: what the general limit says of the account.
 _ASSOCIATIONS_BY_GENERAL: Final = ((250, 200), (190, 150), (0, 100))
 _SEARCH_PER_S: Final = 5
-_MARGIN: Final = 1.003  # of the window: HubSpot's clock need not run exactly as ours
-_BRIEFEST_REST_S: Final = 0.001  # so that rounding can never make a wait of nothing
 
 
 class GateState(msgspec.Struct, frozen=True):
@@ -90,89 +81,6 @@ class Day(msgspec.Struct, frozen=True):
     resets_at: datetime
 
 
-class _RollingWindow:
-    """At most `limit` calls in any `window_s` seconds, first come first served."""
-
-    def __init__(
-        self, limit: int, window_s: float, clock: Callable[[], float], sleep: Sleep
-    ) -> None:
-        self.most = limit  # that HubSpot allows
-        self.window_s = window_s * _MARGIN
-        self.shut_until = 0.0
-        self.waiting = 0
-        self._share = SHARE
-        self._raise_at = 0.0
-        self._clock = clock
-        self._sleep = sleep
-        self._answered: deque[float] = deque()
-        self._under_way = 0
-        self._turn = asyncio.Lock()  # wakes its waiters in their order
-        self._freed = asyncio.Event()
-
-    @property
-    def limit(self) -> int:
-        """Calls that we let through in a window."""
-        if self._share < SHARE and self._clock() >= self._raise_at:
-            self._share = min(SHARE, self._share + _MORE)
-            self._raise_at = self._clock() + self.window_s
-        return max(1, int(self.most * self._share))
-
-    def use_less(self, shut_s: float) -> None:
-        """HubSpot refused what we thought was allowed: shut, and be more careful afterwards."""
-        now = self._clock()
-        if now >= self.shut_until:  # one refusal, however many calls met it
-            self._share = max(LEAST_SHARE, self._share * _LESS)
-        self.shut_until = max(self.shut_until, now + shut_s)
-        self._raise_at = self.shut_until + self.window_s
-
-    def used(self) -> int:
-        """Calls that count now."""
-        horizon = self._clock() - self.window_s
-        while self._answered and self._answered[0] <= horizon:
-            self._answered.popleft()
-        return len(self._answered) + self._under_way
-
-    def seen_elsewhere(self, used: int) -> None:
-        """HubSpot counts this many; what is not ours is another user of the same credential."""
-        strangers = min(used, self.limit) - self.used()
-        self._answered.extend([self._clock()] * max(0, strangers))
-
-    @asynccontextmanager
-    async def pass_through(self) -> AsyncIterator[None]:
-        self.waiting += 1
-        try:
-            async with self._turn:
-                while (rest_s := self._rest_s()) > 0:
-                    await self._rest(rest_s)
-                self._under_way += 1
-        finally:
-            self.waiting -= 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
-            self._answered.append(self._clock())
-            self._freed.set()
-
-    def _rest_s(self) -> float:
-        now = self._clock()
-        if now < self.shut_until:
-            return max(self.shut_until - now, _BRIEFEST_REST_S)
-        if self.used() < self.limit:
-            return 0.0
-        if not self._answered:
-            return float("inf")
-        return max(self._answered[0] + self.window_s - now, _BRIEFEST_REST_S)
-
-    async def _rest(self, rest_s: float) -> None:
-        if rest_s == float("inf"):
-            # Everything the limit allows is on its way: an answer must come before a window starts.
-            self._freed.clear()
-            await self._freed.wait()
-        else:
-            await self._sleep(rest_s)
-
-
 class Limiter:
     """The gates of one HubSpot credential, shared by everything that calls with it.
 
@@ -188,7 +96,7 @@ class Limiter:
         sleep: Sleep = asyncio.sleep,
         wall: Callable[[tzinfo], datetime] = datetime.now,
     ) -> None:
-        self._clock = clock
+        self.clock = clock
         self._wall = wall
         limits: dict[Gate, tuple[int, float]] = {
             "general": (_GENERAL_PER_10S[tier], 10.0),
@@ -196,7 +104,7 @@ class Limiter:
             "search": (_SEARCH_PER_S, 1.0),
         }
         self._windows = {
-            gate: _RollingWindow(limit, window_s, clock, sleep)
+            gate: RollingWindow(limit, window_s, clock, sleep)
             for gate, (limit, window_s) in limits.items()
         }
         self._midnight = Midnight(wall)
@@ -233,15 +141,17 @@ class Limiter:
         return Day(day.limit, day.left, resets_at)
 
     @asynccontextmanager
-    async def slot(self, gate: Gate) -> AsyncIterator[None]:
+    async def slot(self, gate: Gate) -> AsyncIterator[Place]:
         """Wait for a place, hold it while the call is made. Raises DailyLimitReached."""
         day = self._days[gate]
         self._check_daily(gate)
-        async with self._windows[gate].pass_through():
+        began = self.clock()
+        async with self._windows[gate].pass_through() as place:
+            pace.let_through(gate, self.clock() - began)
             self._check_daily(gate)  # it may have been reached while this call waited
             day.begin()
             try:
-                yield
+                yield place
             finally:
                 day.end()
 
@@ -249,8 +159,16 @@ class Limiter:
         """Seconds until calls of this gate may be made again today; 0 when they may now."""
         return self._days[gate].shut_s(backfill=backfill)
 
-    def learn(self, gate: Gate, headers: Mapping[str, str]) -> None:
-        """Take in the rate-limit headers of an answer. What is absent or absurd is ignored."""
+    def rate(self, gate: Gate) -> float:
+        """Calls a second that this gate lets through."""
+        window = self._windows[gate]
+        return window.limit / window.window_s
+
+    def learn(self, gate: Gate, headers: Mapping[str, str], place: Place | None = None) -> None:
+        """Take in the rate-limit headers of an answer. What is absent or absurd is ignored.
+
+        `place`: of the call that was answered.
+        """
         if gate != "general":
             return  # the others' windows are not in headers
         self._days["general"].learn(
@@ -262,7 +180,7 @@ class Limiter:
         interval_ms = _number(headers, "x-hubspot-ratelimit-interval-milliseconds")
         window = self._windows[gate]
         if interval_ms is not None and 1_000 <= interval_ms <= 60_000:
-            window.window_s = interval_ms / 1000 * _MARGIN
+            window.last(interval_ms / 1000)
         if most is not None and 1 <= most <= 10_000:
             if most != window.most:
                 self._windows["associations"].most = next(
@@ -270,7 +188,7 @@ class Limiter:
                 )
             window.most = most
             if remaining is not None and remaining <= most:
-                window.seen_elsewhere(most - remaining)
+                window.seen_elsewhere(most - remaining, 0 if place is None else place.used)
 
     def refused(self, gate: Gate, reason: str, retry_after_s: float | None) -> float:
         """A 429 arrived: shut the gate for everyone; return for how long, in seconds.
@@ -290,7 +208,7 @@ class Limiter:
 
     def state(self) -> LimiterState:
         """How the gates stand now."""
-        now = self._clock()
+        now = self.clock()
         day = self._days["general"]
         return LimiterState(
             gates=[

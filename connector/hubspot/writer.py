@@ -1,9 +1,9 @@
 """The writer: empties the outboxes into HubSpot, object by object in the order of dependence.
 
-Several batches are in flight, each carried out by a `Delivery`; a lane starts when no batch of an
-earlier lane is under way, so that parents are there before their children are looked at. Which
-rows are due, and everything known of them, is in the store: a writer may die at any point and the
-next one goes on from there.
+Several batches are in flight (see `pace`), each carried out by a `Delivery`; a lane starts when no
+batch of an earlier lane is under way, so that parents are there before their children are looked
+at. Which rows are due, and everything known of them, is in the store: a writer may die at any point
+and the next one goes on from there.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from connector.hubspot.links import LinkDelivery
 from connector.hubspot.objects import ObjectDelivery
 from connector.hubspot.outage import Outage
 from connector.hubspot.outbox import Outbox
+from connector.hubspot.pace import MOST, Pace, metered
 from connector.hubspot.scopes import Holds
 from connector.hubspot.settle import Settlement, Undone
 from connector.hubspot.tally import LaneTally, Summary, tallies
@@ -36,7 +37,6 @@ from projections import events
 from projections.tables import LANES
 from projections.workspace import Workspace
 
-IN_FLIGHT: Final = 4
 PATIENCE: Final = 8  # failures of HubSpot in a row that a run which is to end bears
 DRAIN_S: Final = 25.0
 _LONGEST_WAIT_S: Final = 600.0  # that a run which is to end waits for HubSpot
@@ -65,12 +65,15 @@ class Writer:
         self,
         around: Surroundings,
         *,
-        in_flight: int = IN_FLIGHT,
+        in_flight: int | None = None,
         patience: int = PATIENCE,
         drain_s: float = DRAIN_S,
     ) -> None:
+        """`in_flight`: always at most so many batches; None: as many as HubSpot's pace allows."""
         self._around = around
         self._in_flight = in_flight
+        limiter = around.hubspot.limiter
+        self._pace = Pace(limiter.rate, limiter.clock)
         self._patience = patience
         self._drain_s = drain_s
         self._objects = ObjectDelivery(around)
@@ -148,8 +151,7 @@ class Writer:
 
     async def _start_next(self) -> bool:
         """Start the next batch, if there is one whose turn it is."""
-        most = 1 if self._outage.failures else self._in_flight
-        if self.stopped is not None or len(self._running) >= most or self._outage.wait_s > 0:
+        if self.stopped is not None or self._outage.wait_s > 0:
             return False
         if self._stalled and not self._running:
             return False
@@ -157,6 +159,8 @@ class Writer:
         for lane in LANES:
             if lane in held:
                 continue
+            if not self._has_room(lane):
+                return False
             limit = LINK_LIMIT if lane == "associations" else BATCH_LIMIT
             if self._holds.on_trial(lane):
                 if self._outbox.taken(lane):
@@ -172,6 +176,16 @@ class Writer:
                 return False  # the next lane may depend on what is under way
         return False
 
+    def _has_room(self, lane: str) -> bool:
+        """Whether one more batch of this lane may be under way."""
+        count = len(self._running)
+        if self._outage.failures:
+            return count == 0
+        if self._in_flight is not None:
+            return count < self._in_flight
+        of_lane = sum(batch.lane == lane for batch in self._running.values())
+        return count < MOST and of_lane < self._pace.most(lane)
+
     async def _start_before_its_turn(self, lane: str, held: Collection[str]) -> bool:
         """Every third batch, if there is any: of invoices whose company HubSpot has.
 
@@ -179,6 +193,8 @@ class Writer:
         """
         self._waited += 1
         if self._waited < _EVERY or lane in held or self._holds.on_trial(lane):
+            return False
+        if not self._has_room(lane):
             return False
         self._waited = 0
         names = await self._outbox.take_ready(lane, BATCH_LIMIT)
@@ -192,11 +208,13 @@ class Writer:
     async def _deliver(self, batch: _Batch) -> Settlement:
         tally = self._around.tallies[batch.lane]
         before = msgspec.to_builtins(tally)
-        with as_backfill() if batch.lane in _BACKFILL else contextlib.nullcontext():
+        backfill = as_backfill() if batch.lane in _BACKFILL else contextlib.nullcontext()
+        with metered(self._around.hubspot.limiter.clock) as meter, backfill:
             if batch.lane == "associations":
                 settled = await self._links.deliver(batch.names)
             else:
                 settled = await self._objects.deliver(batch.lane, batch.names)
+        self._pace.learn(batch.lane, meter)
         if settled.verdict == "bar":
             await self._park_lane(batch, settled)
         # Nothing came of it: somebody else moved its targets; no reason to spin.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -55,11 +54,14 @@ async def a_store(folder: Path) -> AsyncIterator[EventStore]:
 
 @asynccontextmanager
 async def a_portal(
-    *, ready: bool = True, clock: Callable[[], float] = time.monotonic, **options: Any
+    *, ready: bool = True, times: Mapping[str, Any] | None = None, **options: Any
 ) -> AsyncIterator[SimulatedHubSpot]:
-    """A simulated portal without limits, set up for the default mapping when `ready`."""
+    """A simulated portal without limits, set up for the default mapping when `ready`.
+
+    `times`: its clocks and its sleep, where they are not the real ones.
+    """
     settings = {"limits": None, "keep_bodies": True} | options
-    async with SimulatedHubSpot(HubSpotOptions(**settings), clock=clock) as portal:
+    async with SimulatedHubSpot(HubSpotOptions(**settings), **(times or {})) as portal:
         if ready:
             granted, portal.options = portal.options, HubSpotOptions(limits=None)
             async with a_client(portal) as hubspot:
@@ -194,6 +196,21 @@ class Site:
             fill=list(fill),
         )
         entries.append(journal.Entry(name, emitted, None))
+        await journal.append(self.store, work, entries)
+
+    async def emit_all(self, commands: Mapping[str, Mapping[str, str]]) -> None:
+        """Commands on new targets (name to properties), all at once."""
+        work = Workspace()
+        await rows.load(self.store, work, {"target": commands})
+        entries = []
+        for name, properties in commands.items():
+            emitted = events.CommandEmitted(
+                command=1,
+                changes={prop: (None, value) for prop, value in properties.items()},
+                reason="test",
+                create=True,
+            )
+            entries.append(journal.Entry(name, emitted, None))
         await journal.append(self.store, work, entries)
 
     async def emit_many(self, prefix: str, count: int) -> list[str]:

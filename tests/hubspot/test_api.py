@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 from connector.errors import Misconfigured
+from connector.hubspot.answer import worked_s
 from connector.hubspot.api import BASE_URL, HubSpot, WriteInput
 from connector.hubspot.errors import DailyLimitReached, NeverSent, OutcomeUnknown
 from connector.hubspot.limiter import Limiter
-from connector.sandbox.hubspot import Answer, Drop, Hold, faults
+from connector.hubspot.pace import metered
+from connector.sandbox.hubspot import Action, Answer, Drop, Hold, faults
 from connector.secret import Secret
 
 from .rig import a_client, a_portal
@@ -172,6 +175,47 @@ async def test_a_dropped_connection_is_of_unknown_outcome() -> None:
         with pytest.raises(OutcomeUnknown):
             await hubspot.create_group("companies", "g_1", "G")
         assert dropped.hits == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "troubled"),
+    [
+        (faults.locked(), True),
+        (faults.rate_limited(), True),
+        (faults.error(503, "down"), True),
+        (faults.html(524), True),
+        (Drop(), True),
+        (faults.error(400, "no"), False),
+        (faults.error(404, "no"), False),
+        (faults.html(403), False),
+    ],
+)
+async def test_what_is_too_much_for_hubspot_is_noted_for_the_pace(
+    action: Action, troubled: bool
+) -> None:
+    """423, 429, 5xx and silence call for fewer batches; what is refused for a reason does not."""
+    async with a_portal(ready=False) as portal, a_client(portal) as hubspot:
+        portal.inject(action)
+        with metered(hubspot.limiter.clock) as meter, suppress(OutcomeUnknown):
+            await hubspot.create_group("companies", "g_1", "G")
+    assert meter.troubled is troubled
+    assert meter.calls == {"general": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "worked"),
+    [
+        (b'{"startedAt":"2026-03-01T10:00:00.250Z","completedAt":"2026-03-01T10:00:01Z"}', 0.75),
+        (b'{"startedAt":"2026-03-01T10:00:01Z","completedAt":"2026-03-01T10:00:00Z"}', 0.0),
+        (b'{"startedAt":"2026-03-01T10:00:01","completedAt":"2026-03-01T10:00:02Z"}', 0.0),
+        (b'{"startedAt":"soon","completedAt":7}', 0.0),
+        (b'{"startedAt":null}', 0.0),
+        (b"[]", 0.0),
+    ],
+)
+def test_how_long_hubspot_worked_is_read_from_a_batch_s_answer(body: bytes, worked: float) -> None:
+    """What is missing, absurd or of another kind says nothing."""
+    assert worked_s(msgspec.json.decode(body)) == worked
 
 
 async def test_silence_ends_in_time() -> None:

@@ -167,7 +167,7 @@ async def test_a_deal_that_an_answer_passes_over_keeps_its_invoice(site: Site) -
 async def test_the_index_lags_and_nothing_is_believed_of_it(tmp_path: Path) -> None:
     """A deal it does not show yet is found when it does; a number it still shows links nobody."""
     now = [0.0]
-    async with a_site(tmp_path, clock=lambda: now[0], search_lag_s=(30.0, 30.0)) as site:
+    async with a_site(tmp_path, times={"clock": lambda: now[0]}, search_lag_s=(30.0, 30.0)) as site:
         looks = await looking(site)
         renumbered = deal(site, "SO-1")
         now[0] += 31

@@ -1,10 +1,17 @@
-"""A clock that jumps: tests of waiting take no time, and every wait is exact."""
+"""A clock that jumps: tests of waiting take no time, and every wait is exact.
+
+Where threads and sockets are at work as well, `run` is told whether they are: time stands still
+meanwhile, however long that really takes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
 import itertools
+from collections.abc import Callable
+
+_MOMENT_S = 0.0005  # real: how often to look whether threads and sockets have come to rest
 
 
 class VirtualTime:
@@ -25,8 +32,10 @@ class VirtualTime:
         heapq.heappush(self._sleepers, (self.now + delay_s, next(self._count), woken))
         await woken
 
-    async def run(self, *tasks: asyncio.Task[None]) -> None:
-        """Let time pass until these tasks have ended."""
+    async def run(
+        self, *tasks: asyncio.Task[None], busy: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Let time pass until these tasks have ended; none passes while something is `busy`."""
         loop = asyncio.get_running_loop()
         while not all(task.done() for task in tasks):
             await asyncio.sleep(0)
@@ -34,6 +43,9 @@ class VirtualTime:
                 await asyncio.sleep(0)
             if all(task.done() for task in tasks):
                 break
+            if busy():
+                await asyncio.sleep(_MOMENT_S)
+                continue
             while self._sleepers and self._sleepers[0][2].done():
                 heapq.heappop(self._sleepers)
             assert self._sleepers, "everybody waits and nobody for time"
