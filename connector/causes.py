@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from connector import reports
+from connector import replaying
 from connector.hubspot import advice
 from connector.keeping import LOOK_S, every
 from eventstore import EventStore
@@ -118,4 +118,4 @@ class Causes:
         return doc
 
     async def _replay(self, selection: str, names: list[str]) -> None:
-        await reports.request_replay(self._store, selection, names, dry_run=False, by=_BY)
+        await replaying.request_replay(self._store, selection, names, dry_run=False, by=_BY)

@@ -24,6 +24,7 @@ from projections import keys
 from projections.mapping.compiled import CompiledMapping
 from projections.undo import Asked, Left, Pins, Undoing
 
+_PAGE: Final = 1_000
 _SAME: Final = "HubSpot held the same before"
 _FORGOTTEN: Final = "what HubSpot held before is neither in the log nor in HubSpot's history"
 
@@ -79,15 +80,17 @@ class _Times(NamedTuple):
 
 async def _times(store: EventStore, asked: Mapping[str, Undoing]) -> dict[str, dict[str, _Times]]:
     """Target to property to the times; a property that needed no attempt is left out."""
+    every = {one.known for one in asked.values()}
+    every.update(at for one in asked.values() for each in one.asked.values() for at in each[1:])
+    at_s: dict[int, float] = {}
+    wanted = sorted(every - {0})
+    for start in range(0, len(wanted), _PAGE):
+        part = wanted[start : start + _PAGE]
+        for position, commit in zip(part, await store.commits(part), strict=True):
+            if commit is not None:
+                at_s[position] = commit.recorded_at_us / 1_000_000
     out: dict[str, dict[str, _Times]] = {}
     for name, one in asked.items():
-        wanted = sorted({one.known} | {at for each in one.asked.values() for at in each[1:]} - {0})
-        commits = await store.commits(wanted)
-        at_s = {
-            position: commit.recorded_at_us / 1_000_000
-            for position, commit in zip(wanted, commits, strict=True)
-            if commit is not None
-        }
         if one.known in at_s:
             out[name] = {
                 prop: _Times((at_s[one.known] + at_s[sent]) / 2, at_s[acked] - at_s[sent])

@@ -15,7 +15,7 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from connector import breaker, erasure_list, order_files, planning, reconcile, reports, undo
+from connector import breaker, erasure_list, order_files, planning, reconcile, replaying, undo
 from connector.harmless import harmless_values
 from connector.mappings import Mappings
 from connector.order_files import Request, folder_of, leave
@@ -71,7 +71,7 @@ async def enter(store: EventStore, request: Request) -> bool:
     """
     match request:
         case ReplayRequested():
-            await reports.request_replay(
+            await replaying.request_replay(
                 store, request.selection, request.targets, dry_run=False, by=request.by
             )
         case RepairWanted():

@@ -187,6 +187,10 @@ class Overlay:
             if event.stream == stream and event.version > after and event.position <= end
         ]
 
+    async def histories(self, streams: Collection[str]) -> dict[str, list[StoredEvent]]:
+        """All events of each stream, those appended here included."""
+        return {stream: await self.history(stream) for stream in streams}
+
     async def follow(
         self, after: int, *, types: Collection[str] = (), limit: int = 500
     ) -> AsyncIterator[list[StoredEvent]]:
@@ -281,15 +285,17 @@ class Overlay:
             found.append(row)
         return sorted(found, key=lambda row: row.key)[:limit]
 
-    async def scan_many(self, table: str, prefixes: Collection[str]) -> dict[str, list[Row]]:
-        """All rows of each prefix."""
+    async def scan_many(
+        self, table: str, prefixes: Collection[str], *, limit: int | None = None
+    ) -> dict[str, list[Row]]:
+        """All rows of each prefix, or so many."""
         layer = self._layer(table)
         out = {}
         for prefix, found in (await self._base.scan_many(table, prefixes)).items():
             if layer.touched(prefix):
                 kept = [row for row in found if row.key not in layer.rows]
                 found = sorted([*kept, *layer.live(prefix, "")], key=lambda row: row.key)
-            out[prefix] = found
+            out[prefix] = found[:limit]
         return out
 
     async def due(self, table: str, *, upto: int, limit: int = 100) -> list[Row]:
@@ -311,6 +317,10 @@ class Overlay:
         beneath = (await self._base.rows({table: touched})).get(table, {}) if touched else {}
         here = sum(1 for _ in self._layer(table).live(prefix, ""))
         return await self._base.count(table, prefix=prefix) - len(beneath) + here
+
+    async def counts(self, table: str, prefixes: Collection[str]) -> dict[str, int]:
+        """How many rows have each prefix."""
+        return {prefix: await self.count(table, prefix=prefix) for prefix in prefixes}
 
     def _layer(self, table: str) -> _Layer:
         return self._layers.get(table) or _Layer()

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from connector import reports, rows
+from connector import replaying, rows
 from connector.errors import Refused
 from connector.hubspot.allowance import as_backfill
 from connector.hubspot.api import BATCH_LIMIT, HubSpot
@@ -268,7 +268,7 @@ async def request(store: EventStore, asked: RepairWanted) -> None:
     names = list(asked.fields)
     for start in range(0, len(names), _PAGE):
         await _tell(store, names[start : start + _PAGE], asked, commit.first)
-    await reports.request_replay(
+    await replaying.request_replay(
         store, "reconcile: not in HubSpot", asked.missing, dry_run=False, by=asked.by
     )
 

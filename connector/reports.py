@@ -1,7 +1,4 @@
-"""What the log and its read models say, for run, status, history, parked and replay.
-
-Reads only, except `request_replay`, which appends the request; the projector does the rest.
-"""
+"""What the log and its read models say, for run, status, history and parked. Reads only."""
 
 from __future__ import annotations
 
@@ -14,7 +11,6 @@ import msgspec
 from connector import breaker, withheld
 from connector.moments import iso
 from connector.naming import by_name
-from connector.new_events import in_the_name_of, new_event
 from connector.projector import CHECKPOINT, entries_of
 from connector.sage100.passes import Outcome
 from eventstore import EventStore, StoredEvent
@@ -32,9 +28,8 @@ _SOURCES: Final = {
     "invoices": "AR_Invoice",
     "line_items": "AR_InvoiceDetail",
 }
-REPLAY_STREAM: Final = "audit/replay"
-_REPLAY_PAGE: Final = 500
 _BEHIND: Final = 20
+_LETTERS: Final = 500  # looked at in one step
 _BLIND_SPOT: Final = timedelta(days=7)
 
 
@@ -95,14 +90,6 @@ class History(msgspec.Struct, frozen=True):
     state: str = ""
     choices: list[str] = []
     moments: list[HistoryMoment] = []
-
-
-class ReplayReport(msgspec.Struct, frozen=True):
-    """What a replay covers; `requested` is False for a dry run."""
-
-    selection: str
-    targets: list[str]
-    requested: bool
 
 
 async def _scan_all(store: EventStore, table: str, prefix: str = "") -> list[tuple[str, Any]]:
@@ -188,49 +175,73 @@ async def parked(store: EventStore, *, reason: str = "") -> list[ParkedItem]:
 
     Whole records, and single properties of records that were written without them.
     """
-    out = [await _without(store, one) for one in await withheld.left_out(store, reason)]
-    for name, _ in await _scan_all(store, "parked"):
-        stored = await store.history(keys.hubspot_stream(name))
-        for event in reversed(stored):
-            payload = events.decode(event.type, event.data)
-            if isinstance(payload, events.CommandParked):
-                break
-        else:
-            continue
-        if reason and payload.reason != reason:
-            continue
-        [commit] = await store.commits([event.position])
-        held = await store.scan("waiting", prefix=f"{name}>", limit=_BEHIND)
-        out.append(
-            ParkedItem(
-                target=name,
-                reason=payload.reason,
-                message=payload.message,
-                advice=payload.advice,
-                status=payload.status,
-                correlation_id=payload.correlation_id,
-                since=iso(commit.recorded_at_us) if commit else "",
-                waiting=await store.count("waiting", prefix=f"{name}>"),
-                behind=tuple(decode("waiting", row.value).text for row in held),
-            )
-        )
+    out = await _without(store, await withheld.left_out(store, reason))
+    after = ""
+    while page := await store.scan("parked", after=after, limit=_LETTERS):
+        after = page[-1].key
+        names = [row.key for row in page if reason in {"", decode("parked", row.value).text}]
+        out += await _whole(store, names)
     return sorted(out, key=lambda item: (item.reason, item.target, item.field))
 
 
-async def _without(store: EventStore, one: withheld.LeftOut) -> ParkedItem:
-    [commit] = await store.commits([one.event.position])
-    return ParkedItem(
-        target=one.target,
-        reason=one.what.reason,
-        message=one.what.message,
-        advice=one.what.advice,
-        status=0,
-        correlation_id=one.correlation_id,
-        since=iso(commit.recorded_at_us) if commit else "",
-        waiting=0,
-        field=one.field,
-        value=one.what.value,
-    )
+async def _whole(store: EventStore, names: Sequence[str]) -> list[ParkedItem]:
+    """Records parked as a whole, some hundreds in a few steps."""
+    histories = await store.histories([keys.hubspot_stream(name) for name in names])
+    letters: dict[str, tuple[StoredEvent, events.CommandParked]] = {}
+    for name in names:
+        for event in reversed(histories[keys.hubspot_stream(name)]):
+            payload = events.decode(event.type, event.data)
+            if isinstance(payload, events.CommandParked):
+                letters[name] = (event, payload)
+                break
+    since = await _times(store, [event.position for event, _ in letters.values()])
+    prefixes = [f"{name}>" for name in letters]
+    behind = await store.scan_many("waiting", prefixes, limit=_BEHIND)
+    waiting = await store.counts("waiting", prefixes)
+    return [
+        ParkedItem(
+            target=name,
+            reason=letter.reason,
+            message=letter.message,
+            advice=letter.advice,
+            status=letter.status,
+            correlation_id=letter.correlation_id,
+            since=since[event.position],
+            waiting=waiting[f"{name}>"],
+            behind=tuple(decode("waiting", row.value).text for row in behind[f"{name}>"]),
+        )
+        for name, (event, letter) in letters.items()
+    ]
+
+
+async def _without(store: EventStore, left_out: Sequence[withheld.LeftOut]) -> list[ParkedItem]:
+    """Single properties that were left out."""
+    since = await _times(store, [one.event.position for one in left_out])
+    return [
+        ParkedItem(
+            target=one.target,
+            reason=one.what.reason,
+            message=one.what.message,
+            advice=one.what.advice,
+            status=0,
+            correlation_id=one.correlation_id,
+            since=since[one.event.position],
+            waiting=0,
+            field=one.field,
+            value=one.what.value,
+        )
+        for one in left_out
+    ]
+
+
+async def _times(store: EventStore, positions: Sequence[int]) -> dict[int, str]:
+    """Position to when it was recorded (ISO 8601, UTC), "" where nothing was."""
+    out: dict[int, str] = {}
+    for start in range(0, len(positions), _LETTERS):
+        part = positions[start : start + _LETTERS]
+        for position, commit in zip(part, await store.commits(part), strict=True):
+            out[position] = iso(commit.recorded_at_us) if commit is not None else ""
+    return out
 
 
 async def find(store: EventStore, key: str) -> list[str]:
@@ -303,50 +314,3 @@ async def _moments(store: EventStore, stored: Sequence[StoredEvent]) -> list[His
         trace_id = parent.split("-")[1] if parent.count("-") == 3 else ""
         out.append(HistoryMoment(iso(commit.recorded_at_us) if commit else "", trace_id, moment))
     return out
-
-
-async def select_for_replay(
-    store: EventStore,
-    *,
-    key: Sequence[str] = (),
-    is_parked: bool = False,
-    reason: str = "",
-    object_name: str = "",
-    since_us: int | None = None,
-    everything: bool = False,
-) -> tuple[str, list[str]]:
-    """(selection in words, targets) of a replay; unknown keys raise KeyError with the key."""
-    if key:
-        names: list[str] = []
-        for one in key:
-            found = await find(store, one)
-            if not found:
-                raise KeyError(one)
-            names += found
-        return f"keys {', '.join(key)}", list(dict.fromkeys(names))
-    if is_parked:
-        items = await parked(store, reason=reason)
-        return f"parked {reason}".strip(), list(dict.fromkeys(item.target for item in items))
-    if object_name or everything:
-        rows = await _scan_all(store, "target", f"{object_name}/" if object_name else "")
-        words = f"all {object_name}" if object_name else "all records"
-        return words, [name for name, doc in rows if not doc.skipped]
-    position = await store.position_at(since_us or 0)
-    seen: dict[str, None] = {}
-    while page := await store.read(position, types=["CommandEmitted"], limit=1000):
-        seen.update(dict.fromkeys(event.stream.removeprefix("hubspot/") for event in page))
-        position = page[-1].position
-    return f"since {iso(since_us or 0)}", list(seen)
-
-
-async def request_replay(
-    store: EventStore, selection: str, targets: Sequence[str], *, dry_run: bool, by: str = ""
-) -> ReplayReport:
-    """Append the request (500 targets an event), unless it is a dry run."""
-    if not dry_run and targets:
-        new = []
-        for start in range(0, len(targets), _REPLAY_PAGE):
-            page = list(targets[start : start + _REPLAY_PAGE])
-            new.append(new_event(REPLAY_STREAM, events.ReplayRequested(page, selection, by)))
-        await store.append(new, meta=in_the_name_of(by))
-    return ReplayReport(selection, list(targets), requested=not dry_run and bool(targets))

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
-from connector import reports, withheld
+from connector import replaying, withheld
 from connector.hubspot.api import HubSpot
 from connector.hubspot.definitions import Definitions
 from connector.hubspot.yielded import allowed, claims, let_go
@@ -64,7 +64,7 @@ class SecondLook:
         for lane, group in by_lane.items():
             names += await allowed(self._definitions, objects[lane], group)
         names = list(dict.fromkeys(names))
-        await reports.request_replay(self._store, _WHY, names, dry_run=False, by="service")
+        await replaying.request_replay(self._store, _WHY, names, dry_run=False, by="service")
         return len(names)
 
     async def keep(self, stop: asyncio.Event) -> None:

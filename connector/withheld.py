@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 import msgspec
@@ -40,10 +40,24 @@ async def documents(store: EventStore) -> AsyncIterator[tuple[str, Target]]:
 async def left_out(store: EventStore, reason: str = "") -> list[LeftOut]:
     """All of them, or those of one reason."""
     out: list[LeftOut] = []
+    wanted: dict[str, set[str]] = {}
     async for name, doc in documents(store):
         left = {field for field, one in doc.withheld.items() if reason in {"", one.reason}}
-        stored = await store.history(keys.hubspot_stream(name)) if left else []
-        for event in reversed(stored):
+        if left:
+            wanted[name] = left
+        if len(wanted) == _PAGE:
+            out += await _told(store, wanted)
+            wanted.clear()
+    return out + await _told(store, wanted)
+
+
+async def _told(store: EventStore, wanted: Mapping[str, set[str]]) -> list[LeftOut]:
+    """Of each target the newest writes that left these properties out."""
+    out: list[LeftOut] = []
+    histories = await store.histories([keys.hubspot_stream(name) for name in wanted])
+    for name, fields in wanted.items():
+        left = set(fields)
+        for event in reversed(histories[keys.hubspot_stream(name)]):
             payload = events.decode(event.type, event.data)
             if not isinstance(payload, events.CommandSucceeded):
                 continue

@@ -52,6 +52,13 @@ def read_history(
     return codec.lift([StoredEvent(*row) for row in rows])
 
 
+def read_histories(
+    conn: sqlite3.Connection, codec: Codec, streams: Collection[str]
+) -> dict[str, list[StoredEvent]]:
+    """All events of each stream."""
+    return {stream: read_history(conn, codec, stream, 0, None) for stream in streams}
+
+
 def read_streams(conn: sqlite3.Connection, prefix: str, after: str, limit: int) -> list[str]:
     """Stream names by prefix."""
     bounds = prefix_range(prefix, after)

@@ -117,6 +117,10 @@ class SqliteStore:
         """See `EventStore.history`. Also raises UnknownSchema."""
         return await self._read(reads.read_history, self._codec, stream, after, upto)
 
+    async def histories(self, streams: Collection[str]) -> dict[str, list[StoredEvent]]:
+        """See `EventStore.histories`. Also raises UnknownSchema."""
+        return await self._read(reads.read_histories, self._codec, streams)
+
     def follow(
         self, after: int, *, types: Collection[str] = (), limit: int = 500
     ) -> AsyncIterator[list[StoredEvent]]:
@@ -166,9 +170,11 @@ class SqliteStore:
         """See `EventStore.scan`."""
         return await self._read(self._tables.scan, table, prefix, after, limit)
 
-    async def scan_many(self, table: str, prefixes: Collection[str]) -> dict[str, list[Row]]:
+    async def scan_many(
+        self, table: str, prefixes: Collection[str], *, limit: int | None = None
+    ) -> dict[str, list[Row]]:
         """See `EventStore.scan_many`."""
-        return await self._read(self._tables.scan_many, table, prefixes)
+        return await self._read(self._tables.scan_many, table, prefixes, limit)
 
     async def due(self, table: str, *, upto: int, limit: int = 100) -> list[Row]:
         """See `EventStore.due`."""
@@ -181,6 +187,10 @@ class SqliteStore:
     async def count(self, table: str, *, prefix: str = "") -> int:
         """See `EventStore.count`."""
         return await self._read(self._tables.count, table, prefix)
+
+    async def counts(self, table: str, prefixes: Collection[str]) -> dict[str, int]:
+        """See `EventStore.counts`."""
+        return await self._read(self._tables.counts, table, prefixes)
 
     async def erase(
         self,

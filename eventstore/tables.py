@@ -132,10 +132,11 @@ class Tables:
         return [Row(*row) for row in conn.execute(sql, (*bounds, limit))]
 
     def scan_many(
-        self, conn: sqlite3.Connection, name: str, prefixes: Collection[str]
+        self, conn: sqlite3.Connection, name: str, prefixes: Collection[str], limit: int | None
     ) -> dict[str, list[Row]]:
-        """All rows of each prefix."""
-        return {prefix: self.scan(conn, name, prefix, "", -1) for prefix in prefixes}
+        """All rows of each prefix, or so many."""
+        most = -1 if limit is None else limit
+        return {prefix: self.scan(conn, name, prefix, "", most) for prefix in prefixes}
 
     def due(self, conn: sqlite3.Connection, name: str, upto: int, limit: int) -> list[Row]:
         """Rows of a ranked table up to a rank, lowest first."""
@@ -151,6 +152,12 @@ class Tables:
         """How many rows have this prefix."""
         count: int = conn.execute(self.table(name).count, prefix_range(prefix)).fetchone()[0]
         return count
+
+    def counts(
+        self, conn: sqlite3.Connection, name: str, prefixes: Collection[str]
+    ) -> dict[str, int]:
+        """How many rows have each prefix."""
+        return {prefix: self.count(conn, name, prefix) for prefix in prefixes}
 
 
 def _flat(table: _Statements, rows: Sequence[Row]) -> list[Any]:

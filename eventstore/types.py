@@ -183,6 +183,10 @@ class EventStore(Protocol):
         """Events of one stream with version > after (and position <= upto), ascending."""
         ...
 
+    async def histories(self, streams: Collection[str]) -> dict[str, list[StoredEvent]]:
+        """All events of each stream in one step; every name is a key of the answer."""
+        ...
+
     def follow(
         self, after: int, *, types: Collection[str] = (), limit: int = 500
     ) -> AsyncIterator[list[StoredEvent]]:
@@ -227,8 +231,10 @@ class EventStore(Protocol):
         """Rows with this key prefix and key > after, ascending by key (byte order)."""
         ...
 
-    async def scan_many(self, table: str, prefixes: Collection[str]) -> dict[str, list[Row]]:
-        """All rows of each prefix in one step; every prefix is a key of the answer."""
+    async def scan_many(
+        self, table: str, prefixes: Collection[str], *, limit: int | None = None
+    ) -> dict[str, list[Row]]:
+        """All rows of each prefix (or so many) in one step; every prefix is a key of the answer."""
         ...
 
     async def due(self, table: str, *, upto: int, limit: int = 100) -> list[Row]:
@@ -241,6 +247,10 @@ class EventStore(Protocol):
 
     async def count(self, table: str, *, prefix: str = "") -> int:
         """How many rows have this key prefix."""
+        ...
+
+    async def counts(self, table: str, prefixes: Collection[str]) -> dict[str, int]:
+        """How many rows have each prefix, in one step; every prefix is a key of the answer."""
         ...
 
     async def erase(

@@ -17,7 +17,8 @@ import msgspec
 from connector.bundle.files import ERASED, Bundle, BundleEvent
 from connector.errors import Misconfigured
 from connector.planning import MAPPING_STREAM
-from connector.reports import REPLAY_STREAM, find
+from connector.replaying import REPLAY_STREAM
+from connector.reports import find
 from connector.telemetry import product_version
 from eventstore import EventStore, StoredEvent
 from projections import events, keys

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from connector import reports
+from connector import replaying
 from connector.asking import ask
 from connector.cli import moments, output
 from connector.cli.session import AsJson, load, run_async
@@ -15,7 +15,7 @@ from connector.cli.who import who
 from connector.config import Config
 from connector.errors import Misconfigured
 from connector.opening import open_reader
-from connector.reports import ReplayReport
+from connector.replaying import ReplayReport
 from eventstore import EventStore
 from projections.events import ReplayRequested
 from projections.tables import LANES
@@ -54,7 +54,7 @@ def replay(
     since_us = moments.time_us(since) if since else None
 
     async def select(store: EventStore) -> Selected:
-        return await reports.select_for_replay(
+        return await replaying.select_for_replay(
             store,
             key=key or [],
             is_parked=parked,
@@ -78,7 +78,7 @@ def retry(
     """Try parked records again, all of them or those of one cause."""
 
     async def select(store: EventStore) -> Selected:
-        return await reports.select_for_replay(store, is_parked=True, reason=reason)
+        return await replaying.select_for_replay(store, is_parked=True, reason=reason)
 
     _ask(load(ctx), select, dry_run=dry_run, as_json=as_json)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from connector import mappings, reports
+from connector import mappings, reports, undo_judging, undo_scopes
 from connector import undo as undoing
 from connector.asking import ask
 from connector.cli import moments, output
@@ -16,7 +16,9 @@ from connector.cli.who import who
 from connector.config import Config
 from connector.errors import Misconfigured
 from connector.opening import open_hubspot, open_reader
-from connector.undo import Scope, UndoReport, UndoWanted
+from connector.undo import UndoWanted
+from connector.undo_judging import UndoReport
+from connector.undo_scopes import Scope
 from eventstore import EventStore
 
 _SHOWN: Final = 50
@@ -67,12 +69,12 @@ def undo(
 
     async def scope_of(store: EventStore) -> Scope:
         if plan:
-            return await undoing.of_plan(store, plan)
+            return await undo_scopes.of_plan(store, plan)
         if run:
-            return await undoing.of_round(store, places[0])
+            return await undo_scopes.of_round(store, places[0])
         if replay:
-            return await undoing.of_replay(store, places[1])
-        return await undoing.of_time(store, times[0] or 0, times[1])
+            return await undo_scopes.of_replay(store, places[1])
+        return await undo_scopes.of_time(store, times[0] or 0, times[1])
 
     report = run_async(_undo(config, scope_of, key or [], dry_run=dry_run))
     if as_json:
@@ -107,11 +109,11 @@ async def _undo(
                 remedy="Let 'ml-connector run --once' make the first pass, or correct store.url.",
             )
         only = await _targets(store, key)
-        judged = await undoing.judge(store, await scope_of(store), mapping, only)
+        judged = await undo_judging.judge(store, await scope_of(store), mapping, only)
         report = UndoReport(judged.selection, {}, judged.left)
         if judged.fields or judged.asked:
             async with open_hubspot(config) as hubspot:
-                report = await undoing.still_ours(store, judged, hubspot, mapping)
+                report = await undo_judging.still_ours(store, judged, hubspot, mapping)
     if dry_run or not report.fields:
         return report
     for asked in undoing.requests(report, who()):

@@ -7,7 +7,7 @@ import urllib.request
 from typing import Any
 
 from connector.opening import open_reader
-from connector.reports import REPLAY_STREAM
+from connector.replaying import REPLAY_STREAM
 from tests.cli.conftest import Bench
 
 TERMS = "sage100_terms"

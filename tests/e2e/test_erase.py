@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from connector import erasing, erasure_list, reports
+from connector import erasing, erasure_list, replaying, reports
 from connector.archive import export
 from connector.config import Config
 from connector.erasure_list import Listed
@@ -204,8 +204,8 @@ async def test_what_was_deleted_in_hubspot_is_not_created_again(tmp_path: Path) 
         await ask(site.config(), f"{KEY}:AINO")
         async with site.app() as app:
             await app.run_once()
-            _, targets = await reports.select_for_replay(app.store, everything=True)
-            await reports.request_replay(app.store, "all", targets, dry_run=False)
+            _, targets = await replaying.select_for_replay(app.store, everything=True)
+            await replaying.request_replay(app.store, "all", targets, dry_run=False)
             await app.run_once()
             status = await reports.status(app.store)
         assert site.portal.find("contacts", "sage100_contact_key", f"{KEY}:AINO") == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connector import reports
+from connector import replaying, reports
 from connector.sandbox.agent import maintenance, posting
 from connector.sandbox.hubspot import HubSpotOptions
 from tests.e2e import holding
@@ -138,8 +138,8 @@ async def test_two_of_ours_merged_into_one_are_a_person_s_to_sort_out(
         # A further change does not undo what people did either.
         change(site, OTHER, City="Bergen")
         assert (await app.run_once()).parked == 1
-        selection, targets = await reports.select_for_replay(app.store, key=[item.target])
-        await reports.request_replay(app.store, selection, targets, dry_run=False, by="test")
+        selection, targets = await replaying.select_for_replay(app.store, key=[item.target])
+        await replaying.request_replay(app.store, selection, targets, dry_run=False, by="test")
         assert (await app.run_once()).complete
         assert company(site, OTHER)["name"] == "Other"
         assert site.portal.count("companies") == before

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from connector import reports
+from connector import replaying, reports
 from connector.app import App
 from connector.sandbox.agent import maintenance
 from connector.sandbox.hubspot.property import Option
@@ -135,9 +135,9 @@ async def test_a_person_can_have_it_tried_again(tmp_path: Path) -> None:
         site.portal.add("contacts", {"email": SHARED})
         add_contact(site, "ANN", SHARED)
         await app.run_once()
-        selection, targets = await reports.select_for_replay(
+        selection, targets = await replaying.select_for_replay(
             app.store, is_parked=True, reason="CONFLICT"
         )
         assert targets == [f"contacts/{ANN}"]
-        await reports.request_replay(app.store, selection, targets, dry_run=False)
+        await replaying.request_replay(app.store, selection, targets, dry_run=False)
         assert (await app.run_once()).withheld == 1

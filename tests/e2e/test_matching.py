@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from connector import reports
+from connector import replaying, reports
 from connector.sandbox.agent import maintenance
 from tests.e2e import holding
 from tests.e2e.site import Site, open_site
@@ -60,8 +60,8 @@ async def test_a_proposal_waits_for_a_person_and_what_hangs_on_it_too(tmp_path: 
             assert record in item.message
             assert item.waiting > 0
             site.portal.edit("companies", record, {KEY: ABF})
-            selection, targets = await reports.select_for_replay(app.store, is_parked=True)
-            await reports.request_replay(app.store, selection, targets, dry_run=False)
+            selection, targets = await replaying.select_for_replay(app.store, is_parked=True)
+            await replaying.request_replay(app.store, selection, targets, dry_run=False)
             assert (await app.run_once()).complete
             assert holding.held(site.portal)["companies"][ABF]["hs_object_id"] == record
 
@@ -74,8 +74,8 @@ async def test_a_person_may_say_that_it_is_another_one(tmp_path: Path) -> None:
         record = site.portal.add("companies", {"name": "Abf", "domain": "only-abf.example"})
         async with site.app() as app:
             await app.run_once()
-            selection, targets = await reports.select_for_replay(app.store, is_parked=True)
-            await reports.request_replay(app.store, selection, targets, dry_run=False)
+            selection, targets = await replaying.select_for_replay(app.store, is_parked=True)
+            await replaying.request_replay(app.store, selection, targets, dry_run=False)
             assert (await app.run_once()).complete
             assert holding.held(site.portal)["companies"][ABF]["hs_object_id"] != record
             site.portal.archive("companies", record)

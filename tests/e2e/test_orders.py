@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connector import order_files, orders, planning, reports
+from connector import order_files, orders, planning, replaying
 from connector.opening import open_reader
 from connector.order_files import OrderTooLarge
 from connector.planning import Kept
@@ -39,13 +39,13 @@ async def test_a_running_service_carries_out_a_replay(tmp_path: Path) -> None:
         record = site.portal.one("companies", "sage100_customer_key", key)
         site.portal.edit("companies", record["hs_object_id"], {"name": "Edited by hand"})
         async with open_reader(site.config()) as store:
-            selection, targets = await reports.select_for_replay(store, key=[key])
+            selection, targets = await replaying.select_for_replay(store, key=[key])
         file = site.config().store.file
         assert file is not None
         left = await orders.leave(file, ReplayRequested(targets, selection, "eve"))
         await until(arrived, "the edit is overwritten")
         assert not left.exists()
-        [request] = await app.store.history(reports.REPLAY_STREAM)
+        [request] = await app.store.history(replaying.REPLAY_STREAM)
         assert request.type == "ReplayRequested"
         stop.set()
         async with asyncio.timeout(LIMIT_S):

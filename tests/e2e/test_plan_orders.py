@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connector import orders, planning, undo
+from connector import orders, planning, undo, undo_judging, undo_scopes
 from connector.mappings import Mappings
 from connector.opening import open_reader
 from connector.planning import PlanRefused
@@ -76,9 +76,9 @@ async def test_a_running_service_applies_a_plan_and_takes_it_back(tmp_path: Path
             assert len(await store.history("audit/plan")) == 1
 
             await until(all_known, "every outcome is known")
-            scope = await undo.of_plan(store, digest[:12])
-            judged = await undo.judge(store, scope, louder())
-            report = await undo.still_ours(store, judged, app.hubspot, louder())
+            scope = await undo_scopes.of_plan(store, digest[:12])
+            judged = await undo_judging.judge(store, scope, louder())
+            report = await undo_judging.still_ours(store, judged, app.hubspot, louder())
             assert (len(report.fields), report.left) == (12, [])
             for asked in undo.requests(report, "eve"):
                 await orders.leave(file, asked)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from connector import reports
+from connector import replaying, reports
 from connector.sandbox.agent import AgentOptions
 from connector.sandbox.hubspot import inputs, writes
 from tests.e2e import holding
@@ -101,9 +101,9 @@ async def test_one_bad_record_among_a_thousand(
         assert site.portal.calls.writes == writes_so_far
 
         site.portal.cure("companies", customer)
-        selection, targets = await reports.select_for_replay(app.store, is_parked=True)
+        selection, targets = await replaying.select_for_replay(app.store, is_parked=True)
         assert targets == [f"companies/{customer}"]
-        await reports.request_replay(app.store, selection, targets, dry_run=False, by="test")
+        await replaying.request_replay(app.store, selection, targets, dry_run=False, by="test")
         await app.run_once()
         assert holding.differences(site.portal, whole) == []
         assert await reports.parked(app.store) == []

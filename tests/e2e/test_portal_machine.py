@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from connector import reports
+from connector import replaying, reports
 from connector.app import App
 from connector.hubspot.delivery import Surroundings
 from connector.hubspot.writer import Writer
@@ -196,8 +196,8 @@ class PortalMachine(RuleBasedStateMachine):
             if record_id in portal.records(object_type):
                 portal.archive(object_type, record_id)
         await self.app.run_once(sweep=True)
-        selection, targets = await reports.select_for_replay(store)
-        await reports.request_replay(store, selection, targets, dry_run=False, by="test")
+        selection, targets = await replaying.select_for_replay(store)
+        await replaying.request_replay(store, selection, targets, dry_run=False, by="test")
         await self.app.run_once()
         parked = await reports.parked(store)
         assert parked == [], [(one.target, one.reason, one.message) for one in parked]

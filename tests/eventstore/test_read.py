@@ -39,6 +39,15 @@ async def test_history_is_one_stream(store: EventStore) -> None:
     assert await store.history("none") == []
 
 
+async def test_histories_are_many_streams_at_once(store: EventStore) -> None:
+    """All events of each stream; one that there is not has none."""
+    await fill(store, 30)
+    found = await store.histories(["s/2", "none", "s/0"])
+    assert found == {name: await store.history(name) for name in ("s/2", "none", "s/0")}
+    assert [len(events) for events in found.values()] == [10, 0, 10]
+    assert await store.histories([]) == {}
+
+
 async def test_streams_by_prefix(store: EventStore) -> None:
     """Stream names come by prefix, in byte order, after a name, at most `limit`."""
     names = ["a", "a/", "a/1", "a/2", "a/é", "a/\U0001f600", "a/\uffff", "a0", "b", "a%", "a_x"]

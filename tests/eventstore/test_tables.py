@@ -106,6 +106,9 @@ async def test_scan_many_answers_every_prefix(store: EventStore) -> None:
         "p9/": 0,
     }
     assert found["p2/"][0] == Row("p2/0002", b"")
+    first = await store.scan_many("items", ["p0/", "p9/"], limit=2)
+    assert first == {"p0/": [Row("p0/0000", b""), Row("p0/0003", b"")], "p9/": []}
+    assert await store.counts("items", ["p0/", "p", "p9/"]) == {"p0/": 600, "p": 1_800, "p9/": 0}
 
 
 async def test_due_is_by_rank_then_key(store: EventStore) -> None:

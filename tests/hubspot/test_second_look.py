@@ -7,7 +7,7 @@ import msgspec
 from connector import rows
 from connector.hubspot import journal
 from connector.hubspot.definitions import Definitions
-from connector.reports import REPLAY_STREAM
+from connector.replaying import REPLAY_STREAM
 from connector.sandbox.hubspot import Omit
 from connector.second_look import SecondLook
 from projections import events

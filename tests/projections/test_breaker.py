@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from connector import breaker, reports
+from connector import breaker, replaying, reports
 from connector.projector import PAGE_TARGETS
 from connector.rebuild import rebuild
 from eventstore import Put
@@ -129,7 +129,7 @@ async def test_a_replay_of_a_frozen_company_waits_too(desk: Rig) -> None:
     await desk.carry_out_all()
     await desk.idle()
     await hold(desk)
-    await reports.request_replay(desk.store, "a test", [ACME], dry_run=False)
+    await replaying.request_replay(desk.store, "a test", [ACME], dry_run=False)
     await desk.idle()
     assert (await desk.target(ACME)).state == "idle"
     assert await release(desk)

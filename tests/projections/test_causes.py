@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connector.causes import TRY_EVERY_S, Causes
-from connector.reports import REPLAY_STREAM
+from connector.replaying import REPLAY_STREAM
 from projections import events as e
 from tests.e2e.waiting import until
 from tests.projections.rig import Rig, customer, open_rig

@@ -59,6 +59,8 @@ async def everything(store: EventStore) -> dict[str, Any]:
                     found = await store.scan(table, prefix=prefix, after=after, limit=limit)
                     out[f"{table} scan {prefix} {after} {limit}"] = found
         out[f"{table} many"] = await store.scan_many(table, PREFIXES[1:])
+        out[f"{table} few"] = await store.scan_many(table, PREFIXES[1:], limit=2)
+        out[f"{table} counts"] = await store.counts(table, PREFIXES)
         out[f"{table} rows"] = (await store.rows({table: KEYS})).get(table, {})
     for upto in (3, 9):
         out[f"due {upto}"] = await store.due("ranked", upto=upto, limit=4)
@@ -105,6 +107,8 @@ async def test_events_appended_as_if(tmp_path: Path) -> None:
         assert [event.data for event in await overlay.read(1, limit=2)] == [b"2", b"3"]
         assert [event.data for event in await overlay.read(0, upto=3)] == [b"1", b"2", b"3"]
         assert [event.version for event in await overlay.history("s")] == [1, 2, 3]
+        every = await overlay.histories(["s", "none"])
+        assert every == {"s": await overlay.history("s"), "none": []}
         assert await overlay.locate([("s", 1), ("s", 3), ("s", 4)]) == [1, 4, None]
         assert await overlay.wait(3, 60.0)
         assert not await overlay.wait(4, 60.0)

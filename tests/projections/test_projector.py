@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from connector import reports
+from connector import replaying, reports
 from connector.rebuild import is_current, rebuild, this_version
 from eventstore import Put, Row
 from projections import events as e
@@ -247,10 +247,10 @@ async def test_replay_sends_everything_again(desk: Rig) -> None:
     await desk.see(customer("ACME", City="Oslo"))
     await desk.idle()
     await desk.carry_out_all()
-    selection, targets = await reports.select_for_replay(desk.store, key=["01-ACME"])
-    dry = await reports.request_replay(desk.store, selection, targets, dry_run=True)
+    selection, targets = await replaying.select_for_replay(desk.store, key=["01-ACME"])
+    dry = await replaying.request_replay(desk.store, selection, targets, dry_run=True)
     assert (dry.targets, dry.requested) == ([ACME], False)
-    await reports.request_replay(desk.store, selection, targets, dry_run=False, by="eve")
+    await replaying.request_replay(desk.store, selection, targets, dry_run=False, by="eve")
     await desk.idle()
     doc = await desk.target(ACME)
     assert doc.state == "pending"
