@@ -6,8 +6,10 @@ writing before every erasure that was ever ordered has been carried out in it.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -20,6 +22,7 @@ from connector.rebuild import all_tables
 from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials
 from connector.sage100.auth_certificate import client_certificate
+from connector.sage100.endpoint import same_agent
 from connector.sage100.passes import WORK_TABLES
 from connector.sage100.trust import Trust
 from eventstore import EventStore, open_store
@@ -27,13 +30,14 @@ from eventstore import EventStore, open_store
 _log: Final = logging.getLogger(__name__)
 
 
-def agent_of(settings: Sage100Settings) -> Agent:
-    """The client of one agent, to be entered."""
+def agent_of(settings: Sage100Settings, turn: asyncio.Lock | None = None) -> Agent:
+    """The client of one agent, to be entered. `turn`: of all who ask this agent."""
     auth, tls = settings.auth, settings.tls
     identity = client_certificate(auth.client_certificate, auth.client_key)
     return Agent(
         settings.endpoint,
         name=settings.name,
+        turn=turn,
         credentials=Credentials(
             scheme=auth.scheme,
             username=auth.username,
@@ -89,11 +93,17 @@ def open_hubspot(config: Config) -> HubSpot:
 
 @contextlib.asynccontextmanager
 async def open_ends(config: Config) -> AsyncIterator[tuple[HubSpot, dict[str, Agent]]]:
-    """HubSpot, and every agent by the name of its instance."""
+    """HubSpot, and every agent by the name of its instance.
+
+    Sage 100 behind an agent has one session: instances of one agent ask it in turn.
+    """
+    turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
     async with contextlib.AsyncExitStack() as stack:
         hubspot = await stack.enter_async_context(open_hubspot(config))
         agents = {
-            settings.name: await stack.enter_async_context(agent_of(settings))
+            settings.name: await stack.enter_async_context(
+                agent_of(settings, turns[same_agent(settings.endpoint)])
+            )
             for settings in config.sage100
         }
         yield hubspot, agents

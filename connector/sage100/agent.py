@@ -75,14 +75,16 @@ class Agent:
         *,
         credentials: auth.Credentials,
         name: str = "",
+        turn: asyncio.Lock | None = None,
         columns: Mapping[str, str] | None = None,
         trust: Trust | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         retry: Retry = Retry(),  # noqa: B008 - frozen
         waiting: Waiting = Waiting(),  # noqa: B008 - frozen
     ) -> None:
-        """`name`: its instance's. `columns`: canonical to the agent's name. `trust`: whom to trust,
-        of the same endpoint; None: the CAs of this machine.
+        """`name`: its instance's. `turn`: shared with other clients of the same agent. `columns`:
+        canonical to the agent's name. `trust`: whom to trust, of the same endpoint; None: the CAs
+        of this machine.
 
         Raises Misconfigured for an endpoint that is not HTTPS (or HTTP on the loopback).
         """
@@ -99,7 +101,7 @@ class Agent:
         self._waiting = waiting
         self.pages = PageSizes()
         self.stop: asyncio.Event | None = None  # once set, nobody waits to ask again
-        self._turn = asyncio.Lock()
+        self._turn = turn or asyncio.Lock()
         self._refusals = Refusals(self.endpoint, credentials)
         self._session: aiohttp.ClientSession | None = None
 

@@ -35,6 +35,13 @@ def endpoint_of(text: str) -> URL:
     return url
 
 
+def same_agent(endpoint: str) -> str:
+    """A text that is the same for every spelling of one endpoint: IIS cares for case nowhere."""
+    url = endpoint_of(endpoint)
+    host = (url.host or "").casefold().rstrip(".")
+    return f"{url.scheme}://{host}:{url.port}{url.path.casefold().rstrip('/')}"
+
+
 def is_loopback(host: str) -> bool:
     """Whether this host is this machine, whatever a name server says."""
     try:

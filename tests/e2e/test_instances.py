@@ -341,3 +341,24 @@ async def test_an_agent_that_refused_us_is_asked_again_after_a_release(tmp_path:
         stop.set()
         async with asyncio.timeout(LIMIT_S):
             await service
+
+
+async def test_two_instances_of_one_agent_ask_it_in_turn(tmp_path: Path) -> None:
+    """Two entries with one endpoint, however spelled, never have two requests under way."""
+    both = msgspec.structs.replace(
+        SMALL, companies=(CompanyOptions(), CompanyOptions(code="XYZ", name="Northern"))
+    )
+    async with open_site(tmp_path, both, companies=["ABC"]) as site:
+        agent = site.sage100
+        text = site.config_path.read_text(encoding="utf-8")
+        text += configured(agent, agent.options.time_zone, SELDOM)
+        site.config_path.write_text(
+            text.replace(agent.endpoint, agent.endpoint.replace("http:", "HTTP:"), 1), "utf-8"
+        )
+        site.env.update(NORTH_PASSWORD=agent.password, NORTH_API_KEY=agent.api_key)
+        agent.conduct.request_delay_s = 0.02
+        async with site.app() as app:
+            report = await app.run_once()
+        assert {one.company for one in report.passes if one.completed} == {"ABC", "XYZ"}
+        assert report.complete
+        assert agent.calls.most_in_flight == 1

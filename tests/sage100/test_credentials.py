@@ -11,7 +11,7 @@ import pytest
 from connector.errors import Misconfigured
 from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials, headers
-from connector.sage100.endpoint import endpoint_of, tls_context
+from connector.sage100.endpoint import endpoint_of, same_agent, tls_context
 from connector.sage100.errors import Call
 from connector.secret import HIDDEN, Secret
 
@@ -50,6 +50,24 @@ def test_an_unsafe_endpoint_is_refused_by_the_client_itself(endpoint: str) -> No
 def test_a_safe_endpoint_is_taken(endpoint: str) -> None:
     """HTTPS anywhere, HTTP on the loopback."""
     assert str(endpoint_of(endpoint)).startswith(endpoint[:7])
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "https://SAGE.acme.local./Sage100Agent/AgentService.svc",
+        "https://sage.acme.local:443/sage100agent/agentservice.svc",
+        "https://sage.acme.local/x/../Sage100Agent/AgentService.svc/",
+        "HTTPS://sage.acme.local/Sage100Agent/AgentService%2Esvc",
+    ],
+)
+def test_one_agent_is_known_by_every_spelling(spelled: str) -> None:
+    """Case, the usual port, a final dot or slash make no other agent; host, port and path do."""
+    plain = same_agent("https://sage.acme.local/Sage100Agent/AgentService.svc")
+    assert same_agent(spelled) == plain
+    for other in ("https://sage.acme.local:8443", "https://sage2.acme.local", "http://127.0.0.1"):
+        assert same_agent(f"{other}/Sage100Agent/AgentService.svc") != plain
+    assert same_agent("https://sage.acme.local/Other/AgentService.svc") != plain
 
 
 def test_trust_is_never_off(tmp_path: Path) -> None:
