@@ -33,6 +33,7 @@ from connector.sage100.retry import Retry
 from connector.sage100.seen import SEEN, any_noted, noted
 from connector.sage100.selection import Selection
 from connector.sage100.stamps import newest
+from connector.sage100.trail import Trail
 from connector.tracing import tracer
 from eventstore.types import EventStore, Put, Write
 from projections.events import Event, PollDeferred, PollStarted, SourceRewound, Via
@@ -234,11 +235,12 @@ async def _read_pages(
     """Append page after page: the pass as it stands, the error of an end that was not reached
     (which then is in the log), and whether the last page was appended (False: paused).
     """
+    trail = Trail(run.after)
     fetching = asyncio.create_task(reading.fetch(run, run.after))
     try:
         while True:
             page = await fetching
-            _check_progress(reading, run, page)
+            _check_progress(reading, run, page, trail)
             last = page.next is None
             go_on = not last and reading.may_go_on()
             if go_on:
@@ -346,8 +348,10 @@ def _newcomers(reading: Reading, place: Place, run: Pass, seen: Observation) -> 
     return [Put(NEWCOMERS.name, list(rows.values()))] if rows else []
 
 
-def _check_progress(reading: Reading, run: Pass, page: Page) -> None:
-    if page.next is not None and (page.next == run.after or run.pages >= _MAX_PAGES):
+def _check_progress(reading: Reading, run: Pass, page: Page, trail: Trail) -> None:
+    if page.next is None:
+        return
+    if page.next == run.after or trail.comes_again(page.next) or run.pages >= _MAX_PAGES:
         raise BadAnswer(
             f"The pages of {reading.entity} of {reading.company} do not come to an end.",
             reading.agent.call("ReadPage"),

@@ -215,6 +215,16 @@ ANSWERS = (
         says=("the end was not reached", "scan limit was reached", "raise the scan limit"),
     ),
     Fault(
+        name="pages that go round",
+        options={"scan_limit": 4},
+        make=conduct(goes_round=True),
+        mend=conduct(goes_round=False),
+        sweep=True,
+        category="answer",
+        says=("do not come to an end", "whoever made the agent"),
+        asked=80,
+    ),
+    Fault(
         name="nobody listens",
         make=lambda room: room.sim.go_down(),
         mend=lambda room: room.sim.come_back(),

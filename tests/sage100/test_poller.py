@@ -249,6 +249,28 @@ async def test_pages_that_do_not_end_are_refused(store: EventStore) -> None:
     assert "do not come to an end" in outcome.error.what
 
 
+@pytest.mark.parametrize("ring", [2, 3, 7])
+async def test_pages_that_go_round_are_refused(store: EventStore, ring: int) -> None:
+    """However long the ring is, it is left after a few times its length, and mended, forgotten."""
+    shelf = Shelf(limit=1)
+    shelf.fill(12)
+
+    def back(after: str, page: Page) -> Page:
+        turns = after == f"after {2 + ring:02}"
+        return msgspec.structs.replace(page, next="after 03") if turns else page
+
+    shelf.script = back
+    for _ in range(2):
+        outcome = await one_pass(shelf, store)
+        assert outcome.error is not None
+        assert "do not come to an end" in outcome.error.what
+    assert len(shelf.asked) < 16 * ring
+    shelf.script = lambda _, page: page
+    assert (await one_pass(shelf, store)).completed
+    assert len(await contents(store)) == 12
+    await check_books(store)
+
+
 async def test_a_lost_place_starts_the_pass_again(store: EventStore) -> None:
     """InvalidCursor in the middle: the log says so, counts start anew, and nothing is doubled."""
     shelf = Shelf()

@@ -42,6 +42,7 @@ class Reader:
         self._options = options
         self._cursors = cursors
         self._conduct = conduct
+        self._second: dict[tuple[str, str], str] = {}  # company, entity to the second page's cursor
 
     def answer(self, request: Request) -> Answer:
         """Carry out a request. Raises AgentFault or RequestRefused."""
@@ -75,6 +76,7 @@ class Reader:
         following = None
         if page.position is not None:
             following = self._cursors.issue(company.code, table.entity.name, page.position)
+            following = self._led_on(company.code, table.entity.name, request.after, following)
         payload = page_xml(
             "ReadPage",
             rows_xml(table.entity, distorted(self._conduct, table.entity, page.rows), columns),
@@ -85,6 +87,14 @@ class Reader:
             cut=page.cut,
         )
         return Answer(payload, len(page.rows), page.scanned)
+
+    def _led_on(self, company: str, entity: str, after: str | None, following: str) -> str:
+        """The Next that is told, by an agent that may have lost its way."""
+        if after is None:
+            self._second[company, entity] = following
+        second = self._second.get((company, entity), after)
+        goes_round = self._conduct.goes_round and after is not None and after != second
+        return second if goes_round and second is not None else following
 
     def _row(self, request: ReadRow) -> Answer:
         company, table = self._table(request.company, request.entity)
