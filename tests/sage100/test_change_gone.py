@@ -96,7 +96,7 @@ async def test_an_invoice_under_another_number_was_renumbered(desk: Desk) -> Non
     found = (await gone(desk))[name(invoice)]
     assert found.kind == "renumbered"
     assert (
-        found.evidence == "01-BUYER:X99-000000-IN appeared with the same customer, date and amounts"
+        found.evidence == "01-BUYER:X99-000001-IN appeared with the same customer, date and amounts"
     )
 
 

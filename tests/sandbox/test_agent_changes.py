@@ -138,7 +138,7 @@ def test_posting_touches_every_file() -> None:
     maintenance.change_customer(company, ABF, {"TermsCode": "03"})
     before = books(company)
     invoice = posting.post_invoice(company, ABF, "1000.50", fields={"CustomerPONo": "PO 7"})
-    assert invoice == ("01", "ABF", "0100240", "000000", "IN")
+    assert invoice == ("01", "ABF", "0100240", "000001", "IN")
     row = company.row("AR_Invoice", invoice)
     assert row["Balance"] == row["TaxableAmt"] == "1000.5"
     assert (row["IsOpen"], row["CustomerPONo"], row["DateCreated"]) == ("Y", "PO 7", TODAY)
@@ -233,7 +233,7 @@ def test_credit_memos_and_adjustments_keep_the_books() -> None:
     before = books(company)
     invoice = posting.post_invoice(company, ABF, "100")
     memo = posting.credit_memo(company, ABF, "40", apply_to=invoice, invoice_no=invoice[2])
-    assert memo == (*ABF, invoice[2], "000001", "CM")
+    assert memo == (*ABF, invoice[2], "000002", "CM")
     assert company.row("AR_Invoice", memo)["TaxableAmt"] == "-40"
     assert company.row("AR_Invoice", memo)["Balance"] == "0"
     assert company.row("AR_Invoice", invoice)["Balance"] == "60"

@@ -52,6 +52,8 @@ def check_books(company: Company) -> None:
         applied[item_of(row)] += money(row["TransactionAmt"])
     for row in company.rows("AR_InvoiceDetail"):
         lines[row["InvoiceNo"], row["HeaderSeqNo"]] += money(row["ExtensionAmt"])
+    open_items = [item_of(row) for row in company.rows("AR_Invoice") if row["IsOpen"] == "Y"]
+    assert len(open_items) == len(set(open_items))  # the open file's key has no HeaderSeqNo
     for row in company.rows("AR_Invoice"):
         balance = money(row["Balance"])
         applied[item_of(row)] -= balance
@@ -59,6 +61,7 @@ def check_books(company: Company) -> None:
         assert row["IsOpen"] in {"Y", "N"}
         assert row["IsOpen"] == "Y" or not balance
         if row["ModuleCode"]:
+            assert row["HeaderSeqNo"] > "000000"
             sold = money(row["TaxableAmt"]) + money(row["NonTaxableAmt"])
             assert lines.pop((row["InvoiceNo"], row["HeaderSeqNo"])) == sold
         else:

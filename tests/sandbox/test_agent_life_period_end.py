@@ -14,6 +14,7 @@ from connector.sandbox.agent import (
     maintenance,
     period_end,
     posting,
+    renumbering,
     stamps,
 )
 from tests.sandbox.agent_wire import NOW, small_model
@@ -88,7 +89,7 @@ def test_purging_history_changes_keys_of_open_items() -> None:
     open_item = posting.post_invoice(company, OTHER, "9", invoice_no="REUSED", fields=fields)
     posting.receive_payment(company, old, "40")
     period_end.period_end(company)
-    assert open_item[3] == "000001"
+    assert open_item[3] == "000002"
     gone = period_end.purge_history(company, NOW.date())
     assert {old, open_item} <= set(gone)
     assert company.find("AR_Invoice", old) is None
@@ -123,4 +124,21 @@ def test_purging_payments_spares_open_items() -> None:
     assert period_end.purge_payments(company, NOW.date()) >= 2
     assert closed[2] not in numbers(company.rows("AR_Payment", *ABF))
     assert unpaid[2] in numbers(company.rows("AR_Payment", *ABF))
+    check_books(company)
+
+
+def test_the_open_file_holds_a_number_once() -> None:
+    """A number is used again only when nothing of it and its type is open; a merge keeps to it."""
+    company = small_model().company()
+    first = posting.post_invoice(company, ABF, "40", invoice_no="TWICE")
+    with pytest.raises(ModelError, match="TWICE of 01-ABF is open"):
+        posting.post_invoice(company, ABF, "50", invoice_no="TWICE")
+    posting.post_invoice(company, ABF, "-5", invoice_type="CM", invoice_no="TWICE")
+    others = posting.post_invoice(company, OTHER, "9", invoice_no="TWICE")
+    assert others[3] == "000003"
+    with pytest.raises(ModelError, match="both have IN TWICE"):
+        renumbering.merge_customers(company, OTHER, ABF)
+    posting.receive_payment(company, first, "40")
+    period_end.period_end(company)
+    assert posting.post_invoice(company, ABF, "50", invoice_no="TWICE")[3] == "000004"
     check_books(company)

@@ -104,7 +104,7 @@ def test_every_kind_of_document_is_there() -> None:
 
 
 def test_numbers_are_reused_as_in_life(model: Model) -> None:
-    """Some numbers serve twice (000001), some an IN and a CM, some open items lack history."""
+    """Some numbers serve twice (000002), some an IN and a CM, some open items lack history."""
     numbers = defaultdict(list)
     for row in model.rows("AR_Invoice"):
         numbers[row["InvoiceNo"]].append(row)
@@ -112,7 +112,7 @@ def test_numbers_are_reused_as_in_life(model: Model) -> None:
     kinds = {tuple(sorted(row["InvoiceType"] for row in rows)) for rows in twice}
     assert kinds == {("CM", "IN"), ("IN", "IN")}
     for rows in twice:
-        assert sorted(row["HeaderSeqNo"] for row in rows) == ["000000", "000001"]
+        assert sorted(row["HeaderSeqNo"] for row in rows) == ["000001", "000002"]
     unrecorded = [row for row in model.rows("AR_Invoice") if row["ModuleCode"] == ""]
     assert {row["HeaderSeqNo"] for row in unrecorded} == {"000000"}
     assert {row["InvoiceType"] for row in unrecorded} == {"IN", "PP"}

@@ -113,13 +113,13 @@ class Ledger:
     def _document(self, at: int, ago: int, case: Case) -> None:
         rng, timeline = self._rng, self._timeline
         customer = int(rng.random() ** 2 * len(self._accounts))
-        number, sequence = f"{FIRST_NUMBER + at:07d}", "000000"
+        number, sequence = f"{FIRST_NUMBER + at:07d}", "000001"
         if case.trait == "twin" and self._previous:
-            (customer, number), sequence = self._previous, "000001"
+            (customer, number), sequence = self._previous, "000002"
             self._previous = None
         elif case.trait == "reused" and self._reusable and len(self._accounts) > 1:
             first, number = self._reusable.pop(rng.randrange(len(self._reusable)))
-            sequence = "000001"
+            sequence = "000002"
             # Another customer's: AR_Payment is keyed without HeaderSeqNo.
             customer = (customer + (customer == first)) % len(self._accounts)
         elif case.kind in {"FC", "PP"}:
@@ -127,7 +127,9 @@ class Ledger:
         elif at % 97 == 5:
             number = f"W{at:06d}"
         recorded = case.kind != "PP" and case.trait != "unrecorded"
-        if case.kind == "IN" and recorded and sequence == "000000":
+        if not recorded:
+            sequence = "000000"
+        if case.kind == "IN" and sequence == "000001":
             if self._previous and len(self._reusable) < 10_000:
                 self._reusable.append(self._previous)
             self._previous = (customer, number)

@@ -106,6 +106,13 @@ class Company:
         rows = (dict(zip(names, cells, strict=True)) for cells in table.holding(invoice_no))
         return [row for row in rows if row["InvoiceNo"] == invoice_no and row["ModuleCode"]]
 
+    def open_of(self, customer: tuple[str, str], invoice_no: str, invoice_type: str) -> Row | None:
+        """The open item of this number and type: AR_OpenInvoice has at most one (2.3)."""
+        for row in self.rows("AR_Invoice", *customer, invoice_no):
+            if row["InvoiceType"] == invoice_type and row["IsOpen"] == "Y":
+                return row
+        return None
+
     def put(self, entity: str, row: Mapping[str, str]) -> bool:
         """Write a whole row as it is, no stamp; True when it is new."""
         table = self.table(entity)

@@ -66,10 +66,11 @@ def post_invoice(
     """Post one document of `total` and return its key.
 
     A CM, PP or PY must be negative, the others positive, a BF may be either. The number defaults to
-    the next free one; a number used before gets the next HeaderSeqNo. `history=False` makes an open
-    item without a history row (HeaderSeqNo 000000). `fields` sets any other cell; what the amounts
-    among them (NonTaxableAmt, FreightAmt, SalesTaxAmt) leave of the total is taxable, and
-    DepositAmt and RetentionAmt lower the balance.
+    the next free one; a number used before gets the next HeaderSeqNo, once nothing of that number
+    and type is open: the open file holds each once. `history=False` makes an open item without a
+    history row (HeaderSeqNo 000000). `fields` sets any other cell; what the amounts among them
+    (NonTaxableAmt, FreightAmt, SalesTaxAmt) leave of the total is taxable, and DepositAmt and
+    RetentionAmt lower the balance.
     """
     cents_total = cents(total)
     given = {name: cents((fields or {}).get(name, "0")) for name in _PARTS + _WITHHELD}
@@ -88,6 +89,11 @@ def post_invoice(
     key = (*customer, number_text, sequence, invoice_type)
     if company.find("AR_Invoice", key) is not None:
         raise ModelError(f"{company.code} already has AR_Invoice {'-'.join(key)}")
+    if company.open_of(customer, number_text, invoice_type) is not None:
+        raise ModelError(
+            f"{invoice_type} {number_text} of {'-'.join(customer)} is open: post another number, "
+            "or this one once period end has taken it"
+        )
     discount = discount_date(on, terms) if terms else None
     rate = number(terms["DiscountRate"]) if terms and discount else Decimal(0)
     row: Row = {
@@ -302,10 +308,13 @@ def _describe(company: Company, invoice: InvoiceKey, total: int) -> None:
 
 
 def _numbered(company: Company, invoice_no: str | None, *, recorded: bool) -> tuple[str, str]:
-    """InvoiceNo and HeaderSeqNo: the next number, or the next sequence of a number given."""
+    """InvoiceNo and HeaderSeqNo: the next number, or the next sequence of a number given.
+
+    Sequences begin at 000001: 000000 says that there is no history row.
+    """
     if invoice_no is None:
         invoice_no = company.free_invoice_no()
     if not recorded:
         return invoice_no, "000000"
     used = [int(row["HeaderSeqNo"]) for row in company.history_headers(invoice_no)]
-    return invoice_no, f"{max(used, default=-1) + 1:06d}"
+    return invoice_no, f"{max(used, default=0) + 1:06d}"

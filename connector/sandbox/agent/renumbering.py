@@ -50,7 +50,11 @@ def merge_customers(company: Company, source: CustomerKey, target: CustomerKey) 
     company.row("AR_Customer", source)
     company.row("AR_Customer", target)
     for row in company.rows("AR_Invoice", *source):
-        if company.find("AR_Invoice", (*target, *invoice_key(row)[2:])) is not None:
+        same_key = company.find("AR_Invoice", (*target, *invoice_key(row)[2:]))
+        both_open = row["IsOpen"] == "Y" and company.open_of(
+            target, row["InvoiceNo"], row["InvoiceType"]
+        )
+        if same_key is not None or both_open:
             raise ModelError(
                 f"{'-'.join(source)} and {'-'.join(target)} both have {row['InvoiceType']} "
                 f"{row['InvoiceNo']}: they cannot be merged"
@@ -91,6 +95,8 @@ def retype_invoice(company: Company, invoice: InvoiceKey, invoice_type: str) -> 
     new = (*invoice[:4], invoice_type)
     if company.find("AR_Invoice", new) is not None:
         raise ModelError(f"{company.code} already has AR_Invoice {'-'.join(new)}")
+    if row["IsOpen"] == "Y" and company.open_of(invoice[:2], invoice[2], invoice_type) is not None:
+        raise ModelError(f"{invoice_type} {invoice[2]} of {'-'.join(invoice[:2])} is open already")
     lines = list(company.rows("AR_Payment", *invoice[:3], invoice[4]))
     # Once its history is purged, an item is 000000 and its lines are not: all but others' are its.
     others = {
