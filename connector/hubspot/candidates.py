@@ -20,7 +20,6 @@ from connector.hubspot.sharing import Trait, folded
 from projections.mapping.rules import ObjectMapping
 
 _SECONDARY: Final = "hs_additional_emails"
-_DESCRIBING: Final = ("name", "domain", "email", "firstname", "lastname", _SECONDARY)
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -38,8 +37,9 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 def telling(mapping: ObjectMapping, place: Place) -> list[str]:
-    """The properties that tell who a record is."""
-    return list(dict.fromkeys([mapping.key, place.property, *_DESCRIBING]))
+    """The properties that tell whether a record may be the same, and is free."""
+    secondary = [_SECONDARY] if place.trait == "email" else []
+    return [mapping.key, place.property, *secondary]
 
 
 async def seen(

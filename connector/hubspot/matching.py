@@ -15,7 +15,6 @@ from typing import Final, Literal
 import msgspec
 
 from connector.hubspot import advice as advices
-from connector.hubspot.answer import clean
 from connector.hubspot.api import HubSpot
 from connector.hubspot.candidates import Place, seen, telling, values_of
 from connector.hubspot.records import Adopt, Park, Record, wanted_properties
@@ -248,7 +247,8 @@ def _ask_a_person(
     """The candidates, for somebody to choose from; `more`: there may be others."""
     only = len(free) == 1 and not more
     reason = advices.MATCH_PROPOSED if only else advices.MATCH_AMBIGUOUS
-    shown = "; ".join(f"{one.hubspot_id} ({_described(one)})" for one in free[:_SHOWN])
+    # Ids alone: what stands here stays in this record's stream, whoever is erased from theirs.
+    shown = ", ".join(one.hubspot_id for one in free[:_SHOWN])
     if more:
         message = (
             f"More HubSpot records than can be looked through have the same {rule.label} as {key}"
@@ -269,10 +269,3 @@ def _cannot_look(rule: _Rule, why: Why) -> Why:
     message = f"HubSpot cannot be asked for an existing record by {rule.label}: {why.message}"
     advice = advices.advice(advices.MATCH_FAILED, properties=[rule.place.property])
     return Why(advices.MATCH_FAILED, message, advice, why.status)
-
-
-def _described(record: Record) -> str:
-    person = [record.values.get(name, "") for name in ("firstname", "lastname")]
-    texts = [record.values.get("name", ""), " ".join(person).strip()]
-    texts += [record.values.get(name, "") for name in ("domain", "email")]
-    return clean(", ".join(text for text in texts if text), 120)
