@@ -15,10 +15,10 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from connector.hubspot.answer import Answer, entries, text_of
+from connector.hubspot.answer import text_of
 from connector.hubspot.api import HISTORY_LIMIT, HubSpot
+from connector.hubspot.holdings import read_histories
 from connector.hubspot.holds import same, types_of
-from connector.hubspot.schema import checked
 from eventstore import EventStore
 from projections import keys
 from projections.mapping.compiled import CompiledMapping
@@ -39,7 +39,10 @@ class Memory(msgspec.Struct, frozen=True):
 async def remember(
     store: EventStore, hubspot: HubSpot, mapping: CompiledMapping, asked: Mapping[str, Undoing]
 ) -> Memory:
-    """Ask HubSpot's histories for the values from before. Raises Unreachable, Refused."""
+    """Ask HubSpot's histories for the values from before.
+
+    Raises Unreachable, TokenRefused, Refused.
+    """
     out = Memory({}, [])
     times = await _times(store, asked)
     by_kind: dict[str, list[str]] = {}
@@ -55,13 +58,9 @@ async def remember(
             part = names[start : start + HISTORY_LIMIT]
             wanted = sorted({prop for name in part for prop in asked[name].asked})
             external = [keys.split_target(name)[1] for name in part]
-            answer = checked(
-                await hubspot.batch_read(
-                    section.hubspot_type, section.key, external, [section.key], wanted
-                ),
-                hubspot,
+            told = await read_histories(
+                hubspot, section.hubspot_type, section.key, external, wanted
             )
-            told = _told(answer, section.key)
             for name in part:
                 history = told.get(keys.split_target(name)[1])
                 if history is None:
@@ -97,17 +96,6 @@ async def _times(store: EventStore, asked: Mapping[str, Undoing]) -> dict[str, d
                 for prop, (_, sent, acked) in one.asked.items()
                 if sent in at_s and acked in at_s
             }
-    return out
-
-
-def _told(answer: Answer, key: str) -> dict[str, Mapping[str, Any]]:
-    """External key to property to its history."""
-    out: dict[str, Mapping[str, Any]] = {}
-    for result in entries(answer.body, "results"):
-        properties, history = result.get("properties"), result.get("propertiesWithHistory")
-        if isinstance(properties, dict) and result.get("archived") is not True:
-            name = text_of(properties.get(key))
-            out[name] = history if isinstance(history, dict) else {}
     return out
 
 

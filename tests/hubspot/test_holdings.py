@@ -11,7 +11,7 @@ from connector.errors import Refused, Unreachable
 from connector.hubspot.answer import Answer
 from connector.hubspot.api import HubSpot
 from connector.hubspot.errors import NeverSent, TokenRefused
-from connector.hubspot.holdings import read_holdings
+from connector.hubspot.holdings import read_histories, read_holdings
 
 KEY = "sage100_customer_key"
 
@@ -27,10 +27,16 @@ class Portal:
         self.asked: list[int] = []
 
     async def batch_read(
-        self, object_type: str, id_property: str, ids: Sequence[str], properties: Sequence[str]
+        self,
+        object_type: str,
+        id_property: str,
+        ids: Sequence[str],
+        properties: Sequence[str],
+        history: Sequence[str] = (),
     ) -> Answer:
         """The next answer."""
-        assert (object_type, id_property, properties) == ("companies", KEY, [KEY, "a"])
+        wanted = ([KEY], ["a"]) if history else ([KEY, "a"], ())
+        assert (object_type, id_property, properties, history) == ("companies", KEY, *wanted)
         self.asked.append(len(ids))
         if self.first:
             answer = self.first.pop(0)
@@ -41,6 +47,7 @@ class Portal:
             return Answer(400, {"message": "no such thing"})
         found = [
             {"id": "1", "properties": {KEY: each, "a": f"value of {each}", "b": "x"}}
+            | ({"propertiesWithHistory": {"a": [{"value": each}]}} if history else {})
             for each in ids
             if each != "missing"
         ]
@@ -98,3 +105,26 @@ async def test_a_refusal_is_no_empty_portal(status: int, error: type[Exception])
 async def test_other_answers_hold_nothing(results: Any) -> None:
     """What is not a record with exactly this key is not taken for one."""
     assert await read(Portal([Answer(200, {"results": results})]), ["K"]) == {}
+
+
+async def test_histories_are_read_with_the_same_patience() -> None:
+    """Fifty records a call, tried again when it passes, and no other's failure hides one."""
+
+    async def no_time(_: float) -> None:
+        return None
+
+    portal = Portal([Answer(502), Answer(429)], bad="K5")
+    keys = [*(f"K{number}" for number in range(60)), "missing"]
+    read_all = read_histories
+    found = await read_all(cast("HubSpot", portal), "companies", KEY, keys, ["a"], sleep=no_time)
+    assert portal.asked[:3] == [50, 50, 50]
+    assert found == {key: {"a": [{"value": key}]} for key in keys if key not in {"K5", "missing"}}
+    with pytest.raises(Refused, match="go away"):
+        await read_all(
+            cast("HubSpot", Portal([Answer(403, {"message": "go away"})])),
+            "companies",
+            KEY,
+            ["K"],
+            ["a"],
+            sleep=no_time,
+        )
