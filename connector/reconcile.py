@@ -116,11 +116,14 @@ class _Look:
                     async for page in pages:
                         if self.calls >= self._most:
                             return last or after
+                        end = next(reversed(page))
                         if lane == "associations":
-                            await self._links(page)
+                            last = await self._links(page)
                         else:
                             await self._objects(lane, page)
-                        last = next(reversed(page))
+                            last = end
+                        if last != end:
+                            return last
             except Refused as problem:
                 if problem.category == "unauthorised":
                     raise
@@ -189,32 +192,64 @@ class _Look:
                     )
                 )
 
-    async def _links(self, docs: Mapping[str, Target]) -> None:
-        """Which of these links HubSpot does not have."""
-        pairs: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
+    async def _links(self, docs: Mapping[str, Target]) -> str:
+        """Which of these links HubSpot does not have; the last one that was looked at.
+
+        A record of many links takes a call for each page of them. What the calls do not reach is
+        left for the next look, but for the first record, so that every look gets on.
+        """
+        groups: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
         for name, doc in docs.items():
             left, _, right = doc.hubspot_id.partition(">")
-            if not right or doc.held.get("linked") != "true":
-                continue
-            ends = keys.ends(keys.split_target(name)[1])
-            kinds = keys.split_target(ends[0])[0], keys.split_target(ends[1])[0]
-            pairs.setdefault(kinds, {})[name] = (left, right)
-        for (one, other), wanted in pairs.items():
-            there: set[tuple[str, str]] = set()
-            todo = [(left, "") for left in dict.fromkeys(left for left, _ in wanted.values())]
-            while todo:
-                answer = await self._hubspot.read_associations(
-                    self._type(one), self._type(other), todo[:_LINKS]
+            if right and doc.held.get("linked") == "true":
+                ends = keys.ends(keys.split_target(name)[1])
+                kinds = keys.split_target(ends[0])[0], keys.split_target(ends[1])[0]
+                groups.setdefault(kinds, {})[name] = (left, right)
+        there: set[str] = set()
+        unread: set[str] = set()
+        first = next((left for group in groups.values() for left, _ in group.values()), "")
+        for kinds, group in groups.items():
+            shown, left_over = await self._read_links(kinds, set(group.values()), first)
+            there.update(name for name, pair in group.items() if pair in shown)
+            unread.update(name for name, (left, _) in group.items() if left in left_over)
+            first = ""
+        looked_at = ""
+        for name in docs:
+            if name in unread:
+                break
+            looked_at = name
+            if any(name in group for group in groups.values()):
+                self.links += 1
+                self.missing += [] if name in there else [name]
+        return looked_at
+
+    async def _read_links(
+        self, kinds: tuple[str, str], wanted: set[tuple[str, str]], first: str
+    ) -> tuple[set[tuple[str, str]], set[str]]:
+        """Those of the wanted pairs that are there, and the records not read to their end.
+
+        The record `first` is read to its end whatever it costs.
+        """
+        one, other = kinds
+        there: set[tuple[str, str]] = set()
+        todo = [(left, "") for left in sorted({left for left, _ in wanted})]
+        while todo:
+            most = _LINKS if self.calls < self._most else 0
+            asked = todo[:most] or [place for place in todo if place[0] == first]
+            if not asked:
+                break
+            answer = await self._hubspot.read_associations(
+                self._type(one), self._type(other), asked
+            )
+            if not answer.ok:
+                raise Refused(
+                    f"HTTP status {answer.status}", where=f"HubSpot links {one} to {other}"
                 )
-                if not answer.ok:
-                    raise Refused(
-                        f"HTTP status {answer.status}", where=f"HubSpot links {one} to {other}"
-                    )
-                found, more = read_links(answer)
-                there |= found
-                todo = todo[_LINKS:] + more
-            self.links += len(wanted)
-            self.missing += [name for name, pair in wanted.items() if pair not in there]
+            found, more = read_links(answer)
+            there |= found & wanted
+            done = set(asked)
+            todo = [place for place in todo if place not in done] + more
+        return there, {left for left, _ in todo}
 
     def _type(self, kind: str) -> str:
         section = self._mapping.objects.get(kind)

@@ -76,3 +76,36 @@ async def test_what_hubspot_works_out_by_itself_is_told_and_left(tmp_path: Path)
         assert one.property == "hs_amount_billed"
         assert one.stays == "HubSpot works it out by itself"
         assert found.to_repair == []
+
+
+async def test_a_record_of_very_many_links_does_not_break_the_budget(tmp_path: Path) -> None:
+    """Its pages beyond the calls are for the next look, which begins with it and gets on."""
+    async with open_site(tmp_path) as site, site.app() as app:
+        assert (await app.run_once()).complete
+        contacts = sorted(site.portal.records("contacts"), key=int)
+        busy, parted = contacts[len(contacts) // 2], contacts[-1]
+        for number in range(1_200):
+            one = site.portal.add("companies", {"name": f"Of theirs {number}"})
+            site.portal.associate("contacts", busy, "companies", one)
+        [(_, company)] = [
+            pair for pair in site.portal.associations("contacts", "companies") if pair[0] == parted
+        ]
+        site.portal.dissociate("contacts", parted, "companies", company)
+        links = ["associations"]
+        whole = await reconcile.look(app.store, app.hubspot, app.mapping, lanes=links)
+        assert (len(whole.missing), whole.more) == (1, "")
+
+        after = ""
+        looks: list[reconcile.ReconcileReport] = []
+        while not looks or after:
+            looks.append(
+                await reconcile.look(
+                    app.store, app.hubspot, app.mapping, lanes=links, after=after, calls=1
+                )
+            )
+            assert looks[-1].more != after, "every look gets on"
+            after = looks[-1].more
+        assert looks[0].calls == 1
+        assert max(one.calls for one in looks) == 3, "the busy one is read to its end"
+        assert sum(one.links for one in looks) == whole.links
+        assert [name for one in looks for name in one.missing] == whole.missing
