@@ -13,7 +13,8 @@ import difflib
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 from typing import Any, Final
 
 import msgspec
@@ -30,6 +31,7 @@ SURE_S: Final = 10.0
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _EPOCH_MS: Final = re.compile(r"-?\d{1,15}")
+_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Definition(msgspec.Struct, frozen=True):
@@ -88,8 +90,12 @@ def objection(name: str, value: str, live: Live) -> Blame | None:
     match definition.type:
         case "number" if not _is_number(value):
             return Blame(name, "INVALID_NUMBER", f"{shown!r} is no number.")
-        case "date" | "datetime" if not _is_moment(value):
+        case "date" | "datetime" if _moment(value) is None:
             return Blame(name, "INVALID_DATE", f"{shown!r} is no date that HubSpot understands.")
+        # From 2026-09 on HubSpot cuts it down to its day; what it then holds is not what was sent.
+        case "date" if not _is_midnight(value):
+            said = f"{shown!r} is a time of day (UTC), and {name} takes a day."
+            return Blame(name, "INVALID_DATE", said)
         case "bool" if value.lower() not in {"true", "false"}:
             return Blame(name, "INVALID_BOOLEAN", f"{shown!r} is neither true nor false.")
         case _:
@@ -170,11 +176,19 @@ def _is_number(value: str) -> bool:
     return _NUMBER.fullmatch(value) is not None
 
 
-def _is_moment(value: str) -> bool:
-    if _EPOCH_MS.fullmatch(value):
-        return True
+def _is_midnight(value: str) -> bool:
+    moment = _moment(value)
+    return moment is not None and moment.time() == time_of_day.min
+
+
+def _moment(value: str) -> datetime | None:
+    """The moment in UTC that HubSpot reads out of this; None when it reads none."""
     try:
+        if _EPOCH_MS.fullmatch(value):
+            return _START + timedelta(milliseconds=int(value))
         moment = datetime.fromisoformat(value)
-    except ValueError:
-        return False
-    return _DAY.fullmatch(value) is not None or moment.utcoffset() is not None
+        if _DAY.fullmatch(value):
+            return moment.replace(tzinfo=UTC)
+        return None if moment.utcoffset() is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connector.hubspot.definitions import (
     TEXT_LIMIT,
@@ -15,9 +19,11 @@ from connector.hubspot.definitions import (
     objection,
     objections,
 )
+from connector.sandbox.hubspot.property import Property
+from connector.sandbox.hubspot.values import check_values, compile_field
 from projections import events
 
-from .rig import Site
+from .rig import Site, a_client, a_site
 
 ACME = "companies/ABC:01-ACME"
 KEY = "sage100_customer_key"
@@ -42,6 +48,8 @@ LIVE = {
     [
         *(("name", "x" * TEXT_LIMIT), ("name", ""), ("revenue", "-1250.50"), ("revenue", "")),
         *(("due", "2026-03-01"), ("due", "1772323200000"), ("seen", "2026-03-01T00:00:00Z")),
+        *(("due", "2026-03-01T00:00:00Z"), ("due", "2026-02-28T19:00:00-05:00")),
+        *(("seen", "2026-03-01T10:00:00Z"), ("seen", "1772323200001")),
         *(("seen", "2026-03-01"), ("hold", "true"), ("industry", "BANKING"), ("owner", "anyone")),
         *(("lines", "a;b"), ("lines", ";b"), ("lines", "")),
     ],
@@ -57,6 +65,11 @@ def test_what_a_property_takes_is_not_objected_to(name: str, value: str) -> None
         *(("name", "x" * (TEXT_LIMIT + 1), "VALUE_TOO_LONG"), ("revenue", "1,5", "INVALID_NUMBER")),
         *(("revenue", "NaN", "INVALID_NUMBER"), ("revenue", "1_000", "INVALID_NUMBER")),
         *(("due", "soon", "INVALID_DATE"), ("seen", "2026-03-01T10:00:00", "INVALID_DATE")),
+        *(
+            ("due", "2026-03-01T10:00:00Z", "INVALID_DATE"),
+            ("due", "1772323200001", "INVALID_DATE"),
+        ),
+        *(("due", "2026-03-01T00:00:00-05:00", "INVALID_DATE"), ("due", "9" * 15, "INVALID_DATE")),
         *(("hold", "Y", "INVALID_BOOLEAN"), ("industry", "Banking", "INVALID_OPTION")),
         *(("lines", "a;c", "INVALID_OPTION"), ("total", "1", "READ_ONLY_VALUE")),
         *(("total", "", "READ_ONLY_VALUE"), ("nothing", "1", "PROPERTY_DOESNT_EXIST")),
@@ -67,6 +80,33 @@ def test_what_it_does_not_take_is_named(name: str, value: str, code: str) -> Non
     found = objection(name, value, LIVE)
     assert found is not None
     assert (found.property, found.code) == (name, code)
+
+
+def test_a_time_of_day_is_named_as_what_is_wrong_with_a_date() -> None:
+    """2026-03 would refuse it after a call, 2026-09 would hold another value than was sent."""
+    found = objection("due", "2026-03-01T10:00:00Z", LIVE)
+    assert found is not None
+    assert found.message == "'2026-03-01T10:00:00Z' is a time of day (UTC), and due takes a day."
+
+
+MOMENTS = st.one_of(
+    st.dates(date(1900, 1, 1)).map(str),
+    st.integers(-(10**13), 10**13).map(str),
+    st.integers(-20_000, 60_000).map(lambda day: str(day * 86_400_000)),
+    st.datetimes(datetime(1900, 1, 2), datetime(9999, 12, 30), timezones=st.timezones()).map(
+        lambda at: at.isoformat(timespec="seconds")
+    ),
+    st.dates(date(1900, 1, 1)).map(lambda day: f"{day}T00:00:00Z"),
+)
+
+
+@given(value=MOMENTS, kind=st.sampled_from(["date", "datetime"]))
+def test_dates_pass_where_the_strict_version_takes_them(value: str, kind: str) -> None:
+    """Nothing that 2026-03 refuses is sent, and nothing that it takes is left out."""
+    definition = Property(name="d", label="d", type=kind, field_type="date", group_name="g")
+    fields = {"d": compile_field(definition)}
+    _, wrong, _ = check_values(fields, {"d": value}, forgive_dates=False)
+    assert (objection("d", value, {"d": Definition(kind)}) is not None) == bool(wrong)
 
 
 def test_an_option_is_named_by_its_value_and_a_label_helps_to_find_it() -> None:
@@ -161,3 +201,25 @@ async def test_without_definitions_hubspot_is_left_to_judge(site: Site) -> None:
     site.grant("crm.objects.companies.write")
     known = Definitions(site.hubspot)
     assert await known.of("contacts") is None
+
+
+@pytest.mark.parametrize("version", ["2026-03", "2026-09"])
+async def test_a_date_with_a_time_costs_no_call_in_either_version(
+    tmp_path: Path, version: str
+) -> None:
+    """The same mapping gives the same records: all but the date is written, and that is told."""
+    async with a_site(tmp_path) as site:
+        body = {"name": "since", "label": "Since", "type": "date", "fieldType": "date"}
+        made = [body | {"groupName": "companyinformation"}]
+        assert (await site.hubspot.create_properties("companies", made)).ok
+        site.portal.calls.clear()
+        async with a_client(site.portal, api_version=version) as hubspot:
+            site.hubspot = hubspot
+            await site.emit(ACME, name="Acme", since="2026-03-01T10:00:00Z")
+            await site.writer(definitions=Definitions(hubspot)).run_until_idle()
+        done = (await site.stream(ACME))[-1]
+        assert isinstance(done, events.CommandSucceeded)
+        assert done.withheld["since"].reason == "INVALID_DATE"
+        assert done.withheld["since"].unsent
+        assert site.portal.calls.count(route=UPSERT) == 1
+        assert "since" not in site.portal.one("companies", KEY, "ABC:01-ACME")
