@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from connector import erasure_list, mappings, order_files, planning, scratch
+from connector import erasure_list, mappings, old_undos, order_files, planning, scratch
 from connector.erasure_list import Listed
 from connector.errors import Misconfigured
 from connector.harmless import Harmless, harmless_values
@@ -30,6 +30,7 @@ from connector.rebuild import outdated, rebuild
 from connector.reports import find
 from connector.sage100.fingerprint import fingerprint, stamp_of
 from connector.sage100.likeness import NEWCOMERS
+from connector.undo import UNDO_STREAM
 from eventstore import Clear, ErasureUnfinished, EventStore, NewEvent
 from projections import asof, books, keys, personal
 from projections.events import (
@@ -147,7 +148,10 @@ async def _is_erased(store: EventStore, stream: str) -> bool:
     entries = entries_of(await store.history(stream))
     if not any(isinstance(entry.payload, RecordErased) for entry in entries):
         return False
-    for name in (await affected(store, stream)).records:
+    found = await affected(store, stream)
+    if await old_undos.hold(store, found.targets):
+        return False
+    for name in found.records:
         payloads = [entry.payload for entry in entries_of(await store.history(name))]
         if any(isinstance(one, RecordObserved) and not one.erased for one in payloads):
             return False
@@ -212,6 +216,9 @@ async def _erase(store: EventStore, listed: Listed) -> None:
         rules = mapping.objects[kind] if mapping is not None else None
         then.append(new_event(stream, _target_left(kind, entries, rules)))
         blank.append(stream)
+    if await old_undos.hold(store, found.targets):
+        then += await old_undos.left(store)
+        blank.append(UNDO_STREAM)
     with contextlib.suppress(ErasureUnfinished):  # the file is written anew in a moment
         await store.erase(
             blank,

@@ -8,7 +8,8 @@ from projections import events
 
 def new_event(stream: str, event: events.Event, cause: int | None = None) -> NewEvent:
     """An event ready to append; `cause`: the position of the event that led to it."""
-    return NewEvent(stream, events.type_of(event), events.encode(event), events.SCHEMA, cause)
+    data = events.encode(event)
+    return NewEvent(stream, events.type_of(event), data, events.schema_of(event), cause)
 
 
 def in_the_name_of(by: str) -> Meta:

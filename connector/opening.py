@@ -1,7 +1,9 @@
 """What a command needs opened, and no more: the store to read or to write, HubSpot, the agents.
 
 Everything here is an asynchronous context that closes what it opened. A store is never opened for
-writing before every erasure that was ever ordered has been carried out in it.
+writing before every erasure that was ever ordered has been carried out in it, nor to be read before
+its read models are of this version: after an update, or an import, they are made from the log
+first.
 """
 
 from __future__ import annotations
@@ -15,17 +17,19 @@ from typing import Final
 
 from connector import erasing
 from connector.config import Config, Sage100Settings
+from connector.errors import Misconfigured
 from connector.hubspot.api import HubSpot
 from connector.hubspot.limiter import Limiter
 from connector.overdue import refuse_while_overdue, see_to_the_erased
-from connector.rebuild import all_tables
+from connector.projector import Projector
+from connector.rebuild import can_be_read, rebuild
 from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials
 from connector.sage100.auth_certificate import client_certificate
 from connector.sage100.endpoint import same_agent
-from connector.sage100.passes import WORK_TABLES
 from connector.sage100.trust import Trust
-from eventstore import EventStore, open_store
+from connector.store import open_log
+from eventstore import EventStore, StoreInUse, Unavailable
 
 _log: Final = logging.getLogger(__name__)
 
@@ -55,7 +59,8 @@ async def open_reader(config: Config, *, to_hand_on: bool = False) -> AsyncItera
     """The store alone, for reports: may be read while the service runs.
 
     While another process has it and has not yet erased what was ordered, that is said;
-    `to_hand_on`: it is waited for, and refused in the end. Raises ErasurePending.
+    `to_hand_on`: it is waited for, and refused in the end. Raises ErasurePending, and Misconfigured
+    when the service that runs is of another version.
     """
     url, file = config.store.url, config.store.file
     if to_hand_on:
@@ -64,10 +69,28 @@ async def open_reader(config: Config, *, to_hand_on: bool = False) -> AsyncItera
         _log.warning(
             "an erasure of %s is pending: what is shown may still hold that data", ", ".join(keys)
         )
-    async with open_store(
-        config.store.url, tables=[*all_tables(), *WORK_TABLES], read_only=True
-    ) as store:
+    async with open_log(url, read_only=True) as store:
+        readable = await can_be_read(store)
+    if not readable:
+        await _make_readable(config)
+    async with open_log(url, read_only=True) as store:
         yield store
+
+
+async def _make_readable(config: Config) -> None:
+    try:
+        async with open_writer(config) as store:
+            if not await can_be_read(store):  # an erasure may just have made them
+                _log.warning("the read models are of another version: they are made from the log")
+                await rebuild(store, Projector(store), verify=False)
+    except (StoreInUse, Unavailable) as problem:
+        raise Misconfigured(
+            "the read models in the store are of another version of ml-connector, and cannot be "
+            f"made anew here: {problem}",
+            where="store.url",
+            remedy="The service makes them when it starts: restart it with this version, or wait "
+            "until it has; or stop it and run 'ml-connector rebuild' once after the update.",
+        ) from None
 
 
 @contextlib.asynccontextmanager
@@ -76,7 +99,7 @@ async def open_writer(config: Config) -> AsyncIterator[EventStore]:
 
     Whatever store it is, what was ever erased is erased from it first.
     """
-    async with open_store(config.store.url, tables=[*all_tables(), *WORK_TABLES]) as store:
+    async with open_log(config.store.url) as store:
         await erasing.enforce(store, config.store.file)
         yield store
 

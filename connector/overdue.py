@@ -12,9 +12,8 @@ from typing import Final
 
 from connector import erasing, erasure_list
 from connector.errors import ConnectorError
-from connector.rebuild import all_tables
-from connector.sage100.passes import WORK_TABLES
-from eventstore import StoreInUse, open_store
+from connector.store import open_log
+from eventstore import StoreInUse
 from projections.source import record_of
 
 PATIENCE_S: Final = 10.0  # a service rests within a second, then erases
@@ -38,7 +37,7 @@ async def overdue(url: str, store_file: Path | None) -> list[str]:
     if not await asyncio.to_thread(store_file.exists):
         return []
     listed = await erasure_list.read(store_file)
-    async with open_store(url, read_only=True) as store:
+    async with open_log(url, read_only=True) as store:
         found = await erasing.outstanding(store, listed)
     return list(dict.fromkeys(record_of(one.record).key for one in found))
 
@@ -51,7 +50,7 @@ async def see_to_the_erased(
     deadline_s = loop.time() + patience_s
     while keys := await overdue(url, store_file):
         try:
-            async with open_store(url, tables=[*all_tables(), *WORK_TABLES]) as store:
+            async with open_log(url) as store:
                 await erasing.enforce(store, store_file)
         except StoreInUse:
             if loop.time() >= deadline_s:

@@ -316,7 +316,7 @@ class Projector:
                 emission.stream,
                 events.type_of(event),
                 events.encode(event),
-                events.SCHEMA,
+                events.schema_of(event),
                 emission.cause,
             )
             for emission in emissions

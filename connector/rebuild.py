@@ -95,6 +95,11 @@ async def follow_the_log(store: EventStore) -> bool:
     return _MODEL in found and decode("model", found[_MODEL].value) == Number(VERSION)
 
 
+async def can_be_read(store: EventStore) -> bool:
+    """Whether the tables say what the log says, to this version; an empty log says nothing."""
+    return await follow_the_log(store) or (await store.head()).last == 0
+
+
 async def is_current(store: EventStore) -> bool:
     """Whether the tables are of this version; those of an empty log are of any."""
     if (await store.head()).last == 0:

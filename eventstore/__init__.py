@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from .blanks import ERASURE_STREAM, Blanks
 from .chain import GENESIS
-from .codec import Codec, Upcaster, Upcasters
+from .codec import Codec, Schemas, Upcaster, Upcasters
 from .errors import (
     BadTable,
     BadUpcaster,
@@ -94,6 +94,7 @@ __all__ = [
     "Refused",
     "Remove",
     "Row",
+    "Schemas",
     "SealedCommit",
     "SealedEvent",
     "StoreClosed",
@@ -128,6 +129,7 @@ async def open_store(
     read_only: bool = False,
     clock_us: Callable[[], int] = _system_clock_us,
     upcasters: Upcasters | None = None,
+    schemas: Schemas | None = None,
     random_bytes: Callable[[int], bytes] = os.urandom,
 ) -> AsyncIterator[EventStore]:
     """Open the store at `url`, close it on the way out; what is queued by then is still appended.
@@ -136,7 +138,8 @@ async def open_store(
     is absolute: three slashes and four, as SQLAlchemy counts them. A missing file is created, its
     directory is not. `read_only` takes no lock, may run beside the process that writes, and
     refuses appends. `clock_us` gives the time recorded with a commit (µs UTC), `upcasters` lift
-    old payloads on read, `random_bytes` salts payload digests.
+    old payloads on read to the current one of `schemas`, and an event of these types that is newer
+    is refused with UnknownSchema; `random_bytes` salts payload digests.
 
     Raises Misconfigured (UnsupportedUrl, StoreMissing, StoreInUse, NotAStore, UnknownSchema,
     BadTable, BadUpcaster), StoreDamaged or Unavailable.
@@ -146,7 +149,7 @@ async def open_store(
         declared=tables,
         read_only=read_only,
         clock_us=clock_us,
-        codec=Codec(upcasters),
+        codec=Codec(upcasters, schemas),
         random_bytes=random_bytes,
     )
     try:

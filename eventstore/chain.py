@@ -16,8 +16,7 @@ in order of `last_position`, `digest` is the SHA-256 of these bytes, one after t
 The payload digest is SHA-256(salt ‖ data) with the event's own 16 random bytes of salt. Erasure
 keeps the payload digest in `events.digest` and blanks `salt` and `data` together, so that the
 chain still verifies, while the digest can no longer be tried against guesses of the payload. That
-a blank event was lawfully blanked is proved apart from this, by the record of its erasure
-(blanks.py).
+a blank event was lawfully blanked is proved by the record of its erasure (blanks.py).
 """
 
 from __future__ import annotations

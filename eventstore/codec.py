@@ -1,7 +1,9 @@
 """Old payloads read as new ones: stored bytes are never rewritten, they are lifted on read.
 
 An upcaster is keyed by (type, schema) and turns that schema's JSON object into the next one's.
-A type's current schema is one above its highest upcaster. A new optional field needs none.
+A type's current schema is what the program says, else one above its highest upcaster. A new
+optional field needs none. What is newer than that is refused: to read it as if it were current
+would be to read it wrongly. A type of which neither is said is read as it stands.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from .types import Meta, StoredEvent
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 Upcasters = Mapping[tuple[str, int], Upcaster]
+Schemas = Mapping[str, int]
+"""Type to its current schema."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
@@ -24,22 +28,27 @@ _NO_META = Meta()
 
 
 class Codec:
-    """The upcasters of one store, checked once. Raises BadUpcaster when a chain has a hole."""
+    """The schemas and upcasters of one store, checked once.
 
-    def __init__(self, upcasters: Upcasters | None = None) -> None:
+    Raises BadUpcaster when they do not lead from one schema to the next, up to the current one.
+    """
+
+    def __init__(self, upcasters: Upcasters | None = None, schemas: Schemas | None = None) -> None:
         self._upcasters = dict(upcasters or {})
-        self._current: dict[str, int] = {}
-        lowest: dict[str, int] = {}
-        for type_, schema in self._upcasters:
-            self._current[type_] = max(self._current.get(type_, 1), schema + 1)
-            lowest[type_] = min(lowest.get(type_, schema), schema)
+        self._current = dict(schemas or {})
+        first = dict.fromkeys(self._current, 1)
+        for type_, schema in sorted(self._upcasters):
+            if schemas is None or type_ not in schemas:
+                self._current[type_] = schema + 1
+                first.setdefault(type_, schema)
         for type_, current in self._current.items():
-            for schema in range(lowest[type_], current):
-                if schema < 1 or (type_, schema) not in self._upcasters:
-                    raise BadUpcaster(
-                        f"{type_}: there is an upcaster from schema {lowest[type_]} and one to "
-                        f"{current}, but none from schema {max(schema, 1)}"
-                    )
+            steps = [schema for one, schema in sorted(self._upcasters) if one == type_]
+            wanted = list(range(first[type_], current))
+            if steps != wanted or first[type_] < 1:
+                raise BadUpcaster(
+                    f"{type_}: to read it in schema {current}, upcasters from schemas "
+                    f"{wanted or 'none'} are needed, and there are those from {steps or 'none'}"
+                )
 
     def lift(self, events: list[StoredEvent]) -> list[StoredEvent]:
         """The same events in current schemas; erased ones as they are.

@@ -1,7 +1,8 @@
 """Read-model tables: key to bytes, beside the log, so that rows commit with the events behind them.
 
 A table is declared when the store is opened and becomes a physical table `t_<name>`. Keys are text
-in the order of their UTF-8 bytes.
+in the order of their UTF-8 bytes. A reader makes no tables; one that no writer has made yet holds
+nothing for it.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Tables:
 
     def __init__(self, declared: Sequence[Table]) -> None:
         self._tables: dict[str, _Statements] = {}
+        self._not_made: set[str] = set()  # a reader's: by no writer, when last looked for
         for table in declared:
             if not _NAME.fullmatch(table.name):
                 raise BadTable(f"table name {table.name!r}: use lower case letters, digits and _")
@@ -52,27 +54,28 @@ class Tables:
             self._tables[table.name] = _Statements(table)
 
     def prepare(self, conn: sqlite3.Connection, *, create: bool) -> None:
-        """Create what is missing. Raises BadTable when a table exists with another shape."""
+        """Look at every table. Raises BadTable when one is there with another shape.
+
+        `create`: make what is missing; else it is empty until a writer has made it.
+        """
         for table in self._tables.values():
             if create:
                 section = "create_ranked_table" if table.ranked else "create_table"
                 conn.execute(SCHEMA[section].replace("{table}", table.name))
-            columns = [
-                name for (name,) in conn.execute(QUERIES["table_columns"], (f"t_{table.name}",))
-            ]
-            if not columns:
-                raise BadTable(
-                    f"the store has no table {table.name!r} yet: open it once for writing, "
-                    "with the program that declares it"
-                )
-            if columns != _COLUMNS[table.ranked]:
-                ranked = "ranked" if table.ranked else "not ranked"
-                raise BadTable(
-                    f"table {table.name!r} is declared {ranked}, the store holds it otherwise: "
-                    "declare it under a new name"
-                )
-            if create and table.ranked:
+            if not self._is_made(conn, table):
+                self._not_made.add(table.name)
+            elif create and table.ranked:
                 conn.execute(SCHEMA["create_rank_index"].replace("{table}", table.name))
+
+    def _is_made(self, conn: sqlite3.Connection, table: _Statements) -> bool:
+        columns = [name for (name,) in conn.execute(QUERIES["table_columns"], (f"t_{table.name}",))]
+        if columns and columns != _COLUMNS[table.ranked]:
+            ranked = "ranked" if table.ranked else "not ranked"
+            raise BadTable(
+                f"table {table.name!r} is declared {ranked}, the store holds it otherwise: "
+                "declare it under a new name"
+            )
+        return bool(columns)
 
     def check(self, writes: Iterable[Write]) -> None:
         """Raises UnknownTable, or InvalidAppend for an Adopt between tables of different kinds."""
@@ -113,13 +116,23 @@ class Tables:
             raise UnknownTable(f"table {name!r} has no rank: declare it with ranked=True")
         return table
 
+    def _empty(self, conn: sqlite3.Connection, table: _Statements) -> bool:
+        """Whether the table is not made yet: then it has no rows."""
+        if table.name not in self._not_made:
+            return False
+        if self._is_made(conn, table):
+            self._not_made.remove(table.name)
+            return False
+        return True
+
     def rows(
         self, conn: sqlite3.Connection, keys: Mapping[str, Collection[str]]
     ) -> dict[str, dict[str, Row]]:
         """Rows by key, of several tables."""
         found: dict[str, dict[str, Row]] = {}
         for name, wanted in keys.items():
-            rows = self.table(name).rows.select(conn, list(wanted))
+            table = self.table(name)
+            rows = [] if self._empty(conn, table) else table.rows.select(conn, list(wanted))
             found[name] = {row[0]: Row(*row) for row in rows}
         return found
 
@@ -127,7 +140,10 @@ class Tables:
         self, conn: sqlite3.Connection, name: str, prefix: str, after: str, limit: int
     ) -> list[Row]:
         """Rows by prefix, ascending by key."""
-        sql = self.table(name).scan
+        table = self.table(name)
+        if self._empty(conn, table):
+            return []
+        sql = table.scan
         bounds = prefix_range(prefix, after)
         return [Row(*row) for row in conn.execute(sql, (*bounds, limit))]
 
@@ -140,17 +156,26 @@ class Tables:
 
     def due(self, conn: sqlite3.Connection, name: str, upto: int, limit: int) -> list[Row]:
         """Rows of a ranked table up to a rank, lowest first."""
-        sql = self.table(name, ranked=True).due
+        table = self.table(name, ranked=True)
+        if self._empty(conn, table):
+            return []
+        sql = table.due
         return [Row(*row) for row in conn.execute(sql, (upto, limit))]
 
     def next_rank(self, conn: sqlite3.Connection, name: str) -> int | None:
         """The lowest rank of a ranked table."""
-        rank: int | None = conn.execute(self.table(name, ranked=True).next_rank).fetchone()[0]
+        table = self.table(name, ranked=True)
+        if self._empty(conn, table):
+            return None
+        rank: int | None = conn.execute(table.next_rank).fetchone()[0]
         return rank
 
     def count(self, conn: sqlite3.Connection, name: str, prefix: str) -> int:
         """How many rows have this prefix."""
-        count: int = conn.execute(self.table(name).count, prefix_range(prefix)).fetchone()[0]
+        table = self.table(name)
+        if self._empty(conn, table):
+            return 0
+        count: int = conn.execute(table.count, prefix_range(prefix)).fetchone()[0]
         return count
 
     def counts(

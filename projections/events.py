@@ -1,8 +1,8 @@
 """Every event of the log, by its stable name: the vocabulary the whole service speaks.
 
 The names and fields are stored for ever. A new optional field needs nothing (missing ones take
-the default); any other change gets a new schema number and an upcaster, and the golden file of
-the old one stays in the tests. Streams:
+the default); any other change gets a new schema number and an upcaster (`upcasting`), and the
+golden file of the old one stays in the tests. Streams:
 
     sage/{instance}/{company}/{entity}/{key}   what Sage 100 said of one record
     poll/{instance}/{company}/{entity}         passes over one entity
@@ -50,6 +50,7 @@ from projections.settings_events import (
     TrustRefused,
     UndoRequested,
 )
+from projections.upcasting import current_schema
 
 __all__ = [  # what is given on from there
     "AgingDateAdvanced",
@@ -232,7 +233,8 @@ class PollSkipped(Event, frozen=True):
 
 # Everything above; a class that is defined is a type that is known.
 TYPES: Final[dict[str, type[Event]]] = {cls.__name__: cls for cls in Event.__subclasses__()}
-SCHEMA: Final = 1  # of every type so far
+SCHEMA: Final = 1  # of every type that has no other one here
+SCHEMAS: Final[dict[str, int]] = {name: current_schema(name) for name in TYPES}
 
 _encoder = msgspec.json.Encoder()
 _decoders: Final = {name: msgspec.json.Decoder(cls) for name, cls in TYPES.items()}
@@ -241,6 +243,11 @@ _decoders: Final = {name: msgspec.json.Decoder(cls) for name, cls in TYPES.items
 def type_of(event: Event) -> str:
     """The event's type name in the log."""
     return type(event).__name__
+
+
+def schema_of(event: Event) -> int:
+    """The schema it is written in."""
+    return SCHEMAS[type(event).__name__]
 
 
 def encode(event: Event) -> bytes:

@@ -147,7 +147,8 @@ async def _tell(store: EventStore, event: BundleEvent) -> None:
 
 
 def _again(event: BundleEvent) -> NewEvent:
-    return NewEvent(event.stream, event.type, bytes(event.data), events.SCHEMA)
+    schema = events.SCHEMAS.get(event.type, events.SCHEMA)
+    return NewEvent(event.stream, event.type, bytes(event.data), schema)
 
 
 async def _compare(bundle: Bundle, store: EventStore) -> tuple[int, int, list[Difference]]:

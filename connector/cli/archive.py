@@ -13,9 +13,8 @@ from connector.cli.counting import counting
 from connector.cli.session import AsJson, load, run_async
 from connector.config.settings import StoreSettings
 from connector.overdue import refuse_while_overdue
-from connector.rebuild import all_tables, outdated
-from connector.sage100.passes import WORK_TABLES
-from eventstore import open_store
+from connector.rebuild import outdated
+from connector.store import open_log
 
 Store = Annotated[
     str | None,
@@ -55,7 +54,7 @@ def export_log(
 async def _export(url: str, file: Path, start: int, upto: int | None) -> ExportReport:
     await refuse_while_overdue(url, StoreSettings(url=url).file)
     with counting(output.stderr(), "exported") as count:
-        async with open_store(url, read_only=True) as opened:
+        async with open_log(url, read_only=True) as opened:
             return await export(opened, file, count, start=start, upto=upto)
 
 
@@ -77,7 +76,7 @@ def import_log(
 
 async def _import(url: str, file: Path) -> ImportReport:
     with counting(output.stderr(), "imported up to position") as count:
-        async with open_store(url, tables=[*all_tables(), *WORK_TABLES]) as opened:
+        async with open_log(url) as opened:
             return await restore(opened, file, count, also=[outdated()])
 
 

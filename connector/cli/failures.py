@@ -31,6 +31,11 @@ _REMEDIES: Final[tuple[tuple[type[eventstore.EventStoreError], int, str], ...]] 
         2,
         "store.url names a file of another program: correct it. The file was left untouched.",
     ),
+    (
+        eventstore.UnknownSchema,
+        2,
+        "A newer ml-connector has written it: install that version, or a later one.",
+    ),
     (eventstore.Misconfigured, 2, "Correct the configuration and start again."),
     (
         eventstore.Damaged,

@@ -15,6 +15,7 @@ from eventstore.database import APPLICATION_ID, SCHEMA_VERSION
 from .conftest import Opener, fill
 
 GOLDEN = Path(__file__).with_name("golden_store.sql")
+UNSEGMENTED = GOLDEN.with_name("golden_store_unsegmented.sql")  # its index is over the whole log
 TABLES = (Table("items"), Table("jobs", ranked=True))
 
 
@@ -61,10 +62,11 @@ async def test_the_format_is_the_golden_one(tmp_path: Path) -> None:
     assert dump(tmp_path / "golden.db") == GOLDEN.read_text(encoding="utf-8")
 
 
-async def test_a_golden_store_opens(tmp_path: Path) -> None:
+@pytest.mark.parametrize("golden", [GOLDEN, UNSEGMENTED], ids=lambda path: path.stem)
+async def test_a_golden_store_opens(tmp_path: Path, golden: Path) -> None:
     """A store written when the format was fixed is read, verified and continued by this program."""
     conn = sqlite3.connect(tmp_path / "old.db")
-    conn.executescript(GOLDEN.read_text(encoding="utf-8"))
+    conn.executescript(golden.read_text(encoding="utf-8"))  # noqa: ASYNC240
     conn.close()
     async with open_store(f"sqlite:///{tmp_path}/old.db", tables=TABLES) as store:
         assert await store.verify() == 4

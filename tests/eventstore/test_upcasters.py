@@ -87,6 +87,45 @@ async def test_a_failing_upcaster_names_the_event(opener: Opener, data: bytes) -
         assert data.decode() not in str(raised.value)
 
 
+async def test_a_type_without_upcasters_has_a_current_schema_too(opener: Opener) -> None:
+    """What is newer than the program says is refused, not read as if it were current."""
+    async with opener(schemas={"Named": 1}) as store:
+        await store.append([NewEvent("p", "Named", b"{}"), NewEvent("q", "Other", b"{}", schema=9)])
+        assert [one.schema for one in await store.read(0)] == [1, 9]
+        await store.append([NewEvent("p", "Named", b"{}", schema=2)])
+        with pytest.raises(UnknownSchema, match="position 3: Named has schema 2"):
+            await store.history("p")
+        assert [commit.last for commit in await store.sealed(0)] == [2, 3]
+        assert await store.verify() == 3
+
+
+async def test_a_blank_event_of_the_future_is_passed_over(opener: Opener) -> None:
+    """Of an erased event nothing is read, whatever its schema was."""
+    async with opener(schemas={"Named": 1}) as store:
+        await store.append([NewEvent("p", "Named", b"{}", schema=2)])
+        await store.erase(["p"], reason="asked", meta=(await store.head()).meta)
+        assert [one.data for one in await store.history("p")] == [None]
+
+
+@pytest.mark.parametrize(
+    ("upcasters", "schema"),
+    [
+        ({}, 2),
+        ({("T", 2): add_title}, 3),
+        ({("T", 1): add_title}, 3),
+        ({("T", 1): add_title, ("T", 2): add_title}, 2),
+        ({("T", 1): add_title}, 1),
+    ],
+)
+async def test_upcasters_lead_to_the_current_schema(
+    opener: Opener, upcasters: Upcasters, schema: int
+) -> None:
+    """From schema 1 to the one that the program says is current, and no further."""
+    with pytest.raises(BadUpcaster, match=f"T: to read it in schema {schema}"):
+        async with opener(upcasters=upcasters, schemas={"T": schema}):
+            pass
+
+
 @pytest.mark.parametrize(
     "upcasters",
     [{("T", 1): add_title, ("T", 3): add_title}, {("T", 0): add_title}],
