@@ -32,13 +32,15 @@ class Aging(msgspec.Struct, frozen=True):
 def edges(basis: str, limits: Sequence[int]) -> tuple[int, int, int, int]:
     """The last day count of each bucket but the oldest.
 
-    By due date an item not yet due is current and the first limit ends bucket one; by invoice
-    date the first limit ends the current bucket. Source: sage100 section 5.4.
+    By due date an item not yet due is current and the first limit ends bucket one, so that three
+    limits are enough; by invoice date the first limit ends the current bucket. Source: sage100
+    section 5.4. Too few limits, in a log from before they were refused, count as the usual ones.
     """
-    four = tuple(limits[:4]) if len(limits) >= 4 else DEFAULT_LIMITS
     if basis == "InvoiceDate":
-        return four[0], four[1], four[2], four[3]
-    return 0, four[0], four[1], four[2]
+        first, second, third, fourth = limits[:4] if len(limits) >= 4 else DEFAULT_LIMITS
+        return first, second, third, fourth
+    first, second, third = limits[:3] if len(limits) >= 3 else DEFAULT_LIMITS[:3]
+    return 0, first, second, third
 
 
 def age(

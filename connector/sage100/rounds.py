@@ -31,7 +31,7 @@ from connector.sage100.round_log import RoundLog
 from connector.sage100.schedule import quiet_until
 from connector.sage100.selection import Selection, select
 from connector.sage100.site_day import SiteDay
-from connector.sage100.source import Latest, described, source_news
+from connector.sage100.source import Latest, check_aging, described, source_news
 from connector.sage100.sweep import sweep as sweep_entity
 from connector.sage100.timetable import Timetable
 from connector.tracing import tracer
@@ -219,6 +219,7 @@ class Rounds:
             with guarded(self._agent.call("GetInfo")):
                 selections = await self._describe(info, company)
         except AgentError as error:
+            await self._day.tell()
             return [await self._log.fail(company, entity, via, error) for entity in entities]
         outcomes: list[Outcome] = []
         for entity in entities:
@@ -245,7 +246,7 @@ class Rounds:
     ) -> dict[str, Selection | AgentError | None]:
         """What to ask of each entity (`_select`), once the log knows how the company is set up.
 
-        Raises AgentMisfit when it is not served.
+        Raises AgentMisfit when it is not served, or not to be aged.
         """
         served = info.company(company)
         if served is None:
@@ -255,6 +256,7 @@ class Rounds:
                 self._agent.call("GetInfo"),
                 remedy="Correct [[sage100]] companies, or let the agent serve this company.",
             )
+        check_aging(served, self._agent.call("GetInfo"))
         selections = {entity: self._select(info, entity) for entity in self._instance.entities}
         columns = {
             entity: one.columns if isinstance(one, Selection) else ()

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Final
 
 from connector.sage100.contract import Company
+from connector.sage100.errors import AgentMisfit, Call
 from connector.sage100.instance import Instance
 from eventstore.types import EventStore, NewEvent
 from projections.events import (
@@ -21,6 +23,8 @@ from projections.events import (
     encode,
     type_of,
 )
+
+_LONGEST_DAYS: Final = 9_999
 
 
 def source_stream(company: str) -> str:
@@ -48,6 +52,29 @@ class Latest:
             event = decode(stored.type, stored.data) or event
         self._known[stream] = (version, event)
         return event
+
+
+def check_aging(company: Company, call: Call) -> None:
+    """Raises AgentMisfit when receivables cannot be aged as this company is said to age them.
+
+    Aging by due date takes three limits, for what is not due yet is a bucket of its own; by invoice
+    date it takes four.
+    """
+    needed = 4 if company.aging_basis == "InvoiceDate" else 3
+    limits = company.aging_limits[:needed]
+    if len(limits) == needed and all(
+        0 <= before < limit <= _LONGEST_DAYS
+        for before, limit in zip((0, *limits), limits, strict=False)
+    ):
+        return
+    told = " ".join(str(limit)[:20] for limit in company.aging_limits[:10]) or "none"
+    raise AgentMisfit(
+        f"Company {company.code} ages by {company.aging_basis}, which takes {needed} limits, each "
+        f"greater than the one before; the agent tells: {told}.",
+        call,
+        remedy="In Sage 100, Accounts Receivable Options, set the days of the aging categories in "
+        "ascending order; if they are, correct what the agent tells in GetInfo.",
+    )
 
 
 def described(

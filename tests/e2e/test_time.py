@@ -120,6 +120,16 @@ async def test_other_aging_options_age_everything_anew(tmp_path: Path) -> None:
         assert holding.differences(site.portal, site.expectation(), before=before) == []
 
 
+async def test_three_limits_are_enough_by_due_date(tmp_path: Path) -> None:
+    """What is not due yet is a bucket of its own: three limits end the next three."""
+    async with open_site(tmp_path, OPTIONS) as site, site.app() as app:
+        company = site.company
+        company.options = msgspec.structs.replace(company.options, aging_limits=(10, 20, 50, 70))
+        site.sage100.conduct.aging_limits = "10 20 50"
+        assert (await app.run_once()).complete
+        assert holding.differences(site.portal, site.expectation()) == []
+
+
 async def test_a_new_fiscal_period_moves_everybodys_revenue(tmp_path: Path) -> None:
     """The first sale of a period moves the window of the last twelve for all customers."""
     async with open_site(tmp_path, OPTIONS) as site, site.app() as app:

@@ -75,6 +75,26 @@ def test_buckets_by_invoice_date(days: int, bucket: int) -> None:
     assert [index for index, amount in enumerate(aged.buckets) if amount] == [bucket]
 
 
+@pytest.mark.parametrize(
+    ("basis", "limits", "edges"),
+    [
+        ("DueDate", (10, 20, 50), (0, 10, 20, 50)),
+        ("DueDate", (10, 20, 50, 70), (0, 10, 20, 50)),
+        ("DueDate", (10, 20, 50, 0), (0, 10, 20, 50)),
+        ("InvoiceDate", (10, 20, 50, 70), (10, 20, 50, 70)),
+        ("InvoiceDate", (10, 20, 50, 70, 90), (10, 20, 50, 70)),
+        ("DueDate", (10, 20), (0, 30, 60, 90)),
+        ("InvoiceDate", (10, 20, 50), (30, 60, 90, 120)),
+        ("InvoiceDate", (), (30, 60, 90, 120)),
+    ],
+)
+def test_limits_end_the_buckets(
+    basis: str, limits: tuple[int, ...], edges: tuple[int, ...]
+) -> None:
+    """Three are enough by due date, four by invoice date; fewer, as in old logs, count for none."""
+    assert aging.edges(basis, limits) == edges
+
+
 def test_credits_are_signed_and_set_no_oldest_date() -> None:
     """A prepayment lowers the balance; only debits make a customer late."""
     aged = aging.age(

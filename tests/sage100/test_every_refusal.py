@@ -156,7 +156,30 @@ def misfit(name: str, make: Act, *says: str, wrong: str = "instance") -> Fault:
     )
 
 
+def aged(limits: str, *, told: str) -> Fault:
+    """The agent tells limits by which nothing can be aged."""
+    return Fault(
+        name=f"aging limits: {told}",
+        make=lambda room: setattr(room.sim.conduct, "aging_limits", limits),
+        mend=lambda room: setattr(room.sim.conduct, "aging_limits", ""),
+        category="configuration",
+        says=(
+            f"Company ABC ages by DueDate, which takes 3 limits, each greater than the one before; "
+            f"the agent tells: {told}.",
+            "Accounts Receivable Options",
+        ),
+        asked=1,
+    )
+
+
 MISFITS = (
+    aged(" ", told="none"),
+    aged("30 60", told="30 60"),
+    aged("30 30 90 120", told="30 30 90 120"),
+    aged("90 60 30 120", told="90 60 30 120"),
+    aged("-30 60 90 120", told="-30 60 90 120"),
+    aged("0 30 60 90", told="0 30 60 90"),
+    aged(f"30 60 {'9' * 30}", told=f"30 60 {'9' * 20}"),
     misfit(
         "another time zone",
         told(instance={"timezone": "America/Denver"}),

@@ -9,6 +9,8 @@ import pytest
 from connector.sage100.agent import Agent
 from connector.sage100.contract import ENTITIES
 from connector.sandbox.agent import (
+    AgentOptions,
+    CompanyOptions,
     HttpAnswer,
     ManualClock,
     SimulatedAgent,
@@ -20,6 +22,7 @@ from projections import events as e
 from tests.sage100 import wire
 from tests.sage100.conftest import connect
 from tests.sage100.shelf import check_books, logged, whole_log
+from tests.sage100.wire import NOW
 from tests.sage100.world import World, failures, rounds
 
 
@@ -123,6 +126,33 @@ async def test_a_company_that_is_not_served_is_named(
     assert "XYZ; it serves ABC" in failed[0].message
     assert failed[0].category == "configuration"
     assert failed[0].wsdl == f"{agent.endpoint}?wsdl"
+
+
+async def test_a_company_that_cannot_be_aged_is_passed_over(
+    store: EventStore, world: World
+) -> None:
+    """Nothing of it is read, so nothing is aged by limits it does not have; another one is."""
+    companies = (CompanyOptions(), CompanyOptions(code="XYZ", aging_basis="InvoiceDate"))
+    options = AgentOptions(customers=5, invoices=5, vendors=1, companies=companies)
+    async with SimulatedAgent(options, clock=ManualClock(NOW)) as sim, connect(sim) as agent:
+        running = rounds(agent, store, world, companies=("XYZ", "ABC"))
+        assert all(one.completed for one in await running.run_once())
+        sim.conduct.aging_limits = "30 60 90"
+        world.now += timedelta(days=1)
+        outcomes = await running.run_once()
+    assert [one.company for one in outcomes if one.completed] == ["ABC"] * len(ENTITIES)
+    failed = await failures(store)
+    assert {one.category for one in failed} == {"configuration"}
+    assert all("XYZ ages by InvoiceDate, which takes 4 limits" in one.message for one in failed)
+    sources = await logged(store, e.SourceDescribed)
+    assert [
+        (one.company, one.aging_limits) for one in sources if isinstance(one, e.SourceDescribed)
+    ] == [
+        ("XYZ", [30, 60, 90, 120]),
+        ("ABC", [30, 60, 90, 120]),
+        ("ABC", [30, 60, 90]),
+    ]
+    assert len(await logged(store, e.AgingDateAdvanced)) == 4, "its days go on"
 
 
 async def test_another_time_zone_is_refused(

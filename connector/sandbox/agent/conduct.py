@@ -57,6 +57,7 @@ class Conduct(msgspec.Struct, kw_only=True):
     becomes â€™). `not_served`: columns ("AR_Invoice.TaxableAmt") that the agent knows nothing of.
     `server_time` is told in place of the clock's: .NET's "0001-01-01T00:00:00" for instance, by an
     agent that forgot to set it.
+    `aging_limits` is told in place of each company's own (" ": none are told).
     `goes_round`: from the third page of an entity on, Next leads back to the second.
     """
 
@@ -67,6 +68,7 @@ class Conduct(msgspec.Struct, kw_only=True):
     blank_columns: set[str] = set()
     misread: dict[str, Misreading] = {}
     not_served: set[str] = set()
+    aging_limits: str = ""
     goes_round: bool = False
     server_time: str = ""
     server_skew_s: float = 0.0  # by how much the ServerTime told is ahead of the clock

@@ -1,8 +1,9 @@
 """Orders to the control endpoint that change how the agent and its site behave at the moment.
 
     conduct    scan_cap (0: none), separator_collision, blank_columns,     {}
-               misread, not_served, goes_round, server_time ("": the clock's),
-               server_skew_s, seats_left, request_delay_s, row_delay_s
+               misread, not_served, goes_round, aging_limits ("": the
+               company's), server_time ("": the clock's), server_skew_s,
+               seats_left, request_delay_s, row_delay_s
     exclusive  on=true, company (all), module ("AR", "AP"; all),           {}
                message, retry_after_s
     lock       entity, key, on=true                                        {}
@@ -39,6 +40,7 @@ class ConductOrder(ControlOrder, frozen=True, tag="conduct"):
     blank_columns: set[str] | None = None
     misread: dict[str, Misreading] | None = None
     not_served: set[str] | None = None
+    aging_limits: str | None = None
     goes_round: bool | None = None
     server_time: str | None = None
     server_skew_s: float | None = None

@@ -57,7 +57,13 @@ class Reader:
     def _info(self) -> bytes:
         companies = self._model.companies.values()
         entities = [self._served(entity) for entity in self._model.entities()]
-        return info_xml(self._options, companies, entities, self._server_time())
+        return info_xml(
+            self._options,
+            companies,
+            entities,
+            self._server_time(),
+            aging_limits=self._conduct.aging_limits,
+        )
 
     def _page(self, request: ReadPage) -> Answer:
         company, table = self._table(request.company, request.entity)

@@ -75,8 +75,10 @@ def info_xml(
     companies: Iterable[Company],
     entities: Iterable[Entity],
     server_time: str,
+    *,
+    aging_limits: str = "",
 ) -> bytes:
-    """The `GetInfoResponse`."""
+    """The `GetInfoResponse`; `aging_limits` in place of those of each company."""
     parts = [
         "<a:GetInfoResponse><a:Info>",
         _element("AgentVersion", options.agent_version),
@@ -94,7 +96,7 @@ def info_xml(
             _element("Name", settings.name),
             _element("Currency", settings.currency),
             _element("AgingBasis", settings.aging_basis),
-            _element("AgingLimits", " ".join(map(str, settings.aging_limits))),
+            _element("AgingLimits", aging_limits or " ".join(map(str, settings.aging_limits))),
             "</a:Company>",
         ]
     parts.append("</a:Companies><a:Entities>")
