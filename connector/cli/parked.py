@@ -8,11 +8,12 @@ from typing import Annotated, Final
 
 import typer
 
-from connector import reports
+from connector import candidates, reports
+from connector.candidates import Candidate, Candidates
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
-from connector.opening import open_reader
+from connector.opening import open_hubspot, open_reader
 from connector.reports import ParkedItem
 
 _FEW: Final = 3
@@ -27,22 +28,29 @@ def parked(
     as_json: AsJson = False,
 ) -> None:
     """What HubSpot would not take, why, and what to do about it."""
-    items = run_async(_read(load(ctx), reason))
+    items, found = run_async(_read(load(ctx), reason))
+    if found.trouble:
+        output.note(f"who the candidates are cannot be looked up: {found.trouble}")
     if as_json:
-        output.document({"parked": items})
+        output.document({"parked": items, "candidates": found.found})
     else:
-        render(items)
+        render(items, found.found)
     if items:
         raise typer.Exit(1)
 
 
-async def _read(config: Config, reason: str) -> list[ParkedItem]:
+async def _read(config: Config, reason: str) -> tuple[list[ParkedItem], Candidates]:
     async with open_reader(config) as store:
-        return await reports.parked(store, reason=reason)
+        items = await reports.parked(store, reason=reason)
+        matches = [item for item in items if candidates.named(item)]
+        if not matches:
+            return items, Candidates()
+        async with open_hubspot(config) as hubspot:
+            return items, await candidates.look_up(store, hubspot, matches)
 
 
-def render(items: list[ParkedItem]) -> None:
-    """One table for each reason, the advice under it."""
+def render(items: list[ParkedItem], found: Sequence[Candidate] = ()) -> None:
+    """One table for each reason, the advice under it; `found`: candidates of matches."""
     if not items:
         output.say("Nothing is parked.")
         return
@@ -69,6 +77,10 @@ def render(items: list[ParkedItem]) -> None:
             said.setdefault(row.message, []).append(row.target)
         for message, names in said.items():
             output.say(f"  HubSpot said, of {_first(names, len(names))}: {message}")
+        names_here = {row.target for row in rows}
+        for one in found:
+            if one.target in names_here:
+                output.say(f"  candidate {one.hubspot_id} for {one.target}: {one.shown}")
         for row in rows:
             if row.waiting:
                 output.say(f"  held behind {row.target}: {_first(row.behind, row.waiting)}")
