@@ -40,6 +40,7 @@ from connector.new_events import new_event
 from connector.opening import open_ends, open_writer
 from connector.progress import Progress, Silent
 from connector.projector import CHECKPOINT, Projector
+from connector.reading import currencies_of, uses_of
 from connector.rebuild import RebuildReport, is_current, rebuild
 from connector.reports import RunReport
 from connector.sage100.agent import Agent
@@ -104,7 +105,13 @@ class App:
         """Create what the portal lacks of the mapping's groups and properties."""
         await is_current(self.store)  # an empty store is of this version from its first event on
         wanted = self.mappings.configured
-        report = await schema.setup(self.store, self.hubspot, wanted.source, wanted.digest)
+        report = await schema.setup(
+            self.store,
+            self.hubspot,
+            wanted.source,
+            wanted.digest,
+            currencies=currencies_of(self.config),
+        )
         await self._count_calls()
         return report
 
@@ -315,12 +322,18 @@ async def _first(work: Awaitable[object], stop: asyncio.Event) -> None:
 async def check(config: Config) -> list[CheckLine]:
     """Ask both ends whether they would do; needs no store and changes nothing."""
     mapping = await asyncio.to_thread(load_mapping, config)
+    uses = uses_of(config, mapping.source)
     lines: list[CheckLine] = []
     async with open_ends(config) as (hubspot, agents):
         for settings in config.sage100:
-            instance = instance_of(settings, details=config.hubspot.line_items)
-            lines += await check_agent(agents[settings.name], instance)
-        lines += await check_hubspot(hubspot, mapping.source, match_rules(config))
+            lines += await check_agent(
+                agents[settings.name],
+                instance_of(settings, details=config.hubspot.line_items),
+                uses=uses,
+                certificate=settings.auth.client_certificate,
+            )
+        rules, currencies = match_rules(config), currencies_of(config)
+        lines += await check_hubspot(hubspot, mapping.source, rules, currencies)
         lines += await check_deals(hubspot, config.hubspot.deals.property)
     return lines
 

@@ -122,12 +122,12 @@ FACTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 class Use(msgspec.Struct, frozen=True):
     """What a column is read for: `shown` in HubSpot ("invoices.sage100_total").
 
-    `derived`: it is worked out, so without the column it would be wrong or empty. Else it is that
-    column itself, and is left as it is.
+    `fact`: what is shown is worked out, so without the column it would be wrong or empty. "": it
+    is that column itself, and without it is left as it is.
     """
 
     shown: str
-    derived: bool = False
+    fact: str = ""
 
 
 Uses = Mapping[str, Mapping[str, tuple[Use, ...]]]
@@ -141,7 +141,7 @@ def uses(mapping: rules.Mapping) -> dict[str, dict[str, tuple[Use, ...]]]:
         for rule in section.rules:
             derived = "." in rule.source
             own = f"{ENTITY_OF[kind]}.{rule.source}"
-            use = Use(f"{kind}.{rule.property}", derived)
+            use = Use(f"{kind}.{rule.property}", rule.source if derived else "")
             for source in FACTS[kind].get(rule.source, ()) if derived else (own,):
                 entity, _, column = source.partition(".")
                 if column not in KEY_COLUMNS[entity]:

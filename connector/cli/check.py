@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby, takewhile
 
 import typer
 from rich.text import Text
@@ -29,16 +30,38 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 
 def render(lines: Sequence[CheckLine]) -> None:
-    """One line each, the remedy under what is not well, and a sum."""
+    """One line each, under it where and the remedy; what could not be tried together; a sum."""
     console = output.stdout()
-    for line in lines:
-        mark = ("ok    ", "green") if line.ok else ("WRONG ", "bold red")
-        text = output.clean(f"{line.subject}: {line.detail}")
-        console.print(Text.assemble(mark, text), soft_wrap=True)
-        if not line.ok and line.remedy:
-            console.print(Text("      remedy: " + output.clean(line.remedy)), soft_wrap=True)
-    wrong = sum(not line.ok for line in lines)
-    if wrong:
-        output.say(f"{wrong} of {len(lines)} need a person.")
+    for detail, group in groupby(lines, lambda line: "" if line.tried else line.detail):
+        if detail:
+            console.print(Text(f"-     {output.clean(_untried(list(group)))}"), soft_wrap=True)
+            continue
+        for line in group:
+            text = output.clean(f"{line.subject}: {line.detail}")
+            console.print(Text.assemble(_mark(line), text), soft_wrap=True)
+            for label, more in (("where:", line.where), ("remedy:", line.remedy)):
+                if more:
+                    console.print(Text(f"      {label} {output.clean(more)}"), soft_wrap=True)
+    wrong = sum(line.tried and not line.ok for line in lines)
+    left = sum(not line.tried for line in lines)
+    if wrong or left:
+        besides = f", and {left} could not be tried" if left else ""
+        output.say(f"{wrong} of {len(lines)} need a person{besides}.")
     else:
         output.say(f"All {len(lines)} are well. Next: ml-connector setup")
+
+
+def _mark(line: CheckLine) -> tuple[str, str]:
+    if not line.ok:
+        return "WRONG ", "bold red"
+    return ("note  ", "yellow") if line.remedy else ("ok    ", "green")
+
+
+def _untried(lines: Sequence[CheckLine]) -> str:
+    """Lines that share a reason as one: what their subjects begin with is said once."""
+    words = [line.subject.split(" ") for line in lines]
+    if len(words) == 1:
+        return f"{lines[0].subject}: {lines[0].detail}"
+    alike = len(list(takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False))))
+    rest = ", ".join(" ".join(one[alike:]) for one in words)
+    return f"{' '.join(words[0][:alike])}: {lines[0].detail}: {rest}"

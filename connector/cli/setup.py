@@ -30,12 +30,15 @@ async def _setup(config: Config) -> SchemaReport:
 
 
 def render(report: SchemaReport) -> None:
-    """What was created, what is wrong, and what to do next."""
+    """What was created, what is wrong or soon will be, and what to do next."""
     for name in report.created:
         output.say(f"created {name}")
     for problem in report.problems:
         output.say(f"WRONG {problem.subject}: {problem.detail}")
         output.say(f"      remedy: {problem.remedy}")
+    for warning in report.warnings:
+        output.say(f"NOTE  {warning.subject}: {warning.detail}")
+        output.say(f"      remedy: {warning.remedy}")
     if report.ready:
         new = f"{len(report.created)} properties created" if report.created else "nothing to do"
         output.say(

@@ -21,6 +21,8 @@ MATCH_PROPOSED: Final = "match_proposed"
 MATCH_AMBIGUOUS: Final = "match_ambiguous"
 MATCH_FAILED: Final = "match_failed"
 
+ADD_CURRENCY: Final = "Add it in HubSpot: Settings > Account defaults > Currency > Add currency."
+
 _REPLAY: Final = "Then: ml-connector retry {reason}"
 _CORRECTED: Final = "Once corrected in Sage 100 it is sent again by itself."
 
@@ -120,6 +122,15 @@ _ADVICE: Final[dict[str, str]] = {
         "record in HubSpot; ask HubSpot's support with the correlation id. " + _REPLAY
     ),
 }
+# Where a reason has another remedy for one property.
+_ADVICE_ON: Final[dict[tuple[str, str], str]] = {
+    ("INVALID_OPTION", "hs_currency"): (
+        "The account does not have this currency, the one that the company's books are kept in. "
+        + ADD_CURRENCY
+        + " "
+        + _REPLAY
+    ),
+}
 _OTHERWISE: Final = (
     "HubSpot's message says what it objects to. Correct the record in Sage 100, the mapping or the "
     "portal. " + _REPLAY
@@ -129,6 +140,8 @@ _OTHERWISE: Final = (
 def advice(reason: str, *, properties: list[str] | None = None, owner: str = "") -> str:
     """What to do about `reason`, naming the properties and the record HubSpot named."""
     template = _ADVICE.get(reason, _OTHERWISE)
+    for name in properties or ():
+        template = _ADVICE_ON.get((reason, name), template)
     named = ", ".join(dict.fromkeys(properties or ())) or "named in the message"
     return template.format(
         reason=reason, properties=named[:200], owner=owner or "named in the message"

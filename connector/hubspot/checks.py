@@ -6,10 +6,13 @@ Reads only. Goes as far as it gets: an object that cannot be read does not hide 
 from __future__ import annotations
 
 from collections.abc import Collection
+from collections.abc import Mapping as PlainMapping
+from types import MappingProxyType
 from typing import Final
 
 from connector.check import CheckLine
 from connector.errors import ConnectorError
+from connector.hubspot import currencies
 from connector.hubspot.answer import Answer, entries, text_of
 from connector.hubspot.api import HubSpot
 from connector.hubspot.matching import MatchRules
@@ -18,14 +21,22 @@ from connector.hubspot.refusal import why_whole
 from connector.hubspot.schema import checked, unreadable
 from projections.mapping.rules import Mapping
 
+Books = PlainMapping[str, str]
+
 _NO_RULES: Final = MatchRules()
 _SETUP = "Run 'ml-connector setup'."
 
 
 async def check_hubspot(
-    hubspot: HubSpot, mapping: Mapping, rules: MatchRules = _NO_RULES
+    hubspot: HubSpot,
+    mapping: Mapping,
+    rules: MatchRules = _NO_RULES,
+    books: Books = MappingProxyType({}),
 ) -> list[CheckLine]:
-    """Every line of the report; the last ones are missing when HubSpot does not let us in."""
+    """Every line of the report; the last ones are missing when HubSpot does not let us in.
+
+    `books`: company code to the currency its books are kept in.
+    """
     subject = f"HubSpot {hubspot.base_url}"
     try:
         account = checked(await hubspot.account_details(), hubspot)
@@ -33,7 +44,7 @@ async def check_hubspot(
         return [CheckLine(subject, False, problem.what, problem.remedy)]
     if not account.ok:
         return [CheckLine(subject, False, *_unexpected(account))]
-    lines = [CheckLine(subject, True, _portal(account))]
+    lines = [CheckLine(subject, True, _portal(account)), *_currencies(account, mapping, books)]
     for object_type in dict.fromkeys(one.hubspot_type for one in mapping.objects().values()):
         try:
             answer = checked(await hubspot.read_properties(object_type), hubspot)
@@ -137,14 +148,24 @@ def _object(object_type: str, answer: Answer, mapping: Mapping) -> list[CheckLin
 
 def _portal(account: Answer) -> str:
     details = account.body
-    currencies = [text_of(details.get("companyCurrency"))]
-    more = details.get("additionalCurrencies")
-    currencies += [text_of(one) for one in more] if isinstance(more, list) else []
     return (
         f"token accepted: portal {text_of(details.get('portalId'))}, "
         f"time zone {text_of(details.get('timeZone'))}, "
-        f"currencies {', '.join(one for one in currencies if one)}"
+        f"currencies {', '.join(currencies.of_the_account(details))}"
     )
+
+
+def _currencies(account: Answer, mapping: Mapping, books: Books) -> list[CheckLine]:
+    """Whether the account has the currencies that invoices are told in; no line without any."""
+    needed = currencies.needed(mapping, books)
+    if not needed:
+        return []
+    problems = currencies.refused(mapping, books, account.body)
+    if problems:
+        return [
+            CheckLine(f"HubSpot {one.subject}", False, one.detail, one.remedy) for one in problems
+        ]
+    return [CheckLine("HubSpot currencies", True, f"the account has {', '.join(needed)}")]
 
 
 def _unexpected(answer: Answer) -> tuple[str, str]:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping as PlainMapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
 from connector.errors import ConnectorError
+from connector.hubspot import currencies as books
 from connector.hubspot import customs
 from connector.hubspot.answer import (
     Answer,
@@ -33,6 +36,8 @@ from eventstore import EventStore, Meta, NewEvent
 from projections import events
 from projections.mapping.rules import Mapping, ObjectMapping
 
+Currencies = PlainMapping[str, str]
+
 STREAM: Final = "config/schema"
 _log: Final = logging.getLogger(__name__)
 _LOOKS: Final = 6  # a new property shows up 250 to 700 ms after its creation
@@ -40,12 +45,16 @@ _LOOK_S: Final = 0.5
 
 
 class SchemaReport(msgspec.Struct, frozen=True):
-    """What setup did. `created`: "companies.sage100_terms" each. No problems: ready to write."""
+    """What setup did. `created`: "companies.sage100_terms" each. No problems: ready to write.
+
+    `warnings`: what some records will be refused for, and the others not.
+    """
 
     portal: str
     mapping: str
     created: list[str]
     problems: list[Problem]
+    warnings: list[Problem] = []
 
     @property
     def ready(self) -> bool:
@@ -59,14 +68,17 @@ async def setup(
     mapping: Mapping,
     digest: str,
     *,
+    currencies: Currencies = MappingProxyType({}),
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> SchemaReport:
     """Create what the mapping (by its digest) needs, and log SchemaEnsured when all of it is there.
 
+    `currencies`: company code to the one its books are kept in, for a warning.
     Raises SchemaRefused when a key property cannot be unique, TokenRefused, HubSpotUnreachable or
     another Unreachable.
     """
-    portal = await portal_id(hubspot)
+    account = await _account(hubspot)
+    portal = text_of(account.get("portalId"))
     by_type: dict[str, list[ObjectMapping]] = {}
     for one in mapping.objects().values():
         by_type.setdefault(one.hubspot_type, []).append(one)
@@ -90,7 +102,8 @@ async def setup(
                 for body in comparison.missing
                 if (subject := f"{object_type}.{body['name']}") not in known
             ]
-    report = SchemaReport(portal, digest, created, problems)
+    warnings = books.refused(mapping, currencies, account)
+    report = SchemaReport(portal, digest, created, problems, warnings)
     if report.ready:
         ensured = events.SchemaEnsured(mapping=digest, portal=portal, created=created)
         event = NewEvent(STREAM, events.type_of(ensured), events.encode(ensured), events.SCHEMA)
@@ -113,8 +126,13 @@ async def is_ensured(store: EventStore, digest: str, portal: str = "") -> bool:
 
 async def portal_id(hubspot: HubSpot) -> str:
     """The portal's id. Raises TokenRefused, HubSpotUnreachable."""
-    answer = checked(await hubspot.account_details(), hubspot)
-    return text_of(answer.body.get("portalId")) if isinstance(answer.body, dict) else ""
+    return text_of((await _account(hubspot)).get("portalId"))
+
+
+async def _account(hubspot: HubSpot) -> dict[str, Any]:
+    """The account's details. Raises TokenRefused, HubSpotUnreachable."""
+    details: dict[str, Any] = checked(await hubspot.account_details(), hubspot).body
+    return details
 
 
 async def learn_midnight(hubspot: HubSpot) -> None:

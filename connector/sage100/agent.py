@@ -13,10 +13,11 @@ that no caller can lock an account by trying again, and `remember` makes it so f
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Final, TypeVar
@@ -54,6 +55,7 @@ log: Final = logging.getLogger(__name__)
 _PASSING: Final = frozenset({408, 425, 429, 502, 503, 504, *range(520, 531)})  # 52x, 530: tunnels
 _REFUSED: Final = frozenset({401, 403, 407})
 _TITLE: Final = re.compile(rb"<title[^>]*>(.{1,200}?)</title", re.IGNORECASE | re.DOTALL)
+_WSDL_BYTES: Final = 4 * 1024 * 1024  # unpacked
 _SHOWN_BYTES: Final = 2_048  # read of an answer that is not the agent's, for the message
 
 
@@ -93,7 +95,7 @@ class Agent:
         self._name = name
         self._naming = Naming(columns or {})
         self._logon = Logon(self._url, credentials, clock=waiting.clock)
-        self._scheme = credentials.scheme
+        self.credentials = credentials
         self._hidden = auth.hidden(credentials)
         self.trust = (trust or Trust(self._url)) if self._url.scheme == "https" else None
         self._limits = limits
@@ -134,6 +136,11 @@ class Agent:
         """The HTTP requests made, the legs of log-ons among them."""
         return self._logon.requests
 
+    @property
+    def logged_on_by(self) -> str:
+        """By what we are logged on, as "Negotiate (Kerberos)"; "" when we are not."""
+        return self._logon.spoken
+
     def call(self, operation: str) -> Call:
         """What errors about this operation say of where it went."""
         return Call(self.endpoint, operation, self._hidden, self._name)
@@ -148,6 +155,25 @@ class Agent:
     async def refused(self) -> LogonRefused | None:
         """Why nothing is asked of this agent; None when there is nothing against it."""
         return await self._refusals.standing(self.call("GetInfo"))
+
+    async def read_wsdl(self, *, retry: Retry | None = None) -> bytes:
+        """What the agent shows as its WSDL, if it is XML at all. Raises AgentError."""
+        call = self.call("WSDL")
+        headers = {"Accept": "text/xml, application/wsdl+xml, application/xml"}
+
+        async def once() -> bytes:
+            async with self._answer(call, None, headers) as response:
+                if response.status != 200 or not _may_be_xml(response):
+                    raise await self._not_the_agents(call, response)
+                encoding = response.headers.get("Content-Encoding", "").strip().lower()
+                unpacker = Unpacker(call, encoding, _WSDL_BYTES)
+                document = b""
+                async for chunk in response.content.iter_any():
+                    document += b"".join(unpacker.pieces(chunk))
+                unpacker.finish()
+                return document
+
+        return await self._ask(once, retry)
 
     async def get_info(self, *, retry: Retry | None = None) -> AgentInfo:
         """What the agent says of itself, in canonical names. Raises AgentError."""
@@ -247,28 +273,35 @@ class Agent:
     ) -> T:
         """One request and its whole answer; every way it can fail becomes an AgentError."""
         call = self.call(operation)
-        if self._session is None:
-            raise RuntimeError("use the agent inside 'async with'")
         headers = {
             "Content-Type": "text/xml; charset=utf-8",
             "SOAPAction": envelope.soap_action(operation),
             "Accept": "text/xml",
-            "Accept-Encoding": "gzip",
-            "User-Agent": "ml-connector",
         }
+        async with self._answer(call, request, headers) as response:
+            if response.status not in {200, 500} or not _may_be_xml(response):
+                raise await self._not_the_agents(call, response)
+            reader = await self._read(call, response, max_rows)
+            if response.status == 500:
+                raise reader.fault()
+            return read(reader)
+
+    @contextlib.asynccontextmanager
+    async def _answer(
+        self, call: Call, request: bytes | None, headers: Mapping[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer to one request, while it is read; what breaks off becomes an AgentError."""
+        if self._session is None:
+            raise RuntimeError("use the agent inside 'async with'")
+        sent = {**headers, "Accept-Encoding": "gzip", "User-Agent": "ml-connector"}
         try:
             if self.trust is not None:
                 await self.trust.prepare(call)
             async with (
                 asyncio.timeout(self._limits.total_s),
-                self._logon.send(self._session, call, request, headers) as response,
+                self._logon.send(self._session, call, request, sent) as response,
             ):
-                if response.status not in {200, 500} or not _may_be_xml(response):
-                    raise await self._not_the_agents(call, response)
-                reader = await self._read(call, response, max_rows)
-                if response.status == 500:
-                    raise reader.fault()
-                return read(reader)
+                yield response
         except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError) as problem:
             refused = None if self.trust is None else await self.trust.explain(call, problem)
             raise refused or self._broken(call, problem) from problem
@@ -299,7 +332,7 @@ class Agent:
             offers = names_in(response.headers.getall("WWW-Authenticate", []))
             said, ours, theirs = "", "", ""
             if response.status == 401:
-                said, ours, theirs = about_offers(self._scheme, offers)
+                said, ours, theirs = about_offers(self.credentials.scheme, offers)
             code = str(response.status)
             if not theirs:
                 return LogonRefused(what + said, call, code=code)

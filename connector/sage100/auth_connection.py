@@ -30,6 +30,8 @@ class Connector(aiohttp.TCPConnector):
     """One connection at a time; `dress` sees each request's headers together with its connection.
 
     It runs when the connection is there and nothing has been sent; when it raises, nothing will be.
+    A request travels once: aiohttp would send a GET again by itself when its connection is lost,
+    and with it the proof of a password that may have been refused.
     """
 
     def __init__(self, dress: Dress, tls: ssl.SSLContext | None) -> None:
@@ -39,11 +41,19 @@ class Connector(aiohttp.TCPConnector):
         self._key: ConnectionKey | None = None
         self._ended_by: BaseException | None = None
         self._answered = False
+        self._travelled = False
+
+    def next_request(self) -> None:
+        """Another request follows, which may travel once."""
+        self._travelled = False
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         """A connection for this request, which now fits it."""
+        if self._travelled:
+            raise aiohttp.ServerDisconnectedError("the connection ended without an answer")
+        self._travelled = True
         connection = await super().connect(req, traces, timeout)
         try:
             transport, protocol = connection.transport, connection.protocol

@@ -82,6 +82,11 @@ class Handshake:
         """Whether a proof of the password has been made: another refusal would be counted."""
         return self._context.negotiated_protocol == "ntlm" and bool(self._context.session_key)
 
+    @property
+    def protocol(self) -> str:
+        """What was really spoken inside Negotiate: ntlm or kerberos; "" before that is known."""
+        return str(self._context.negotiated_protocol or "")
+
     def begin(self) -> str:
         """The Authorization of the first leg. Raises HandshakeBroken."""
         return self._step(None)

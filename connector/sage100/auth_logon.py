@@ -56,6 +56,7 @@ class Logon:
     ) -> None:
         self.requests = 0
         self._url = url
+        self._wsdl = URL(f"{url}?wsdl", encoded=True)
         self._credentials = credentials
         self._headers = headers(credentials)
         self._name = ON_THE_WIRE[credentials.scheme]
@@ -77,9 +78,15 @@ class Logon:
 
     @contextlib.asynccontextmanager
     async def send(
-        self, session: aiohttp.ClientSession, call: Call, body: bytes, more: Mapping[str, str]
+        self,
+        session: aiohttp.ClientSession,
+        call: Call,
+        body: bytes | None,
+        more: Mapping[str, str],
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer to a POST, whatever it is, once no leg of a log-on is left to be sent.
+
+        Without a `body`: to a GET of the WSDL, which is behind the same doors.
 
         A 401 that comes out is a refusal. Raises AgentError, aiohttp's errors and TimeoutError.
         """
@@ -89,7 +96,7 @@ class Logon:
         for _ in range(_MOST_REQUESTS):
             self.requests += 1
             self._said = "nothing"
-            async with self._post(session, body, {**self._headers, **more}) as response:
+            async with self._open(session, body, {**self._headers, **more}) as response:
                 if await self._is_final(response):
                     yield response
                     return
@@ -100,16 +107,36 @@ class Logon:
             "requests: NTLM and Negotiate log a connection on, not a request.",
         )
 
+    @property
+    def spoken(self) -> str:
+        """By what we are logged on, as "Negotiate (Kerberos)"; "" when we are not, or nobody asked.
+
+        Of Basic it is only known that it was sent.
+        """
+        if not self._credentials.by_connection:
+            return self._name if self._credentials.password is not None else ""
+        if self._handshake is None or not self._logged_on:
+            return ""
+        inside = {"ntlm": " (NTLM inside)", "kerberos": " (Kerberos)"}
+        return self._name + (
+            inside.get(self._handshake.protocol, "") if self._name != "NTLM" else ""
+        )
+
     def hiding(self, call: Call) -> Call:
         """The same call, whose messages do not show the tokens of the latest log-on either."""
         tokens = (one.partition(" ")[2] for one in self._sent)
         return msgspec.structs.replace(call, hidden=(*tokens, *call.hidden))
 
     @contextlib.asynccontextmanager
-    async def _post(
-        self, session: aiohttp.ClientSession, body: bytes, sent: Mapping[str, str]
+    async def _open(
+        self, session: aiohttp.ClientSession, body: bytes | None, sent: Mapping[str, str]
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        opening = session.post(self._url, data=body, headers=sent, allow_redirects=False)
+        if self._connector is not None:
+            self._connector.next_request()
+        if body is None:
+            opening = session.get(self._wsdl, headers=sent, allow_redirects=False)
+        else:
+            opening = session.post(self._url, data=body, headers=sent, allow_redirects=False)
         try:
             response = await opening
         except TimeoutError:

@@ -1,95 +1,114 @@
 """Asking an agent whether it would do, one line per thing that could be wrong; changes nothing.
 
-The lines follow the way in: TLS, reached and let in, clock and zone, every company code, every
-entity's columns. What cannot be looked at because an earlier step failed is left out.
-
-The first rows of every entity are looked at as well (`sample`): a column that Sage 100 itself never
-leaves empty and that is blank in all of them is a mistake of the agent. Of others it is only said.
+The lines follow the way in: name, connection, TLS (`check_reach`), log-on, key, WSDL, the agent
+itself (`check_doors`), then zone, clock, every company and every entity's columns and rows
+(`check_columns`). What cannot be tried because an earlier step failed says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
-from connector.check import CheckLine
-from connector.errors import ConnectorError, Unreachable
+from connector.check import CheckLine, failed, untried
+from connector.sage100 import check_columns, check_doors, check_reach
 from connector.sage100.agent import Agent
-from connector.sage100.contract import AgentInfo
-from connector.sage100.errors import NotTrusted
+from connector.sage100.check_reach import Resolve
+from connector.sage100.contract import AgentInfo, Company
+from connector.sage100.errors import AgentError, LogonRefused
 from connector.sage100.instance import Instance
 from connector.sage100.passes import system_time
 from connector.sage100.retry import ONCE
-from connector.sage100.sample import sample
-from connector.sage100.selection import select
-from connector.sage100.trust_words import remedy as remedy_for
+from projections.aging import DEFAULT_LIMITS, edges
+from projections.columns import Uses
 
 # A clock further off than this makes cursors and aging days doubtful.
 _SKEW_S: Final = 120
-# A certificate that renews itself has done so by then.
-_RENEWED_BY: Final = timedelta(days=14)
-_SHOWN_NAMES: Final = 5
-# What Sage 100 asks for at every entry, or writes itself.
-_NEVER_BLANK: Final[dict[str, tuple[str, ...]]] = {
-    "AR_TermsCode": ("TermsCodeDesc",),
-    "AR_Customer": ("CustomerName",),
-    "AR_CustomerContact": ("ContactName",),
-    "AR_CustomerSalesHistory": ("DollarsSold",),
-    "AR_Invoice": ("InvoiceDate", "Balance", "IsOpen"),
-    "AR_Payment": ("TransactionType", "TransactionAmt"),
-    "AP_Vendor": ("VendorName",),
-    "AR_InvoiceDetail": ("ItemCode", "ExtensionAmt"),
-}
+_ZONE: Final = "time zone"
+_CLOCK: Final = "clock"
+_CURRENCY: Final = " currency"
+_AGING: Final = " aging"
+_BUCKETS: Final = "aging.bucket_"
+# What the labels of the built-in mapping's aging properties say.
+_LABELLED: Final = (0, 30, 60, 90)
 
 
 async def check_agent(
-    agent: Agent, instance: Instance, *, now: Callable[[], datetime] = system_time
+    agent: Agent,
+    instance: Instance,
+    *,
+    uses: Uses = MappingProxyType({}),
+    certificate: Path | None = None,
+    now: Callable[[], datetime] = system_time,
+    resolver: Resolve = check_reach.resolve,
 ) -> list[CheckLine]:
-    """Every line of one instance's report."""
+    """Every line of one instance's report.
+
+    `uses`: what is read of Sage 100 and for what (`projections.columns`). `certificate`: our own
+    for the agent, where one takes the place of the API key.
+    """
     subject = f"Sage 100 {instance.name}"
-    try:
-        info = await agent.get_info(retry=ONCE)
-    except ConnectorError as problem:
-        refused = CheckLine(f"{subject} {agent.endpoint}", False, problem.what, problem.remedy)
-        answered = not isinstance(problem, NotTrusted | Unreachable)
-        return [*(await _tls(subject, agent, now()) if answered else []), refused]
-    version = f"agent {info.agent_version}, Sage 100 {info.sage100_version} {info.edition}"
-    lines = await _tls(subject, agent, now())
-    lines.append(CheckLine(f"{subject} {agent.endpoint}", True, f"let in: {version}"))
-    lines.append(_zone(subject, info, instance))
-    lines.append(_clock(subject, info, instance, now()))
-    readable = []
+    lines, because = await check_reach.reach(subject, agent, now(), resolver)
+    if not because:
+        entered = await check_doors.enter(subject, agent, certificate, now())
+        lines += entered.lines
+        because = entered.because
+        if entered.info is not None:
+            try:
+                async for line in _served(subject, agent, entered.info, instance, uses, now()):
+                    lines.append(line)
+            except LogonRefused as refused:
+                lines.append(failed(f"{subject} {check_doors.SAGE_USER}", refused))
+                because = "Sage 100 refused the agent's user"
+    told = {line.subject for line in lines}
+    rest = [one for one in _subjects(subject, agent, instance, certificate) if one not in told]
+    return lines + [untried(one, because) for one in rest]
+
+
+def _subjects(
+    subject: str, agent: Agent, instance: Instance, certificate: Path | None
+) -> Iterator[str]:
+    """What every whole report has a line of, in order."""
+    steps = [check_reach.DNS, check_reach.CONNECTION]
+    steps += [check_reach.TLS] if agent.trust is not None else []
+    key = check_doors.API_KEY if certificate is None else check_doors.CERTIFICATE
+    steps += [check_doors.LOG_ON, key, check_doors.WSDL, check_doors.AGENT, _ZONE, _CLOCK]
     for company in instance.companies:
-        line = await _company(f"{subject} company {company}", agent, info, company)
-        lines.append(line)
-        readable += [company] if line.ok else []
+        steps += [f"company {company}{part}" for part in ("", _CURRENCY, _AGING)]
     for entity in instance.entities:
-        lines.append(await _entity(f"{subject} {entity}", agent, info, entity, readable))
-    return lines
+        steps += [f"{entity} {check_columns.COLUMNS}", f"{entity} {check_columns.ROWS}"]
+    return (f"{subject} {step}" for step in steps)
 
 
-async def _tls(subject: str, agent: Agent, now: datetime) -> list[CheckLine]:
-    """The certificate of an agent that was trusted, and whether it will be for long."""
-    if agent.trust is None:
-        return []
-    try:
-        shown = await agent.trust.look()
-    except OSError:
-        return []  # it is gone again: the next line says so
-    if shown is None or shown.not_after is None:
-        return []
-    names = ", ".join(shown.names[:_SHOWN_NAMES])
-    detail = f"certificate for {names}, until {shown.not_after:%Y-%m-%d}, {shown.fingerprint}"
-    left = shown.not_after - now
-    if left > _RENEWED_BY:
-        return [CheckLine(f"{subject} TLS", True, f"{detail}, issued by {shown.issuer}")]
-    remedy = remedy_for("expired", agent.trust.asked, shown)
-    return [CheckLine(f"{subject} TLS", False, f"{detail}: {left.days} days left", remedy)]
+async def _served(
+    subject: str, agent: Agent, info: AgentInfo, instance: Instance, uses: Uses, now: datetime
+) -> AsyncIterator[CheckLine]:
+    """What an agent that lets us in serves. Raises LogonRefused: then nothing more may be asked."""
+    yield _zone(subject, info, instance)
+    yield _clock(subject, info, instance, now)
+    readable = []
+    for code in instance.companies:
+        company = f"{subject} company {code}"
+        line = await _company(company, agent, info, code)
+        yield line
+        readable += [code] if line.ok else []
+        served = info.company(code)
+        if served is None:
+            yield untried(f"{company}{_CURRENCY}", "it is not served")
+            yield untried(f"{company}{_AGING}", "it is not served")
+        else:
+            yield _currency(f"{company}{_CURRENCY}", served, instance)
+            yield _aging(f"{company}{_AGING}", served, uses)
+    for entity in instance.entities:
+        for line in await check_columns.check_entity(subject, agent, info, entity, readable, uses):
+            yield line
 
 
 def _zone(subject: str, info: AgentInfo, instance: Instance) -> CheckLine:
-    subject = f"{subject} time zone"
+    subject = f"{subject} {_ZONE}"
     if info.time_zone == instance.timezone:
         return CheckLine(subject, True, info.time_zone)
     return CheckLine(
@@ -105,12 +124,13 @@ def _clock(subject: str, info: AgentInfo, instance: Instance, now: datetime) -> 
     skew_s = round((info.server_time - local).total_seconds())
     detail = f"{abs(skew_s)} s {'ahead of' if skew_s > 0 else 'behind'} ours"
     if abs(skew_s) <= _SKEW_S:
-        return CheckLine(f"{subject} clock", True, detail)
+        return CheckLine(f"{subject} {_CLOCK}", True, detail)
     remedy = "Let the Windows server and this machine take their time from one source (NTP)."
-    return CheckLine(f"{subject} clock", False, detail, remedy)
+    return CheckLine(f"{subject} {_CLOCK}", False, detail, remedy)
 
 
 async def _company(subject: str, agent: Agent, info: AgentInfo, code: str) -> CheckLine:
+    """Whether a company's files can be read. Raises LogonRefused."""
     served = info.company(code)
     if served is None:
         codes = ", ".join(one.code for one in info.companies) or "none"
@@ -122,55 +142,55 @@ async def _company(subject: str, agent: Agent, info: AgentInfo, code: str) -> Ch
         )
     try:
         await agent.read_page(code, "AR_TermsCode", limit=1, retry=ONCE)
-    except ConnectorError as problem:
-        return CheckLine(subject, False, problem.what, problem.remedy)
-    limits = " ".join(str(limit) for limit in served.aging_limits)
+    except LogonRefused:
+        raise
+    except AgentError as problem:
+        if problem.in_use:
+            return untried(subject, f"Sage 100 is in use by others: {problem.what}")
+        return failed(subject, problem)
+    return CheckLine(subject, True, f"can be read: {served.name or 'without a name'}")
+
+
+def _currency(subject: str, served: Company, instance: Instance) -> CheckLine:
+    """The currency that invoices are told in, against the one the company's books are kept in."""
+    configured = instance.currency[served.code]
+    if served.currency == configured:
+        return CheckLine(subject, True, configured)
+    if not served.currency:
+        detail = f"configured is {configured}, and the agent does not say"
+        return CheckLine(subject, True, detail, "Have somebody who knows compare it, once.")
     return CheckLine(
-        subject, True, f"{served.name}, aging by {served.aging_basis}, limits {limits}"
+        subject,
+        False,
+        f"the agent's is {served.currency}, configured is {configured}",
+        f'Set [[sage100]] currency = {{ {served.code} = "{served.currency}" }}, or correct the '
+        "agent: every amount of this company is shown in it.",
     )
 
 
-async def _entity(
-    subject: str, agent: Agent, info: AgentInfo, name: str, companies: Sequence[str]
-) -> CheckLine:
-    entity = info.entity(name)
-    if entity is None:
-        return CheckLine(
-            subject, False, "not served by this agent", "Update the agent, if the site has it."
-        )
-    try:
-        selection = select(entity, agent.call("GetInfo"))
-    except ConnectorError as problem:
-        return CheckLine(subject, False, problem.what, problem.remedy)
-    columns = f"{len(selection.columns)} of {len(entity.columns)} columns read"
-    missing = [column for column in _NEVER_BLANK[name] if column not in selection.columns]
-    if missing:
+def _aging(subject: str, served: Company, uses: Uses) -> CheckLine:
+    """By what receivables are aged, and whether HubSpot's names of the buckets say the same."""
+    limits = served.aging_limits
+    shown = " ".join(str(limit) for limit in limits) or "none"
+    detail = f"by {served.aging_basis}, limits {shown}"
+    if len(limits) < len(DEFAULT_LIMITS) or list(limits) != sorted(set(limits)):
+        usual = " ".join(str(limit) for limit in DEFAULT_LIMITS)
         return CheckLine(
             subject,
             False,
-            f"{columns}; it has no column {', '.join(missing)}",
-            "Map the agent's own name in [sage100.columns], or update the agent.",
+            f"{detail}: not four, each larger than the one before",
+            f"Correct the agent; Accounts Receivable Options in Sage 100 has them. With fewer than "
+            f"four, {usual} are taken.",
         )
-    seen = await sample(agent, companies, entity, selection)
-    wrong = [column for column in _NEVER_BLANK[name] if column in seen.blank]
-    if wrong:
-        return CheckLine(
-            subject,
-            False,
-            f"{columns}; {', '.join(wrong)} blank in all of the first {seen.rows} rows",
-            "Sage 100 never leaves these empty: the agent asks for them by a wrong name. Compare "
-            "its names with the file layouts of this Sage 100 version.",
-        )
-    if seen.shifted:
-        return CheckLine(
-            subject,
-            False,
-            f"{columns}; in {seen.shifted} of the first {seen.rows} rows cells stand under the "
-            f"wrong column, as {seen.misplaced}",
-            "The agent parts its results at a character that names hold as well (a Š is the byte "
-            "0x8A, Sage 100's separator). Have it read each column by itself.",
-        )
-    shown = ", ".join(seen.blank[:_SHOWN_NAMES]) + (", …" if seen.blank[_SHOWN_NAMES:] else "")
-    if seen.blank:
-        columns = f"{columns}; blank in all of the first {seen.rows} rows: {shown}"
-    return CheckLine(subject, True, columns)
+    ends = edges(served.aging_basis, limits)
+    made_of_it = uses.get("AR_Invoice", {}).get("Balance", ())
+    buckets = [use.shown for use in made_of_it if use.fact.startswith(_BUCKETS)]
+    if ends == _LABELLED or not buckets:
+        return CheckLine(subject, True, detail)
+    names = ", ".join(f"{ends[at] + 1}-{ends[at + 1]}" for at in range(3))
+    return CheckLine(
+        subject,
+        True,
+        f"{detail}: the buckets are up to {ends[0]}, {names}, over {ends[3]} days",
+        f"Where the labels in HubSpot say 1-30, 31-60, 61-90, change them: {', '.join(buckets)}.",
+    )

@@ -15,6 +15,7 @@ aiohttp's own `Fingerprint` is not used: with it neither dates nor names are ver
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from connector.sage100 import trust_probe
@@ -43,6 +45,13 @@ Identity = Callable[[ssl.SSLContext], None]
 def system_time() -> datetime:
     """Now, UTC."""
     return datetime.now(UTC)
+
+
+class Met(msgspec.Struct, frozen=True):
+    """A server that was trusted: the version of TLS ("TLSv1.3"), and its certificate."""
+
+    version: str
+    certificate: Certificate
 
 
 class Trust:
@@ -118,16 +127,44 @@ class Trust:
         begun = isinstance(problem, aiohttp.ClientConnectorError | ssl.SSLCertVerificationError)
         if not begun and not about_our_certificate(failure):
             return None  # an exchange that broke later on
-        try:
-            seen = await self._probe()
-        except OSError:
-            seen = Hello(ended=True)
-        return await self._refused(call, failure, seen)
+        return await self._refused(call, failure, await self._seen())
 
-    async def look(self) -> Certificate | None:
-        """The certificate that the server shows, for a report. Raises OSError."""
-        seen = await self._probe()
-        return None if seen.leaf is None else read(seen.leaf)
+    async def meet(self, call: Call) -> Met:
+        """Shake hands as every request does, and hang up without a word, for a report.
+
+        Raises TlsRefused, and OSError when there is no connection.
+        """
+        await self.prepare(call)
+        try:
+            async with asyncio.timeout(trust_probe.LIMIT_S):
+                _, writer = await asyncio.open_connection(
+                    self.asked.host,
+                    self.asked.port,
+                    ssl=self.context,
+                    server_hostname=self.asked.host,
+                    happy_eyeballs_delay=trust_probe.EYEBALLS_S,
+                )
+        except TimeoutError:
+            raise ConnectionError(
+                f"no TLS handshake came to its end in {trust_probe.LIMIT_S:g} s"
+            ) from None
+        except OSError as problem:
+            failure = failure_of(problem)
+            if failure is None:
+                raise
+            raise await self._refused(call, failure, await self._seen()) from problem
+        tls = writer.get_extra_info("ssl_object")
+        met = Met(tls.version() or "", read(tls.getpeercert(binary_form=True) or b""))
+        writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        return met
+
+    async def _seen(self) -> Hello:
+        try:
+            return await self._probe()
+        except OSError:
+            return Hello(ended=True)
 
     async def _probe(self, *, name: str | None = None) -> Hello:
         return await trust_probe.probe(self.asked.host, self.asked.port, name=name)

@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 
 LIMIT_S: Final = 10.0  # for connecting, and again for the whole answer
-_EYEBALLS_S: Final = 0.25  # before another of the host's addresses is tried as well, RFC 8305
+EYEBALLS_S: Final = 0.25  # before another of the host's addresses is tried as well, RFC 8305
 _MOST_BYTES: Final = 128 * 1024
 _MOST_CERTIFICATES: Final = 10
 _ALERT, _HANDSHAKE = 21, 22  # record types, RFC 5246 6.2.1
@@ -100,7 +100,7 @@ async def _connection(
     try:
         async with asyncio.timeout(LIMIT_S):
             reader, writer = await asyncio.open_connection(
-                host, port, happy_eyeballs_delay=_EYEBALLS_S
+                host, port, happy_eyeballs_delay=EYEBALLS_S
             )
     except TimeoutError:
         raise ConnectionError(f"no connection within {LIMIT_S:g} s") from None
@@ -139,7 +139,7 @@ async def _look_unverified(host: str, port: int, name: str) -> bytes | None:
     try:
         async with asyncio.timeout(LIMIT_S):
             _, writer = await asyncio.open_connection(
-                host, port, ssl=context, server_hostname=name, happy_eyeballs_delay=_EYEBALLS_S
+                host, port, ssl=context, server_hostname=name, happy_eyeballs_delay=EYEBALLS_S
             )
     except (TimeoutError, OSError):
         return None

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from connector.hubspot import currencies
 from connector.hubspot.checks import check_hubspot
 from connector.hubspot.errors import HubSpotUnreachable, SchemaRefused, TokenRefused
 from connector.hubspot.matching import MatchRules
@@ -252,6 +253,52 @@ async def test_a_hubspot_that_is_not_there_is_one_clear_line() -> None:
         (line,) = await check_hubspot(hubspot, SOURCE)
         assert not line.ok
         assert "127.0.0.1:1" in line.subject
+
+
+async def test_a_currency_that_the_account_lacks_is_told_before_a_record_is() -> None:
+    """Each currency of the books is one of the account's, or a line with the way to add it."""
+    async with a_portal(additional_currencies=("EUR",)) as portal, a_client(portal) as hubspot:
+        books = {"ABC": "USD", "CAN": "CAD", "EUR": "EUR"}
+        lines = await check_hubspot(hubspot, SOURCE, MatchRules(), books)
+        [wrong] = [line for line in lines if not line.ok]
+        assert wrong.subject == "HubSpot currency CAD"
+        assert "books of CAN" in wrong.detail
+        assert "only USD, EUR" in wrong.detail
+        assert "Settings > Account defaults > Currency" in wrong.remedy
+        del books["CAN"]
+        lines = await check_hubspot(hubspot, SOURCE, MatchRules(), books)
+        [line] = [one for one in lines if one.subject == "HubSpot currencies"]
+        assert (line.ok, line.detail) == (True, "the account has USD, EUR")
+
+
+async def test_a_currency_that_no_invoice_is_told_in_is_not_missed() -> None:
+    """A custom object takes any currency as text, and a mapping may send another or none."""
+    custom = msgspec.structs.replace(SOURCE.invoices, hubspot_type="p_sage100_invoice")
+    rules = [
+        msgspec.structs.replace(rule, values={"CAD": "USD"})
+        if rule.property == "hs_currency"
+        else rule
+        for rule in SOURCE.invoices.rules
+    ]
+    mapped = msgspec.structs.replace(SOURCE.invoices, rules=tuple(rules))
+    for invoices, needs in ((SOURCE.invoices, ["CAD"]), (custom, []), (mapped, ["USD"])):
+        mapping = msgspec.structs.replace(SOURCE, invoices=invoices)
+        assert list(currencies.needed(mapping, {"CAN": "CAD"})) == needs
+
+
+async def test_setup_warns_of_a_currency_and_does_its_work(tmp_path: Path) -> None:
+    """The portal is ready for all other companies: a warning with the remedy, no problem."""
+    async with a_portal(ready=False) as portal, a_store(tmp_path) as store:
+        async with a_client(portal) as hubspot:
+            report = await setup(
+                store, hubspot, SOURCE, MAPPING.digest, currencies={"ABC": "USD", "CAN": "CAD"}
+            )
+        assert report.ready
+        assert report.created
+        [warning] = report.warnings
+        assert warning.subject == "currency CAD"
+        assert "Settings > Account defaults > Currency" in warning.remedy
+        assert await is_ensured(store, MAPPING.digest)
 
 
 @pytest.mark.parametrize(("name", "there"), [("name", True), ("erp_no", False)])

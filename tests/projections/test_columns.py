@@ -256,7 +256,8 @@ def test_what_a_mapping_reads_is_known_by_column() -> None:
     ]
     assert found["AR_Customer"]["CreditLimit"] == (columns.Use("companies.sage100_credit_limit"),)
     assert (
-        columns.Use("companies.sage100_aging_1_30", True) in found["AR_TermsCode"]["DaysBeforeDue"]
+        columns.Use("companies.sage100_aging_1_30", "aging.bucket_1")
+        in found["AR_TermsCode"]["DaysBeforeDue"]
     )
     assert "InvoiceNo" not in found["AR_Invoice"]
     assert "FaxNo" not in found["AR_Customer"]

@@ -1,8 +1,12 @@
-"""What `check` says of an agent: a line for every step, ok or with its remedy; nothing changes."""
+"""What `check` says of an agent: a line for every step, ok or with its remedy; nothing changes.
+
+The way to the agent and its doors have tests of their own (`test_check_reach`, `test_check_doors`),
+and so have columns and rows (`test_check_columns`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,16 +19,28 @@ from connector.sage100.checks import check_agent
 from connector.sage100.contract import ENTITIES
 from connector.sandbox.agent import (
     AgentOptions,
+    CompanyOptions,
+    Exclusive,
     HttpAnswer,
     ManualClock,
     SimulatedAgent,
     SoapFault,
     maintenance,
 )
+from connector.sandbox.agent.conduct import Misreading
+from projections.columns import uses
+from tests.projections.rig import MAPPING
 from tests.sage100 import wire
 from tests.sage100.conftest import connect
 from tests.sage100.wire import NOW
 from tests.sage100.world import UTC_NOW, instance
+
+# Of another agent, by hand: as little as has to be there.
+WSDL = (
+    '<w:definitions xmlns:w="http://schemas.xmlsoap.org/wsdl/" '
+    f'targetNamespace="{wire.NS}"><w:portType name="P"><w:operation name="GetInfo"/>'
+    '<w:operation name="ReadPage"/><w:operation name="ReadRow"/></w:portType></w:definitions>'
+).encode()
 
 
 @asynccontextmanager
@@ -40,26 +56,33 @@ async def lines_of(sim: SimulatedAgent, **more: Any) -> dict[str, CheckLine]:
     """The report, by what was looked at, without the instance's name."""
     now: datetime = more.pop("now", UTC_NOW)
     async with connect(sim) as agent:
-        lines = await check_agent(agent, instance(agent.endpoint, **more), now=lambda: now)
+        known: dict[str, Any] = {"uses": more.pop("uses")} if "uses" in more else {}
+        told = instance(agent.endpoint, **more)
+        lines = await check_agent(agent, told, now=lambda: now, **known)
     return {line.subject.removeprefix("Sage 100 acme ").strip(): line for line in lines}
 
 
+WAY = ["DNS", "connection", "Windows log-on", "API key", "WSDL", "agent", "time zone", "clock"]
+COMPANY = ["company ABC", "company ABC currency", "company ABC aging"]
+
+
 async def test_a_good_agent_is_ok_line_by_line() -> None:
-    """Let in, zone, clock, the company, every entity; one read for each of these, no more."""
+    """The way in, its doors, the company, every entity; one read for each of these, no more."""
     async with office() as sim:
         lines = await lines_of(sim)
         assert [line for line in lines.values() if not line.ok] == []
-        assert list(lines) == [sim.endpoint, "time zone", "clock", "company ABC", *ENTITIES]
+        entities = [f"{name} {part}" for name in ENTITIES for part in ("columns", "rows")]
+        assert list(lines) == [*WAY, *COMPANY, *entities]
         assert all(line.detail and not line.remedy for line in lines.values())
-        assert "let in: agent 1.0.0" in lines[sim.endpoint].detail
-        assert sim.calls.operations == {"GetInfo": 1, "ReadPage": 1 + len(ENTITIES)}
+        assert "let in: agent 1.0.0" in lines["agent"].detail
+        assert sim.calls.operations == {"WSDL": 1, "GetInfo": 1, "ReadPage": 1 + len(ENTITIES)}
 
 
 async def test_columns_that_are_always_blank_are_said() -> None:
     """Not a fault by itself: a site may not use them. Shown, so that a person can judge."""
     async with office() as sim:
         sim.conduct.blank_columns.add("AR_Customer.TelephoneNo")
-        line = (await lines_of(sim))["AR_Customer"]
+        line = (await lines_of(sim))["AR_Customer rows"]
         assert line.ok
         assert "blank in all of the first" in line.detail
 
@@ -85,8 +108,14 @@ def separator_in_a_name(sim: SimulatedAgent) -> None:
     sim.conduct.separator_collision = True
 
 
+def misread(sim: SimulatedAgent, how: Misreading) -> None:
+    """A customer's name has a letter that this agent takes for another."""
+    maintenance.set_raw(sim.company, "AR_Customer", ("01", "ABF"), "CustomerName", "Joe’s Diner")
+    sim.conduct.misread["AR_Customer.CustomerName"] = how
+
+
 class Wrong(msgspec.Struct, frozen=True):
-    """What is wrong, and the line that says so with its remedy."""
+    """What is wrong, and the line that says so with its remedy; what cannot be tried for it."""
 
     name: str
     subject: str
@@ -94,6 +123,7 @@ class Wrong(msgspec.Struct, frozen=True):
     remedy: str
     make: Make = lambda sim: None
     told: dict[str, Any] = {}
+    untried: tuple[str, ...] = ()
 
 
 ROWS = (
@@ -127,34 +157,75 @@ ROWS = (
         "not served; the agent serves ABC",
         "Correct [[sage100]] companies",
         told={"companies": ("ABC", "XYZ")},
+        untried=("company XYZ currency", "company XYZ aging"),
     ),
     Wrong(
         "external access not allowed",
         "company ABC",
         "ExternalAccessDisabled",
         "Company Maintenance",
-        make=injected(SoapFault(code="ExternalAccessDisabled", operation="ReadPage", times=1)),
+        make=injected(
+            SoapFault(
+                code="ExternalAccessDisabled", operation="ReadPage", entity="AR_TermsCode", times=1
+            )
+        ),
+        untried=tuple(f"{name} rows" for name in ENTITIES),
+    ),
+    Wrong(
+        "another currency",
+        "company ABC currency",
+        "the agent's is USD, configured is CAD",
+        'currency = { ABC = "USD" }',
+        told={"currency": {"ABC": "CAD"}},
+    ),
+    Wrong(
+        "an entity that cannot be read",
+        "AP_Vendor rows",
+        "The agent reports Internal",
+        "see its log",
+        make=injected(SoapFault(code="Internal", entity="AP_Vendor", times=9)),
     ),
     Wrong(
         "a wrong name in the agent",
-        "AR_Customer",
+        "AR_Customer rows",
         "CustomerName blank in all of the first",
         "by a wrong name",
         make=blank("AR_Customer.CustomerName"),
     ),
     Wrong(
         "a Š in a name shifts what stands behind it",
-        "AR_Customer",
+        "AR_Customer rows",
         "rows cells stand under the wrong column, as",
         "the byte 0x8A",
         make=separator_in_a_name,
     ),
     Wrong(
         "wrong names of amounts",
-        "AR_Invoice",
+        "AR_Invoice rows",
         "InvoiceDate, Balance blank in all of the first",
         "by a wrong name",
         make=blank("AR_Invoice.InvoiceDate", "AR_Invoice.Balance"),
+    ),
+    Wrong(
+        "no amount at all",
+        "AR_Invoice rows",
+        "TaxableAmt, NonTaxableAmt blank in all of the first",
+        "by a wrong name",
+        make=blank("AR_Invoice.TaxableAmt", "AR_Invoice.NonTaxableAmt"),
+    ),
+    Wrong(
+        "Windows-1252 taken for Latin-1",
+        "AR_Customer rows",
+        r"letters are not Sage 100's, as CustomerName 'Joe\x92s Diner'",
+        "code page 1252",
+        make=lambda sim: misread(sim, "latin-1"),
+    ),
+    Wrong(
+        "Windows-1252 recoded twice",
+        "AR_Customer rows",
+        "letters are not Sage 100's, as CustomerName",
+        "once, and write UTF-8",
+        make=lambda sim: misread(sim, "utf-8"),
     ),
 )
 
@@ -165,18 +236,24 @@ async def test_each_thing_that_is_wrong_has_its_line(row: Wrong) -> None:
     async with office() as sim:
         row.make(sim)
         lines = await lines_of(sim, **row.told)
-    wrong = [subject for subject, line in lines.items() if not line.ok]
+    wrong = [subject for subject, line in lines.items() if line.tried and not line.ok]
     assert wrong == [row.subject]
+    untried = [subject for subject, line in lines.items() if not line.tried]
+    assert untried == list(row.untried)
     line = lines[row.subject]
     assert row.detail in line.detail
     assert row.remedy in line.remedy
 
 
 async def test_odd_values_of_sage_100_itself_are_no_mistake() -> None:
-    """Garbage dates, minus signs behind, blanks and a Š of an honest agent: every line is ok."""
+    """Garbage dates, minus signs behind, blanks and a Š are ok; letters that somebody misread are
+    the one thing to be told of.
+    """
     async with office(profile="messy", customers=150, invoices=300) as sim:
         lines = await lines_of(sim)
-    assert [line for line in lines.values() if not line.ok] == []
+    told = [line for line in lines.values() if not line.ok]
+    assert [line.detail for line in told if "letters are not Sage 100's" not in line.detail] == []
+    assert len(told) == 1
 
 
 def served(**more: str) -> dict[str, tuple[str, str]]:
@@ -208,23 +285,101 @@ async def test_missing_columns_are_named(
     """What must be there and is not: by name, with where to map it."""
     page = wire.page(("TermsCode",), [])
     async with (
-        wire.serve(wire.answer(wire.info(entities)), wire.answer(page)) as site,
+        wire.serve(wire.answer(WSDL), wire.answer(wire.info(entities)), wire.answer(page)) as site,
         wire.client(site.endpoint) as agent,
     ):
         lines = await check_agent(agent, instance(site.endpoint), now=lambda: UTC_NOW)
-    [line] = [one for one in lines if one.subject.endswith(" AR_Customer")]
+    [line] = [one for one in lines if one.subject.endswith(" AR_Customer columns")]
     assert not line.ok
     assert detail in line.detail
     assert remedy in line.remedy
 
 
 @pytest.mark.parametrize("status", [404, 503])
-async def test_where_nobody_answers_there_is_one_line(status: int) -> None:
-    """Behind a door that is shut nothing else can be looked at, and nothing is tried twice."""
+async def test_where_somebody_else_answers_the_rest_is_not_tried(status: int) -> None:
+    """What came instead is said of the WSDL and of the agent; nothing is asked twice."""
     async with office() as sim:
         sim.inject(HttpAnswer(status=status, times=99))
-        lines: Sequence[CheckLine] = list((await lines_of(sim)).values())
-        assert [line.ok for line in lines] == [False]
-        assert f"HTTP status {status}" in lines[0].detail
-        assert lines[0].remedy
-        assert sim.calls.requests == 1
+        lines = await lines_of(sim)
+        wrong = [subject for subject, line in lines.items() if line.tried and not line.ok]
+        assert wrong == ["WSDL", "agent"]
+        for subject in wrong:
+            assert f"HTTP status {status}" in lines[subject].detail
+            assert lines[subject].remedy
+        assert lines["WSDL"].where == f"{sim.endpoint}?wsdl"
+        untried = [subject for subject, line in lines.items() if not line.tried]
+        assert untried[:3] == ["Windows log-on", "API key", "time zone"]
+        assert len(untried) == len(lines) - 4
+        assert all("the agent did not answer" in lines[one].detail for one in untried)
+        assert sim.calls.requests == 2
+
+
+async def test_a_sage_100_that_is_in_use_is_nothing_wrong() -> None:
+    """While others have the files for themselves, what cannot be read is not tried, and says so."""
+    async with office() as sim:
+        sim.conduct.exclusive = Exclusive(message="Backup is running")
+        lines = await lines_of(sim)
+        wrong = [subject for subject, line in lines.items() if line.tried and not line.ok]
+        assert wrong == []
+        assert "in use by others" in lines["company ABC"].detail
+        assert "Backup is running" in lines["company ABC"].detail
+        assert not lines["AR_Customer rows"].tried
+        assert lines["AR_Customer columns"].ok
+
+
+async def test_after_sage_100_refused_the_agents_user_nothing_more_is_asked() -> None:
+    """LogonFailed of a page ends it there, whichever step it meets; nothing is asked after it."""
+    for entity, asked in (("AR_TermsCode", 1), ("AR_CustomerContact", 4)):
+        async with office() as sim:
+            sim.inject(SoapFault(code="LogonFailed", entity=entity, times=99))
+            lines = await lines_of(sim)
+            assert not lines["Sage 100 user"].ok
+            assert "LogonFailed" in lines["Sage 100 user"].detail
+            assert "Sage 100 refused the agent's user" in lines["AP_Vendor rows"].detail
+            assert not lines["AP_Vendor columns"].tried
+            assert sim.calls.operations["ReadPage"] == asked
+
+
+@pytest.mark.parametrize(
+    ("basis", "limits", "said", "note"),
+    [
+        ("DueDate", (30, 60, 90, 120), "by DueDate, limits 30 60 90 120", False),
+        ("DueDate", (15, 45, 75, 120), "up to 0, 1-15, 16-45, 46-75, over 75 days", True),
+        ("InvoiceDate", (30, 60, 90, 120), "to 30, 31-60, 61-90, 91-120, over 120 days", True),
+    ],
+)
+async def test_buckets_that_are_not_those_of_their_labels_are_said(
+    basis: Any, limits: Any, said: str, *, note: bool
+) -> None:
+    """HubSpot's properties are named after the usual limits: where others hold, a note says so."""
+    companies = (CompanyOptions(aging_basis=basis, aging_limits=limits),)
+    async with office(companies=companies) as sim:
+        line = (await lines_of(sim, uses=uses(MAPPING.source)))["company ABC aging"]
+    assert line.ok
+    assert said in line.detail
+    assert ("companies.sage100_aging_1_30" in line.remedy) is note
+
+
+async def test_limits_that_are_no_limits_are_wrong() -> None:
+    """Fewer than four, or not ascending: receivables would be aged by others than the site's."""
+    info = wire.info({}).replace(b"30 60 90 120", b"30 60")
+    async with (
+        wire.serve(wire.answer(WSDL), wire.answer(info)) as site,
+        wire.client(site.endpoint) as agent,
+    ):
+        lines = await check_agent(agent, instance(site.endpoint), now=lambda: UTC_NOW)
+    [line] = [one for one in lines if one.subject.endswith(" aging")]
+    assert not line.ok
+    assert "30 60 90 120 are taken" in line.remedy
+
+
+async def test_a_currency_that_the_agent_does_not_tell_is_a_note() -> None:
+    """Nothing is wrong, and yet somebody has to compare it."""
+    info = wire.info({}).replace(b"<a:Currency>USD", b"<a:Currency>")
+    async with (
+        wire.serve(wire.answer(WSDL), wire.answer(info)) as site,
+        wire.client(site.endpoint) as agent,
+    ):
+        lines = await check_agent(agent, instance(site.endpoint), now=lambda: UTC_NOW)
+    [line] = [one for one in lines if one.subject.endswith(" currency")]
+    assert (line.ok, bool(line.remedy)) == (True, True)

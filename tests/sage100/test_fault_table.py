@@ -28,6 +28,9 @@ from tests.sage100 import (
     test_change_held,
     test_change_machine,
     test_check,
+    test_check_columns,
+    test_check_doors,
+    test_check_reach,
     test_client,
     test_every_change,
     test_every_fault,
@@ -92,6 +95,28 @@ TABLE: dict[str, dict[str, tuple[Proof, ...]]] = {
         ),
     },
     "check": {
+        "an unknown host, no name server": (
+            test_check_reach.test_a_name_without_address_is_named_with_its_remedy,
+        ),
+        "nobody listens, a firewall, no route": (
+            test_check_reach.test_a_port_where_nobody_listens_is_refused,
+            test_check_reach.test_a_firewall_and_a_missing_route_are_told_apart,
+        ),
+        "a refused log-on, tried once": (
+            test_check_doors.test_a_refused_log_on_is_tried_exactly_once,
+        ),
+        "a wrong key, a refused client certificate": (
+            test_check_doors.test_a_wrong_key_is_not_the_accounts_fault,
+            test_check_doors.test_a_client_certificate_that_is_not_taken_has_its_remedy,
+        ),
+        "another WSDL, and what came instead of one": (
+            test_check_doors.test_what_came_instead_of_the_wsdl_is_said,
+            test_check_doors.test_an_answer_that_is_no_document_is_the_wsdls_line,
+        ),
+        "columns without which HubSpot would be wrong": (
+            test_check_columns.test_invoices_without_amounts_are_not_well,
+            test_check_columns.test_each_missing_column_is_named_with_what_is_lost,
+        ),
         "clock, zone, company codes, external access, blank columns": (CHECK,),
         "missing columns and entities": (test_check.test_missing_columns_are_named,),
         "columns that are always blank": (test_check.test_columns_that_are_always_blank_are_said,),

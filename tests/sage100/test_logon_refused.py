@@ -175,9 +175,10 @@ async def test_check_reports_the_refusal() -> None:
     """`check` shows what the server asks for, and the remedy, after one attempt."""
     async with iis(schemes=("Negotiate",)) as sim, logging_on(sim, "ntlm") as agent:
         lines = await check_agent(agent, instance(agent.endpoint))
-        assert [line.ok for line in lines] == [False]
-        assert "asks for: Negotiate" in lines[0].detail
-        assert "negotiate" in lines[0].remedy
+        [refused] = [line for line in lines if line.tried and not line.ok]
+        assert refused.subject == "Sage 100 acme Windows log-on"
+        assert "asks for: Negotiate" in refused.detail
+        assert "negotiate" in refused.remedy
         assert sim.calls.requests == 1
 
 
