@@ -16,6 +16,15 @@ import pytest
 from connector.cli.demo_site import Site, simulated_site
 from tests.cli.command import Ended, inside
 from tests.cli.logs import Run, erase, live
+from tests.openapi import watched
+
+
+@pytest.fixture(autouse=True)
+def as_described() -> Iterator[None]:
+    """Every exchange with a simulated HubSpot is as its API is described, where that is known."""
+    with watched(requests="all") as problems:
+        yield
+    assert problems == []
 
 
 class Bench(msgspec.Struct, frozen=True):
