@@ -6,13 +6,13 @@ its owner only all the same, until that person hands it on.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
 from connector.errors import Misconfigured
+from connector.whole_files import write_whole
 from projections import events
 
 _LARGEST_BYTES: Final = 1 << 30
@@ -54,14 +54,16 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write(path: Path, bundle: Bundle) -> int:
-    """Write the file, whole or not at all; its size in bytes."""
+    """Write the file, whole or not at all; its size in bytes. Raises Misconfigured."""
     content = msgspec.json.encode(bundle)
-    draft = path.with_name(path.name + ".draft")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        write_whole(path, content)
+    except OSError as problem:
+        raise Misconfigured(
+            f"the bundle cannot be written: {problem.strerror or problem}",
+            where=str(path),
+            remedy="Name a file in a folder that is there and may be written: -o FILE.",
+        ) from None
     return len(content)
 
 
@@ -74,6 +76,12 @@ def read(path: Path) -> Bundle:
     except FileNotFoundError:
         raise Misconfigured(
             "there is no such file",
+            where=str(path),
+            remedy="Give a file that 'ml-connector bundle' wrote.",
+        ) from None
+    except OSError as problem:
+        raise Misconfigured(
+            f"the file cannot be read: {problem.strerror or problem}",
             where=str(path),
             remedy="Give a file that 'ml-connector bundle' wrote.",
         ) from None

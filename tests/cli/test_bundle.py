@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from projections import keys
 from tests.cli.conftest import Bench
 
 
@@ -56,3 +57,25 @@ def test_what_is_not_there_is_refused(bench: Bench, tmp_path: Path) -> None:
     assert bench.command("run", "--once").code == 0
     assert bench.command("bundle", "nobody").code == 2
     assert bench.command("reproduce", tmp_path / "none.json").code == 2
+    key, _ = key_and_name(bench)
+    for place in (tmp_path / "missing" / "x.json", tmp_path):
+        ended = bench.command("bundle", key, "-o", place, "--json")
+        assert (ended.code, str(place) in ended.json()["error"]["where"]) == (2, True)
+        assert "cannot be written" in ended.json()["error"]["what"]
+    folder = bench.command("reproduce", tmp_path)
+    assert (folder.code, "cannot be read: Is a directory" in folder.err) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundle_is_asked_for_as_history_is(bench: Bench, tmp_path: Path) -> None:
+    """A part of a name that only one record has names it; of several the choices are told."""
+    assert bench.command("run", "--once").code == 0
+    rows = list(bench.site.sage100.model.rows("AR_Customer"))
+    names = [row["CustomerName"].lower() for row in rows]
+    file = tmp_path / "one.json"
+    for name in names:
+        found = bench.command("history", name, "--json").json()
+        ended = bench.command("bundle", name, "-o", file)
+        roots = {keys.customer_of(one.partition("/")[2]) for one in found["choices"]}
+        assert ended.code == (0 if found["target"] or len(roots) == 1 else 2), ended.err
+        assert ended.code == 0 or all(choice in ended.err for choice in found["choices"])
