@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from connector.bundle.files import Bundle, BundleEvent, payload_of, read, write
 from connector.bundle.masking import disguise
-from connector.bundle.playing import Difference, Played, adoptions, play, prepare
+from connector.bundle.playing import Difference, Played, play, prepare
+from connector.bundle.seeds import Seed, seeds
 from connector.bundle.slices import collect
 
 __all__ = [
@@ -15,12 +16,13 @@ __all__ = [
     "BundleEvent",
     "Difference",
     "Played",
-    "adoptions",
+    "Seed",
     "collect",
     "disguise",
     "payload_of",
     "play",
     "prepare",
     "read",
+    "seeds",
     "write",
 ]

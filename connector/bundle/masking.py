@@ -1,14 +1,16 @@
 """Making up who a bundle is about: every name, number and text that could tell, consistently.
 
-Kept as they are: amounts, dates and times, terms, statuses and other codes of accounting, sequence
-numbers, the mapping. Made up: keys and numbers of customers, contacts, vendors and invoices, the
-company code and the name of the agent, every other column, whatever a property shows of them, and
-HubSpot's ids. In messages the words that were made up elsewhere are, and long numbers. What is not
-known to be harmless is made up.
+Kept as they are: amounts, dates and times (in columns that hold such), terms, statuses and other
+codes of accounting, sequence numbers, the mapping. Made up: keys and numbers of customers,
+contacts, vendors and invoices, the company code and the name of the agent, every other column,
+whatever a property shows of them, and HubSpot's ids. In messages the words that were made up
+elsewhere are, addresses and long numbers; of a message that speaks of other records than ours
+nothing is left. What is not known to be harmless is made up.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -41,6 +43,16 @@ _KEPT: Final[dict[str, frozenset[str]]] = {
             *_STAMPS,
         )
     ),
+    "AR_InvoiceDetail": frozenset(
+        (
+            *("HeaderSeqNo", "DetailSeqNo", "ItemType", "UnitOfMeasure", "Discount", "PriceLevel"),
+            *("QuantityShipped", "QuantityOrdered", "QuantityBackordered", "QuantityPerBill"),
+            *("UnitPrice", "UnitCost", "UnitOfMeasureConvFactor", "ExtensionAmt", "CommissionAmt"),
+            *("LineDiscountPercent", "TaxClass", "TaxAmt", "TaxRate", "TaxTypeApplied"),
+            *("DebitCreditIndicator", "DropShip", "ExplodedKitItem", "StandardKitBill"),
+            *("SkipPrintCompLine", "PromiseDate"),
+        )
+    ),
     "AR_CustomerSalesHistory": frozenset(
         ("ARDivisionNo", "FiscalYear", "FiscalPeriod", "DollarsSold", "CostOfGoodsSold")
     ),
@@ -50,8 +62,24 @@ _ENTITY_OF: Final = {
     "contacts": "AR_CustomerContact",
     "vendors": "AP_Vendor",
     "invoices": "AR_Invoice",
+    "line_items": "AR_InvoiceDetail",
 }
-_SHOWN: Final = {"account.domain", "account.street"}  # facts that show what columns hold
+# Facts that say nothing of who it is: by what they begin with, and single ones.
+_PLAIN_FACTS: Final = ("aging.", "sage.", "invoice.", "source.", "terms.", "constant.")
+_PLAIN_FACT: Final = frozenset(
+    {"account.stage", "account.revenue", "account.average_days_to_pay"}
+    | {"account.last_payment_date", "account.last_payment_amount"}
+    | {"line.quantity", "line.price", "line.amount"}
+)
+_NO_NAME: Final = "Line"  # what a line without any description is called
+_TIMES: Final = frozenset({"date", "datetime"})  # transforms of what is a date
+_DATE: Final = re.compile(r"(?:19|20)\d\d-?[01]\d-?[0-3]\d(?:T[\d:.]+Z?)?")
+# Reasons whose message names HubSpot records that are not ours, with the people in them.
+_OF_OTHERS: Final = ("match_", "conflict")
+_CODE: Final = re.compile(
+    r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|CONFLICT|[a-z]+(?:_[a-z]+)+|rejected|merged"
+)
+_LEFT_OUT: Final = "what HubSpot said is left out here: it may name others"
 # Fields of events that tell of nobody.
 _PLAIN_FIELDS: Final = frozenset(
     {"stamp", "via", "kind", "outcome", "category", "was", "mapping", "digest", "date", "timezone"}
@@ -87,6 +115,13 @@ class _Mask:
             payload = payload_of(event)
             if isinstance(payload, events.MappingActivated):
                 self._mappings.append(compiled.restore(payload.mapping))
+        self._dates = {
+            (_ENTITY_OF[kind], rule.source)
+            for mapping in self._mappings
+            for kind, section in mapping.source.objects().items()
+            for rule in section.rules
+            if rule.transform in _TIMES
+        }
 
     # ------------------------------------------------------------ names of things
 
@@ -99,9 +134,12 @@ class _Mask:
         if entity == "AR_TermsCode":
             return key
         first, *rest = key.split(":")
+        if entity == "AR_InvoiceDetail":
+            number, *tail = first.rsplit("-", 2)
+            return "-".join([self._part(number), *tail])
         division, dash, number = first.partition("-")
         out = [f"{division}{dash}{self._part(number)}"]
-        if entity in {"AR_CustomerSalesHistory", "AR_InvoiceDetail"}:
+        if entity == "AR_CustomerSalesHistory":
             return ":".join([*out, *rest])
         for index, group in enumerate(rest):
             if entity == "AR_CustomerContact":
@@ -117,7 +155,9 @@ class _Mask:
     def external(self, kind: str, key: str) -> str:
         """An external key: ABC:01-ABF…"""
         code, _, record = key.partition(":")
-        return f"{self._part(code)}:{self.record(_ENTITY_OF[kind], record)}"
+        # A line is keyed as a part of its invoice: ABC:01-ABF:0100215-000001-IN:000002.
+        entity = "AR_Invoice" if kind == "line_items" else _ENTITY_OF[kind]
+        return f"{self._part(code)}:{self.record(entity, record)}"
 
     def target(self, name: str) -> str:
         """A target: companies/ABC:01-ABF, associations/contacts:…>companies:…"""
@@ -153,31 +193,40 @@ class _Mask:
             kind = event.stream.split("/")[1] if event.stream.startswith("hubspot/") else ""
             plain = msgspec.json.decode(events.encode(payload))
             if event.stream.startswith("sage/"):
-                parts = [self._names.text(part) for part in plain["key"]]
-                plain |= {"key": parts, "fingerprint": ""}
+                plain |= {"key": self._key(event.stream, plain["key"]), "fingerprint": ""}
             data = msgspec.Raw(msgspec.json.encode(self._fields(kind, plain)))
         return msgspec.structs.replace(event, stream=self.stream(event.stream), data=data)
 
     def _row(
         self, stream: str, payload: events.RecordObserved | events.RecordErased
     ) -> events.Event:
-        entity = stream.split("/", 4)[3]
-        columns = keys.KEY_COLUMNS.get(entity, ())
+        entity = _entity(stream)
         row = {name: self._cell(entity, name, value) for name, value in payload.row.items()}
-        key = [
-            self._cell(entity, name, part) for name, part in zip(columns, payload.key, strict=False)
-        ]
+        key = self._key(stream, payload.key)
         return msgspec.structs.replace(payload, key=key, row=row, fingerprint=fingerprint(row))
+
+    def _key(self, stream: str, parts: list[str]) -> list[str]:
+        """The key columns of a source record."""
+        entity = _entity(stream)
+        columns = keys.KEY_COLUMNS.get(entity, ())
+        return [self._cell(entity, name, part) for name, part in zip(columns, parts, strict=False)]
 
     def _cell(self, entity: str, column: str, value: str) -> str:
         if entity == "AR_TermsCode" or column in _KEPT.get(entity, frozenset()):
+            return value
+        if (entity, column) in self._dates and _DATE.fullmatch(value.strip()):
             return value
         return self._names.text(value)
 
     def _fields(self, kind: str, plain: Mapping[str, Any]) -> dict[str, Any]:
         out: dict[str, Any] = {}
+        of_others = str(plain.get("reason", "")).casefold().startswith(_OF_OTHERS)
         for name, value in plain.items():
-            if name in _VALUES and isinstance(value, dict):
+            if name == "message" and of_others:
+                out[name] = _LEFT_OUT
+            elif name == "reason" and _CODE.fullmatch(str(value)):
+                out[name] = value
+            elif name in _VALUES and isinstance(value, dict):
                 out[name] = {prop: self._shown(kind, prop, one) for prop, one in value.items()}
             elif name in _NAMES:
                 out[name] = [self.target(one) for one in value]
@@ -230,12 +279,20 @@ class _Mask:
                 return self.external(kind, value)
             case "key.customer":
                 return self.external("companies", value)
+            case "key.invoice":
+                return self.external("invoices", value)
             case "key.company":
                 return self._part(value)
             case "key.record":
                 entity = "AR_Customer" if kind == "contacts" else entity
                 return keys.plain(self.record(entity, value))
-            case source if source.startswith("contact.") or source in _SHOWN:
-                return self._names.text(value)
-            case _:
+            case "line.name" if value == _NO_NAME:
                 return value
+            case source if source.startswith(_PLAIN_FACTS) or source in _PLAIN_FACT:
+                return value
+            case _:
+                return self._names.text(value)
+
+
+def _entity(stream: str) -> str:
+    return stream.split("/", 4)[3]

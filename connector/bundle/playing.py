@@ -4,24 +4,26 @@ Rows, settings, replays and what people undid or changed are appended in their o
 log had decided on something, the projector decides now and the writer writes, with the bundle's
 mapping, into whatever HubSpot it is given. At the end the ledger of every object is compared with
 the one that the bundle's own commands and outcomes come to: which exist, where each stands, and
-what is held.
+what is held. Of what was erased the past cannot be played: it begins with what was left.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from connector import rows
 from connector.bundle.files import ERASED, Bundle, BundleEvent, payload_of
-from connector.errors import Misconfigured
+from connector.bundle.seeds import left_of_the_erased, newest_mapping
 from connector.hubspot import schema
 from connector.hubspot.api import HubSpot
 from connector.hubspot.definitions import Definitions
 from connector.hubspot.delivery import Surroundings
 from connector.hubspot.writer import Writer
+from connector.new_events import new_event
 from connector.projector import Projector
 from eventstore import EventStore, Meta, NewEvent
 from projections import asof, events, keys, ledger, likeness
@@ -55,42 +57,32 @@ class Played(msgspec.Struct, frozen=True):
     differences: list[Difference]
 
 
-class Adoption(msgspec.Struct, frozen=True):
-    """A record that was in HubSpot before: what it held, and our key for it."""
-
-    object_type: str
-    values: dict[str, str]
-
-
-def adoptions(bundle: Bundle) -> list[Adoption]:
-    """What must be in HubSpot before the bundle is played, as the log found it."""
-    mapping = _newest_mapping(bundle)
-    out = []
-    for event in bundle.events:
-        payload = payload_of(event)
-        if isinstance(payload, events.RecordAdopted):
-            kind, external = keys.split_target(event.stream.removeprefix("hubspot/"))
-            section = mapping.objects[kind]
-            values = {name: value for name, value in payload.values.items() if value}
-            out.append(Adoption(section.hubspot_type, {**values, section.key: external}))
-    return out
-
-
 async def prepare(bundle: Bundle, store: EventStore, hubspot: HubSpot) -> None:
     """Create the properties that the bundle's mapping writes, in an empty HubSpot."""
-    mapping = _newest_mapping(bundle)
+    mapping = newest_mapping(bundle)
     await schema.setup(store, hubspot, mapping.source, mapping.digest)
 
 
-async def play(bundle: Bundle, store: EventStore, hubspot: HubSpot) -> Played:
-    """Play it into an empty store and this HubSpot, for which `prepare` was called."""
-    mapping = _newest_mapping(bundle)
+async def play(
+    bundle: Bundle,
+    store: EventStore,
+    hubspot: HubSpot,
+    ids: Mapping[str, str] = MappingProxyType({}),
+) -> Played:
+    """Play it into an empty store and this HubSpot, for which `prepare` was called.
+
+    `ids`: the HubSpot ids there of what `seeds` had to be put there, by target.
+    """
+    mapping = newest_mapping(bundle)
     current = [mapping]
     around = Surroundings(store, hubspot, lambda: current[0].source)
     around.definitions = Definitions(hubspot)
     projector, writer = Projector(store), Writer(around)
     inputs = 0
     waiting: list[BundleEvent] = []
+    for name, left in left_of_the_erased(bundle).items():
+        if name in ids:
+            await _tell(store, name, msgspec.structs.replace(left, hubspot_id=ids[name]))
 
     async def settle() -> None:
         nonlocal inputs
@@ -118,8 +110,9 @@ async def play(bundle: Bundle, store: EventStore, hubspot: HubSpot) -> Played:
         if event.stream.startswith("hubspot/"):
             if waiting:
                 await settle()
-            if isinstance(payload_of(event), _PEOPLE):
-                await _tell(store, event)
+            payload = payload_of(event)
+            if isinstance(payload, _PEOPLE):
+                await _tell(store, event.stream.removeprefix("hubspot/"), payload)
                 await settle()
         else:
             waiting.append(event)
@@ -128,19 +121,16 @@ async def play(bundle: Bundle, store: EventStore, hubspot: HubSpot) -> Played:
     return Played(bundle.key, inputs, targets, values, differences)
 
 
-async def _tell(store: EventStore, event: BundleEvent) -> None:
-    """Put what people did into the ledger of a record that is known by now."""
-    payload = payload_of(event)
-    name = event.stream.removeprefix("hubspot/")
+async def _tell(store: EventStore, name: str, event: events.Event) -> None:
+    """Put into the ledger of a record what people did, or what an erasure has left of it."""
     work = Workspace()
     await rows.load(store, work, {"target": [name]})
-    doc = work.get("target", Target, name)
-    if doc is None or payload is None:
-        return
-    ledger.track(work, name, payload, doc.version + 1)
+    doc = work.get("target", Target, name) or ledger.EMPTY
+    stream = keys.hubspot_stream(name)
+    ledger.track(work, name, event, doc.version + 1)
     await store.append(
-        [_again(event)],
-        expect={event.stream: doc.version},
+        [new_event(stream, event)],
+        expect={stream: doc.version},
         also=rows.writes(work),
         meta=Meta(actor="reproduce"),
     )
@@ -207,15 +197,3 @@ def _yes(hubspot_id: str) -> str:
 
 def _state(doc: Target) -> str:
     return f"{doc.state} ({doc.reason})" if doc.state == "parked" else doc.state
-
-
-def _newest_mapping(bundle: Bundle) -> compiled.CompiledMapping:
-    for event in reversed(bundle.events):
-        payload = payload_of(event)
-        if isinstance(payload, events.MappingActivated):
-            return compiled.restore(payload.mapping)
-    raise Misconfigured(
-        "the bundle holds no mapping: nothing was ever written of this record",
-        where=bundle.key,
-        remedy="Make the bundle again after the first 'ml-connector run'.",
-    )

@@ -4,7 +4,8 @@ A text is taken word by word (a run of letters, a run of digits) and each is rep
 one of the same length, capitals where there were capitals; what stands between stays. So a first
 name cut out of a full name, or a domain out of an e-mail address, is still cut out of it, and two
 records that shared a value still do. Which word became which is chosen at random and written
-nowhere. Single letters stay, and so do words that say nothing of anybody, such as "com".
+nowhere. Single letters stay, and so do words that say nothing of anybody, such as "com". Whether
+digits are a date nobody can tell from them: that is for who knows where they stand.
 """
 
 from __future__ import annotations
@@ -18,7 +19,12 @@ from projections import names
 from projections.values import FREE_MAIL
 
 _WORD: Final = re.compile(r"[^\W\d_]+|\d+")
-_DATE: Final = re.compile(r"(?:19|20)\d\d-?[01]\d-?[0-3]\d(?:T[\d:.]+Z?)?")
+# What is somebody's wherever it stands, an e-mail address or digits set as in a telephone number,
+# or else single words.
+_SPOKEN: Final = re.compile(
+    r"(?P<whole>[\w.+%'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})*|[+(]?\d(?:[ ()./-]{0,3}\d){6,})|"
+    + _WORD.pattern
+)
 _PLAIN: Final = frozenset(
     {"com", "org", "net", "edu", "gov", "info", "biz", "io", "co", "us", "ca", "uk", "de", "eu"}
     | {"www", "http", "https", "mailto", "true", "false", "example", "test", "invalid"}
@@ -41,14 +47,18 @@ class Pseudonyms:
         self._taken: set[str] = set()
 
     def text(self, value: str) -> str:
-        """The text with every word made up; dates stay."""
-        if len(value) <= 1 or _DATE.fullmatch(value.strip()):
+        """The text with every word made up."""
+        if len(value) <= 1:
             return value
         return _WORD.sub(lambda found: self._word(found.group()), value)
 
     def words_of(self, value: str) -> str:
-        """The text with those words made up that have been met before, and all long numbers."""
-        return _WORD.sub(lambda found: self._known(found.group()), value)
+        """The text with those words made up that have been met before, and whatever has the form
+        of an address, a telephone number or another long number.
+        """
+        return _SPOKEN.sub(
+            lambda found: self.text(found[0]) if found["whole"] else self._known(found[0]), value
+        )
 
     def _known(self, word: str) -> str:
         if word.lower() in self._of or (word.isdigit() and len(word) > 3):
@@ -57,8 +67,10 @@ class Pseudonyms:
 
     def _word(self, word: str) -> str:
         low = word.lower()
-        if len(word) == 1 or low in _PLAIN or len(low) != len(word):
+        if len(word) == 1 or low in _PLAIN:
             return word
+        if len(low) != len(word):
+            low = word  # letters that become two when they become small
         if low not in self._of:
             self._of[low] = self._new(low)
         made = self._of[low]

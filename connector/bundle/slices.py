@@ -1,7 +1,8 @@
 """The slice of the log that one record's life depends on.
 
-A customer, its contacts, invoices, payments and sales decide on one another (a balance is a sum of
-invoices), so whichever of them is asked for, all of them are taken; a vendor stands alone. With
+A customer, its contacts, invoices with their lines, payments and sales decide on one another (a
+balance is a sum of invoices), so whichever of them is asked for, all of them are taken; a vendor
+stands alone. With
 them go what was decided and done about them in HubSpot, the terms codes, mappings and settings of
 their company, and what people asked for. Other customers are left out, but for the newest fiscal
 period that anybody's sales have reached, since that moves everybody's revenue.
@@ -16,6 +17,7 @@ import msgspec
 
 from connector.bundle.files import ERASED, Bundle, BundleEvent
 from connector.errors import Misconfigured
+from connector.naming import by_name
 from connector.planning import MAPPING_STREAM
 from connector.replaying import REPLAY_STREAM
 from connector.reports import find
@@ -32,6 +34,7 @@ _OF_A_CUSTOMER: Final = (
     "AR_Payment",
     "AR_CustomerSalesHistory",
 )
+_PARTS: Final = ("contacts", "invoices", "line_items")  # HubSpot objects keyed under a customer
 _SETTINGS: Final = (events.SourceDescribed, events.AgingDateAdvanced)
 NOBODY: Final = "00-0"  # who is said to have made the sales of the newest period
 
@@ -41,7 +44,7 @@ async def collect(store: EventStore, key: str) -> Bundle:
 
     Raises Misconfigured when it names none, or several that do not belong together.
     """
-    names = await find(store, key)
+    names = await find(store, key) or await by_name(store, key)
     roots = {_root(name) for name in names}
     if len(roots) != 1:
         what = f"may be any of these: {', '.join(names)}" if names else "is not known to the log"
@@ -81,16 +84,26 @@ async def _streams(
         for entity in _OF_A_CUSTOMER:
             async for name in _all(store, keys.sage_stream(instance, code, entity, f"{record}:")):
                 yield name
+                if entity == "AR_Invoice":
+                    async for line in _lines(store, instance, code, name.rpartition("/")[2]):
+                        yield line
         yield keys.hubspot_stream(keys.target("companies", external))
         yield keys.hubspot_stream(keys.target("contacts", external))
         for prefix in (
-            *(keys.target(one, f"{external}:") for one in ("contacts", "invoices")),
+            *(keys.target(one, f"{external}:") for one in _PARTS),
             f"associations/contacts:{external}>",
-            *(f"associations/{one}:{external}:" for one in ("contacts", "invoices")),
+            *(f"associations/{one}:{external}:" for one in _PARTS),
         ):
             async for name in _all(store, keys.hubspot_stream(prefix)):
                 yield name
     async for name in _all(store, keys.sage_stream(instance, code, "AR_TermsCode", "")):
+        yield name
+
+
+async def _lines(store: EventStore, instance: str, code: str, invoice: str) -> AsyncIterator[str]:
+    """The lines of an invoice (01-ABF:0100215-000001-IN), which are keyed without its customer."""
+    first = keys.details_of(keys.external_key(code, invoice)).partition(":")[2]
+    async for name in _all(store, keys.sage_stream(instance, code, "AR_InvoiceDetail", first)):
         yield name
 
 

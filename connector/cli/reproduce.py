@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import Annotated, Final
@@ -10,7 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from connector import bundle as bundles
-from connector.bundle import Bundle, Played
+from connector.bundle import Bundle, Played, Seed
 from connector.cli import output
 from connector.cli.session import AsJson, run_async
 from connector.hubspot.api import HubSpot
@@ -53,9 +54,20 @@ async def played(bundle: Bundle) -> Played:
         ):
             await is_current(store)
             await bundles.prepare(bundle, store, hubspot)
-            for adopted in bundles.adoptions(bundle):
-                portal.add(adopted.object_type, adopted.values)
-            return await bundles.play(bundle, store, hubspot)
+            ids = {seed.target: _put(portal, seed) for seed in bundles.seeds(bundle)}
+            return await bundles.play(bundle, store, hubspot, ids)
+
+
+def _put(portal: SimulatedHubSpot, seed: Seed) -> str:
+    """Put a record into the portal, but for values that this one does not take; its id."""
+    try:
+        return portal.add(seed.object_type, seed.values)
+    except ValueError:
+        hubspot_id = portal.add(seed.object_type, {})
+    for name, value in seed.values.items():
+        with contextlib.suppress(ValueError):
+            portal.edit(seed.object_type, hubspot_id, {name: value})
+    return hubspot_id
 
 
 def render(report: Played) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,14 +65,41 @@ def test_what_is_derived_is_derived_from_the_made_up() -> None:
     assert made.text(mail.lower()) == made.text(mail).lower()
 
 
-def test_dates_and_single_letters_stay_and_names_do_not() -> None:
-    """What tells of time stays; a word of a name is never its own disguise."""
+def test_single_letters_stay_and_names_and_digits_do_not() -> None:
+    """A word of a name is never its own disguise, and digits are nobody's date by their look."""
     made = names(4)
-    assert [made.text(text) for text in ("20261122", "2026-11-22", "Y", "")] == [
-        "20261122",
-        "2026-11-22",
-        "Y",
-        "",
-    ]
+    assert [made.text(text) for text in ("Y", "")] == ["Y", ""]
+    for digits in ("20261122", "2026-11-22"):
+        assert made.text(digits) != digits
     assert "Quill" not in made.text("Quill & Daughters")
+    assert made.text("\u0130brahim") != "\u0130brahim"
     assert re.fullmatch(r"no \w{5} for \d{7}, twice", made.words_of("no Quill for 4711000, twice"))
+
+
+@pytest.mark.parametrize(
+    ("said", "private"),
+    [
+        ("Contact jane.o'hara@private.example exists.", ["jane", "hara", "private"]),
+        ("call (312) 555-0177 or +49 30 90 18 20, ext. 5", ["312", "555", "0177", "90 18"]),
+        ("invalid: ann@bo-co.net", ["ann", "bo"]),
+        ("20231105 is no date here, nor is 2026-11-22", ["20231105", "2026"]),
+    ],
+)
+def test_addresses_and_telephones_are_made_up_wherever_they_stand(
+    said: str, private: list[str]
+) -> None:
+    """Also in words that were met nowhere else; what stands around them is left to be read."""
+    told = names(5).words_of(said)
+    assert [one for one in private if one in told] == []
+    assert len(told) == len(said)
+    around = {"Contact", "exists", "call", "or", "ext", "invalid", "is", "no", "date"}
+    assert {word for word in around if word in said} == {word for word in around if word in told}
+
+
+def test_an_address_in_a_message_is_the_one_of_the_row() -> None:
+    """What a message says of an address or number that a column holds, it still says."""
+    made = names(6)
+    mail, phone = "jane@acme.example", "(312) 555-0177"
+    row = made.text(mail), made.text(phone)
+    told = made.words_of(f"{mail} and {phone} are taken")
+    assert told == f"{row[0]} and {row[1]} are taken"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import resources
 from pathlib import Path
 
 import msgspec
@@ -20,7 +22,10 @@ from connector.errors import Misconfigured
 from connector.opening import open_reader
 from connector.sandbox.agent import AgentOptions, maintenance, posting
 from projections import events
+from projections.mapping import compiled
 from tests.e2e.site import Site, open_site
+from tests.e2e.test_erase import ask
+from tests.e2e.test_line_items import charged, switch
 
 OPTIONS = AgentOptions(seed=81, customers=10, invoices=60, vendors=3)
 KEY = "ABC:01-ABF"
@@ -77,6 +82,21 @@ async def test_a_bundle_comes_to_the_same_end(tmp_path: Path) -> None:
         assert report.targets > 5
         assert report.values > 100
         assert report.inputs > 5
+
+
+def test_a_bundle_is_written_through_nobody_s_link(tmp_path: Path) -> None:
+    """A draft that lies there already is neither followed nor taken over with its mode."""
+    victim, path = tmp_path / "victim", tmp_path / "b.json"
+    victim.write_text("precious")
+    trap = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    empty = Bundle(made_by="test", key="k", head=1, events=[])
+    for lay in (lambda: trap.symlink_to(victim), lambda: trap.write_text("open to all")):
+        lay()
+        bundles.write(path, empty)
+        assert (path.is_symlink(), stat.S_IMODE(path.stat().st_mode)) == (False, 0o600)
+        assert bundles.read(path) == empty
+    assert victim.read_text() == "precious"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["b.json", "victim"]
 
 
 async def test_an_undo_is_played_too(tmp_path: Path) -> None:
@@ -159,6 +179,94 @@ def test_what_is_not_known_to_be_harmless_is_made_up() -> None:
     assert "no answer for" in text
 
 
+def disguised(*told: tuple[str, events.Event]) -> str:
+    """These events, each of its stream, as the text of a bundle."""
+    made = bundles.disguise(
+        Bundle(
+            made_by="test",
+            key="companies/ABC:01-QUILLER",
+            head=9,
+            events=[
+                bundles.BundleEvent(
+                    number, stream, 1, events.type_of(one), 7, msgspec.Raw(events.encode(one))
+                )
+                for number, (stream, one) in enumerate(told, 1)
+            ],
+        ),
+        Pseudonyms(secrets.choice),
+    )
+    return msgspec.json.encode(made).decode()
+
+
+MESSAGE = "2 HubSpot records have it: 512 (Jane Doe, jane.doe@private.example); 7 (Plume, Ltd)."
+TARGET = "hubspot/companies/ABC:01-QUILLER"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        events.CommandParked(1, "match_proposed", MESSAGE, "look"),
+        events.CommandParked(1, "match_ambiguous", MESSAGE, "look"),
+        events.CommandParked(1, "CONFLICT", MESSAGE, "look"),
+        events.CommandSucceeded(
+            1,
+            "512",
+            "created",
+            withheld={"email": events.Withheld("", "CONFLICTING_UNIQUE_VALUE", MESSAGE, "look")},
+        ),
+    ],
+    ids=["proposed", "ambiguous", "conflict", "withheld"],
+)
+def test_of_a_message_about_others_nothing_is_left(event: events.Event) -> None:
+    """HubSpot's own records, and the people in them, are in no column that could teach their names:
+    the reason stays, the sentence goes.
+    """
+    text = disguised((TARGET, event))
+    private = ("Jane", "Doe", "jane.doe", "Plume", "512", "Ltd")
+    assert [word for word in private if word in text] == []
+    assert "it may name others" in text
+    reason = getattr(event, "reason", "") or "CONFLICTING_UNIQUE_VALUE"
+    assert f'"{reason}"' in text
+
+
+def test_addresses_are_made_up_in_any_message() -> None:
+    """Also of a refusal that quotes somebody else's e-mail address or telephone number."""
+    said = "Value jane.doe@private.example or (312) 555-0177 was refused"
+    text = disguised((TARGET, events.CommandFailed(1, "x", said, 5, 1)))
+    assert [word for word in ("jane", "private", "555", "0177") if word in text] == []
+    assert "was refused" in text
+
+
+def test_digits_are_dates_only_where_dates_are_held() -> None:
+    """A number that looks like a date is made up in any other column, and in keys; where a column
+    is known to hold dates, by Sage 100 or by the mapping, it stays.
+    """
+    text = (resources.files("projections.mapping") / "default.toml").read_text("utf-8")
+    rule = '[[companies.rules]]\nproperty = "founded"\nfrom = "UDF_FOUNDED"\ntransform = "date"\n\n'
+    mapping = compiled.parse(text.replace("[vendors]\n", rule + "[vendors]\n", 1))
+    row = {
+        "ARDivisionNo": "01",
+        "CustomerNo": "20240207",
+        "TelephoneNo": "20231105",
+        "UDF_FOUNDED": "19990131",
+        "UDF_OTHER": "20190417",
+        "DateEstablished": "20010911",
+    }
+    gone = events.RecordVanished(["01", "20240207"], "f")
+    stream = "sage/i/ABC/AR_Customer/01-20240207"
+    told = disguised(
+        ("config/mapping", events.MappingActivated(mapping.digest, compiled.content(mapping))),
+        (stream, events.RecordObserved(["01", "20240207"], row, "f", stamp="20010911 8.5")),
+        (stream, gone),
+        (
+            TARGET,
+            events.DriftFound({"founded": ("1999-01-31", "2018-02-03"), "phone": ("20231105", "")}),
+        ),
+    )
+    assert [digits for digits in ("20231105", "20240207", "20190417") if digits in told] == []
+    assert [digits for digits in ("19990131", "20010911", "1999-01-31") if digits not in told] == []
+
+
 async def test_the_same_name_is_the_same_and_another_is_another(tmp_path: Path) -> None:
     """Within a bundle a value has one disguise, in rows, keys and commands; a new bundle others."""
     async with with_a_past(tmp_path) as site:
@@ -212,8 +320,100 @@ async def test_a_record_found_in_hubspot_is_found_again(tmp_path: Path) -> None:
         async with site.app() as app:
             assert (await app.run_once()).complete
         made = await bundled(site, KEY)
-        assert [one.object_type for one in bundles.adoptions(made)] == ["companies"]
+        assert [one.object_type for one in bundles.seeds(made)] == ["companies"]
         assert (await played(made)).differences == []
+
+
+async def test_the_lines_of_invoices_are_in_it(tmp_path: Path) -> None:
+    """Lines that are kept as line items are taken, disguised and compared like all else."""
+    async with open_site(tmp_path, OPTIONS) as site:
+        switch(site, on=True)
+        async with site.app() as app:
+            assert (await app.run_once()).complete
+        posting.post_invoice(site.company, ("01", "ABF"), "250")
+        async with site.app() as app:
+            assert (await app.run_once()).complete
+        made = await bundled(site, KEY)
+        rows = [
+            payload.row
+            for event in made.events
+            if isinstance(payload := bundles.payload_of(event), events.RecordObserved)
+            and "/AR_InvoiceDetail/" in event.stream
+        ]
+        ours = {key for key, invoice, _ in charged(site) if invoice.startswith(f"{KEY}:")}
+        items = {event.stream for event in made.events if "hubspot/line_items/" in event.stream}
+        assert len(items) >= len(ours) > 0  # lines that become none are told there too
+        assert any("associations/line_items:" in event.stream for event in made.events)
+        text = msgspec.json.encode(made).decode()
+        lines = [row for key, _, row in charged(site) if key in ours]
+        private = {row[name] for row in lines for name in ("ItemCode", "ItemCodeDesc", "InvoiceNo")}
+        assert [word for word in private if word and word in text] == []
+        assert {row["ExtensionAmt"] for row in lines} <= {row["ExtensionAmt"] for row in rows}
+        assert {row["InvoiceNo"] for row in rows}.isdisjoint(private)
+        report = await played(made)
+        assert report.differences == []
+        assert report.targets >= 2 * len(ours)
+        # Lines that come to another amount are told.
+        other = [
+            msgspec.structs.replace(
+                event,
+                data=msgspec.Raw(
+                    bytes(event.data).replace(b'"ExtensionAmt":"', b'"ExtensionAmt":"7')
+                ),
+            )
+            if "/AR_InvoiceDetail/" in event.stream
+            else event
+            for event in made.events
+        ]
+        told = await played(msgspec.structs.replace(made, events=other))
+        assert {one.target.partition("/")[0] for one in told.differences} == {"line_items"}
+
+
+@pytest.mark.parametrize("key", ["ABC:01-ABF", "ABC:01-ABF:ZOERILDA"])
+async def test_an_erased_record_begins_with_what_was_left(tmp_path: Path, key: str) -> None:
+    """What was in HubSpot when its past was erased is there when the rest is played, and ends as
+    it did; that is so whether something has happened since or not.
+    """
+    async with with_a_past(tmp_path) as site:
+        config = site.config()
+        await ask(config, key)
+        for limit in ("", "900"):
+            if limit:
+                change = {"CreditLimit": limit, "CustomerName": "Quillfeather Again"}
+                maintenance.change_customer(site.company, ("01", "ABF"), change)
+            async with site.app() as app:
+                assert (await app.run_once()).complete
+            made = await bundled(site, KEY)
+            erased = [one for one in made.events if one.type == "TargetErased"]
+            assert erased
+            assert {one.target for one in bundles.seeds(made)} == {
+                one.stream.removeprefix("hubspot/") for one in erased
+            }
+            report = await played(made)
+            assert report.differences == []
+            assert report.targets > 5
+
+
+async def test_what_the_simulated_portal_does_not_take_is_left_out(tmp_path: Path) -> None:
+    """A value found in the real HubSpot that is none of an option here costs that value only."""
+    async with open_site(tmp_path, OPTIONS) as site:
+        async with site.app() as app:
+            await app.setup()
+        site.portal.add("companies", {"name": "By hand", "sage100_customer_key": KEY})
+        async with site.app() as app:
+            assert (await app.run_once()).complete
+        made = await bundled(site, KEY)
+        altered = []
+        for event in made.events:
+            payload = bundles.payload_of(event)
+            if isinstance(payload, events.RecordAdopted):
+                values = payload.values | {"lifecyclestage": "bogus", "numberofemployees": "many"}
+                payload = msgspec.structs.replace(payload, values=values)
+                event = msgspec.structs.replace(event, data=msgspec.Raw(events.encode(payload)))
+            altered.append(event)
+        report = await played(msgspec.structs.replace(made, events=altered))
+        assert {one.target for one in report.differences} <= {made.key}
+        assert {one.what for one in report.differences} <= {"lifecyclestage", "numberofemployees"}
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"format": "other"}'])
