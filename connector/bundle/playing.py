@@ -147,7 +147,7 @@ async def _compare(bundle: Bundle, store: EventStore) -> tuple[int, int, list[Di
         if event.stream.startswith("hubspot/"):
             entry = Entry(event.position, event.stream, event.version, payload_of(event))
             recorded.setdefault(event.stream.removeprefix("hubspot/"), []).append(entry)
-    mapping = _newest_mapping(bundle)
+    mapping = newest_mapping(bundle)
     work = Workspace()
     await rows.load(store, work, {"target": recorded})
     values = 0

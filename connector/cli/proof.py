@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Final
 
@@ -15,9 +16,11 @@ from connector.cli.watch import watching
 from connector.config import Config
 from connector.errors import Misconfigured
 from connector.opening import open_hubspot, open_reader
-from connector.proof import CompanyProof, Proof, prove
+from connector.proof import CompanyProof, Proof, Reading, prove
+from connector.sage100.instance import instance_of
 
 _SHOWN: Final = 40
+_FEW: Final = 10  # of what is only told
 _LABELS: Final = {
     "balance": "open balance",
     "current": "current",
@@ -27,6 +30,7 @@ _LABELS: Final = {
     "bucket_4": "bucket 4",
     "documents": "open documents",
 }
+_RECEIVABLES: Final = "AR_Invoice"
 _COLUMNS: Final = (
     *("company", "currency", "as_of", "record", "measure", "between", "left", "right"),
     *("difference", "reason", "detail"),
@@ -76,12 +80,15 @@ def _companies(config: Config, wanted: list[str] | None) -> list[str]:
 
 
 async def _prove(config: Config, companies: list[str], *, live: bool) -> Proof:
+    instances = {
+        code: instance_of(settings) for settings in config.sage100 for code in settings.companies
+    }
     with watching(output.stderr()) as progress:
         async with open_reader(config) as store:
             if not live:
-                return await prove(store, companies, progress)
+                return await prove(store, companies, progress, instances=instances)
             async with open_hubspot(config) as hubspot:
-                return await prove(store, companies, progress, hubspot)
+                return await prove(store, companies, progress, hubspot, instances=instances)
 
 
 def render(found: Proof) -> None:
@@ -127,6 +134,8 @@ def _render_company(one: CompanyProof, *, live: bool) -> None:
             ),
         )
     )
+    _render_reading(one.reading)
+    _render_own_aging(one)
     if not one.differences:
         return
     # What has no reason first: that is what somebody must look at.
@@ -149,8 +158,62 @@ def _render_company(one: CompanyProof, *, live: bool) -> None:
         output.say(f"  and {len(listed) - _SHOWN:,} more: --csv or --json lists all of them")
 
 
+def _render_reading(found: Reading) -> None:
+    changes = f"{_age(found.changes_age_s)} ({found.changes or 'never'})"
+    everything = f"{_age(found.everything_age_s)} ({found.everything or 'never'})"
+    by = "by a sweep" if found.swept else "by the first pass, no sweep since"
+    output.say(
+        f"  Sage 100's side was read: what changed {changes}; all of it {everything}"
+        + (f", {by}" if found.everything else "")
+    )
+    for warning in found.warnings:
+        output.say(f"  WARNING: {warning}")
+
+
+def _age(age_s: int | None) -> str:
+    """How long ago, in the largest unit of which it has two."""
+    if age_s is None:
+        return "never"
+    for size_s, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if age_s >= 2 * size_s:
+            return f"{age_s // size_s:,} {unit} ago"
+    return f"{age_s} seconds ago"
+
+
+def _render_own_aging(one: CompanyProof) -> None:
+    own = one.own_aging
+    if not own.customers:
+        return
+    output.say(
+        f"  Sage 100's own aging comes to {own.aged:,.2f} for "
+        f"{output.counted(own.customers, 'customer')}, their open items to {own.open_items:,.2f}; "
+        f"{len(own.differing):,} differ. That is told only: the aging is as old as its day, and no "
+        "posting moves it."
+    )
+    if not own.differing:
+        return
+    output.show(
+        output.table(
+            f"{one.company}: Sage 100's own aging of {len(own.differing):,} customers",
+            ["record", "own aging", "open items", "difference", "aged on"],
+            (
+                (
+                    each.record,
+                    *(f"{sum_:,.2f}" for sum_ in (each.aged, each.open_items, each.difference)),
+                    each.aged_on or "never",
+                )
+                for each in own.differing[:_FEW]
+            ),
+        )
+    )
+    if len(own.differing) > _FEW:
+        output.say(f"  and {len(own.differing) - _FEW:,} more: --csv or --json lists all of them")
+
+
 def write_csv(found: Proof) -> None:
-    """One line for each sum (without a record) and one for each difference."""
+    """One line for each sum (without a record) and one for each difference; then what it rests on,
+    with the entity as its record.
+    """
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for one in found.companies:
@@ -171,4 +234,29 @@ def write_csv(found: Proof) -> None:
                     *(each.difference, each.reason, output.clean(each.detail)),
                 )
             )
+        for row in _evidence(one):
+            writer.writerow((*common, *row))
     sys.stdout.flush()
+
+
+def _evidence(one: CompanyProof) -> Iterator[tuple[object, ...]]:
+    """What is told and fails nothing, as rows: Sage 100's own aging, and when it was read."""
+    own, read = one.own_aging, one.reading
+    between, told = "own aging and open items", "told only"
+    if own.customers:
+        sums = (own.aged, own.open_items, own.difference)
+        detail = f"{own.customers} customers, {len(own.differing)} differ"
+        yield ("AR_Customer", "own aging", between, *sums, told, detail)
+    for each in own.differing:
+        sums = (each.aged, each.open_items, each.difference)
+        detail = f"aged on {each.aged_on or 'no day'}"
+        yield (each.record, "own aging", between, *sums, told, detail)
+    warned = "; ".join(read.warnings)
+    for what, time, age_s in (
+        ("last pass over changes", read.changes, read.changes_age_s),
+        ("last reading of everything", read.everything, read.everything_age_s),
+    ):
+        detail = f"{time}, {age_s} s before" if time else "never"
+        yield (_RECEIVABLES, what, "Sage 100 and the log", "", "", "", told, detail)
+    if warned:
+        yield (_RECEIVABLES, "age", "Sage 100 and the log", "", "", "", "warning", warned)

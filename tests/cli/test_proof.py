@@ -306,6 +306,56 @@ def test_as_comma_separated_values(bench: Bench) -> None:
     assert not any(value.startswith("=") for row in rows for value in row.values())
 
 
+def test_sage_100_s_own_aging_is_told_and_fails_nothing(bench: Bench) -> None:
+    """Customers whose own aging is not what their open items come to are listed with its day; the
+    tie-out is as good as without, in words, as JSON and as CSV.
+    """
+    one, two, *_ = customers(bench)
+    post(bench, one, "500.00")
+    company = bench.site.sage100.company
+    stale = {"AgingCategory4": "77.50", "DateLastAging": "20260131"}
+    bench.at_the_site(lambda: maintenance.change_customer(company, two, stale))
+    assert bench.command("run", "--once").code == 0
+    ended = bench.command("proof", "--json")
+    assert ended.code == 0
+    document = ended.json()
+    own = document["companies"][0]["own_aging"]
+    assert own["customers"] == len(customers(bench))
+    assert Decimal(own["open_items"]) == owed(bench)
+    [differs] = own["differing"]
+    assert (differs["record"], differs["aged_on"]) == (f"companies/{key_of(two)}", "2026-01-31")
+    difference = Decimal(differs["aged"]) - Decimal(differs["open_items"])
+    assert difference == Decimal(differs["difference"]) == Decimal(own["difference"]) != 0
+    shown = bench.command("proof")
+    assert (shown.code, "TIED OUT" in shown.out) == (0, True)
+    assert f"Sage 100's own aging comes to {Decimal(own['aged']):,.2f}" in shown.out
+    assert "2026-01-31" in shown.out
+    rows = list(csv.DictReader(io.StringIO(bench.command("proof", "--csv").out)))
+    told = {row["record"]: row for row in rows if row["measure"] == "own aging"}
+    assert told.keys() == {"AR_Customer", differs["record"]}
+    assert told["AR_Customer"]["left"] == own["aged"]
+    assert told[differs["record"]]["detail"] == "aged on 2026-01-31"
+    assert {row["reason"] for row in told.values()} == {"told only"}
+
+
+def test_how_old_sage_100_s_side_is(bench: Bench) -> None:
+    """The last pass over changes and the last reading of everything are told, with their ages."""
+    assert bench.command("run", "--once").code == 0
+    reading = bench.command("proof", "--json").json()["companies"][0]["reading"]
+    assert reading["changes"] == reading["everything"] != ""
+    assert (reading["swept"], reading["warnings"]) == (False, [])
+    assert 0 <= reading["changes_age_s"] < 600
+    assert "by the first pass, no sweep since" in bench.command("proof").out
+    assert bench.command("run", "--once", "--sweep").code == 0
+    swept = bench.command("proof", "--json").json()["companies"][0]["reading"]
+    assert swept["swept"] is True
+    assert swept["everything"] > reading["everything"]
+    rows = list(csv.DictReader(io.StringIO(bench.command("proof", "--csv").out)))
+    told = {row["measure"]: row["detail"] for row in rows if row["record"] == "AR_Invoice"}
+    assert told["last reading of everything"].startswith(swept["everything"])
+    assert told["last pass over changes"].startswith(swept["changes"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [(["--company", "XYZ"], "Give one of: ABC"), (["--csv", "--json"], "choose one of")],

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pytest
+
 from connector.app import App
 from connector.opening import open_hubspot, open_reader
 from connector.progress import Silent
-from connector.proof import Proof, prove
+from connector.proof import Proof, Reading, prove
+from connector.sage100.instance import Instance, instance_of
 from connector.sandbox.agent import posting
 from eventstore import EventStore, NewEvent
 from projections import events
 from tests.e2e import cells
-from tests.e2e.site import Site, open_site
+from tests.e2e.site import SELDOM, Site, open_site
 from tests.e2e.test_service import EVERY_SECOND
 from tests.e2e.waiting import until
 
@@ -99,6 +104,58 @@ async def test_figures_that_never_stand_prove_nothing(tmp_path: Path) -> None:
         stream, row = await synced(site, app)
         found = await proved(app.store, lambda take: observed(stream, row, take))
         assert (found.ok, found.settled, found.takes) == (False, False, 5)
+
+
+async def test_what_is_older_than_its_schedule_allows_is_warned_of(tmp_path: Path) -> None:
+    """A pass or sweep that fell due twice and was not made is named with its schedule; quiet hours
+    are left out, and without a schedule nothing is judged. It ties out all the same.
+    """
+    nightly = {**SELDOM, "sweep": "0 2 * * *"}
+    async with open_site(tmp_path, schedule=nightly) as site, site.app() as app:
+        await synced(site, app)
+        [settings] = site.config().sage100
+        awake = instance_of(settings)
+        asleep = msgspec.structs.replace(awake, quiet=("00:00-11:00", "11:00-23:59"))
+
+        async def after(span: timedelta, instance: Instance | None = awake) -> Reading:
+            found = await prove(
+                app.store,
+                ["ABC"],
+                Silent(),
+                instances={} if instance is None else {"ABC": instance},
+                now=lambda: datetime.now(UTC) + span,
+            )
+            assert found.ok
+            return found.companies[0].reading
+
+        assert (await after(timedelta(0))).warnings == []
+        assert (await after(timedelta(hours=2, minutes=50))).warnings == []
+        assert (await after(timedelta(hours=3, minutes=10), asleep)).warnings == []
+        assert (await after(timedelta(days=3), None)).warnings == []
+        [late] = (await after(timedelta(hours=3, minutes=10))).warnings
+        assert "pass over AR_Invoice" in late
+        assert "(1h)" in late
+        reading = await after(timedelta(days=3))
+        assert [("sweep of" in one, "status" in one) for one in reading.warnings] == [
+            (False, True),
+            (True, True),
+        ]
+        assert "(0 2 * * *)" in reading.warnings[1]
+        assert reading.everything_age_s == pytest.approx(3 * 86_400, abs=60)
+        assert (await app.run_once(sweep=True)).complete
+        assert (await after(timedelta(hours=1, minutes=30))).warnings == []
+
+
+async def test_what_was_never_read_is_said_to_be(tmp_path: Path) -> None:
+    """A store without one complete pass says so."""
+    async with open_site(tmp_path) as site, site.app() as app:
+        await app.setup()
+        [settings] = site.config().sage100
+        found = await prove(app.store, ["ABC"], Silent(), instances={"ABC": instance_of(settings)})
+        [company] = found.companies
+        assert (company.reading.changes, company.reading.everything) == ("", "")
+        assert [one.startswith("no ") for one in company.reading.warnings] == [True, True]
+        assert company.own_aging.customers == 0
 
 
 async def test_beside_a_service_at_work(tmp_path: Path) -> None:

@@ -1,0 +1,281 @@
+"""Taking the three sides until they stand still: Sage 100's, ours, and HubSpot's.
+
+They are taken at one position of the log: the source rows, folded anew; the read models; and what
+the ledger says HubSpot has acknowledged, or, live, what HubSpot itself answers. Each difference is
+itemised with its reason. When the log moved while they were taken they are taken again, until two
+takes agree, so that a service at work does not look like a difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from connector.hubspot.api import HubSpot
+from connector.moments import iso
+from connector.progress import Progress
+from connector.projector import CHECKPOINT, entries_of
+from connector.proof.circumstances import Standing, circumstances
+from connector.proof.document import CompanyProof, NoFigures, Proof
+from connector.proof.evidence import own_aging, reading
+from connector.proof.live import LiveAmounts
+from connector.proof.mapped import Mapped, mapped
+from connector.rebuild import follow_the_log
+from connector.sage100.instance import Instance
+from eventstore import Commit, EventStore
+from projections import evidence, keys, receivables, tieout
+from projections.evidence import Evidence
+from projections.receivables import NOTHING, Side, SourceRows
+from projections.tables import OpenItem, Source, SourceRow, Target
+from projections.tieout import Tally
+from projections.workspace import decode
+
+_TYPES: Final = tuple({*receivables.TYPES, *evidence.TYPES})
+_PAGE: Final = 1_000
+_PAGE_EVENTS: Final = 2_000
+_MOST_TAKES: Final = 5
+
+
+async def prove(
+    store: EventStore,
+    companies: Sequence[str],
+    progress: Progress,
+    hubspot: HubSpot | None = None,
+    *,
+    instances: Mapping[str, Instance] = MappingProxyType({}),
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Proof:
+    """Take the sides until they stand still, five times at most; `hubspot`: read it as well.
+
+    `instances`: by company, whose schedules say how old a reading may be.
+    Raises NoFigures, what reading HubSpot raises, and the store's own errors.
+    """
+    if not await follow_the_log(store):
+        raise NoFigures
+    prover = _Prover(store, companies, progress, LiveAmounts(hubspot))
+    found, settled, takes = await _settle(prover)
+    time = now()
+    found = [
+        msgspec.structs.replace(
+            one,
+            reading=await reading(
+                store, prover.evidence, one.company, instances.get(one.company), time
+            ),
+            own_aging=own_aging(prover.evidence, one.company, prover.owed(one.company)),
+        )
+        for one in found
+    ]
+    return prover.proof(found, settled=settled, takes=takes, time=time)
+
+
+async def _settle(prover: _Prover) -> tuple[list[CompanyProof], bool, int]:
+    """The figures, whether they stood still, and how many takes that took."""
+    found = before = await prover.take()
+    for takes in range(2, _MOST_TAKES + 1):
+        if not await prover.has_moved():
+            return found, True, takes - 1
+        before, found = found, await prover.take()
+        if before == found:
+            return found, True, takes
+    settled = not await prover.has_moved()
+    if not settled:
+        found = [_seen_moving(one, last) for one, last in zip(found, before, strict=True)]
+    return found, settled, _MOST_TAKES
+
+
+def _seen_moving(found: CompanyProof, before: CompanyProof) -> CompanyProof:
+    lines, differences = tieout.seen_moving(found.lines, found.differences, before.differences)
+    return msgspec.structs.replace(found, lines=lines, differences=differences)
+
+
+class _Prover:
+    """What is kept from take to take: the folds of the log, and HubSpot's answers."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        companies: Sequence[str],
+        progress: Progress,
+        live: LiveAmounts,
+    ) -> None:
+        self._store = store
+        self._companies = companies
+        self._progress = progress
+        self._live = live
+        self._rows = SourceRows(frozenset(companies))
+        self.evidence = Evidence(frozenset(companies))
+        self._folded = 0
+        self._head = Commit(1, 0, 0, b"")
+        self._standing = Standing()
+
+    def owed(self, company: str) -> dict[str, Decimal]:
+        """What the open items of each customer come to, as Sage 100 shows them."""
+        return {key: figures[0] for key, figures in self._rows.side(company).customers.items()}
+
+    def proof(
+        self, found: list[CompanyProof], *, settled: bool, takes: int, time: datetime
+    ) -> Proof:
+        """The document."""
+        unexplained = any(line.unexplained for one in found for line in one.lines)
+        return Proof(
+            ok=settled and not unexplained,
+            position=self._head.last,
+            hash=self._head.digest.hex(),
+            time=iso(int(time.timestamp() * 1_000_000)),
+            projected=self._standing.projected,
+            live=self._live.asked,
+            settled=settled,
+            takes=takes,
+            companies=found,
+        )
+
+    async def has_moved(self) -> bool:
+        """Whether the log or the projector has moved since the take began."""
+        head = await self._store.head()
+        checkpoint = await self._store.checkpoint(CHECKPOINT)
+        return (head.last, checkpoint.position) != (self._head.last, self._standing.projected)
+
+    async def take(self) -> list[CompanyProof]:
+        """All sides of all companies."""
+        self._head = await self._store.head()
+        await self._fold(self._head.last)
+        self._standing = Standing(
+            projected=(await self._store.checkpoint(CHECKPOINT)).position,
+            fanouts=[doc async for _, doc in self._scan("fanout", "")],
+            frozen=frozenset([key async for key, _ in self._scan("frozen", "")]),
+        )
+        kinds = await mapped(self._store)
+        return [await self._company(code, kinds) for code in self._companies]
+
+    async def _fold(self, upto: int) -> None:
+        """The log up to a position, from where the last take ended."""
+        while page := await self._store.read(
+            self._folded, types=_TYPES, upto=upto, limit=_PAGE_EVENTS
+        ):
+            for entry in entries_of(page):
+                self._rows.fold(entry)
+                self.evidence.fold(entry)
+            self._folded = page[-1].position
+            self._progress.project(self._folded, upto)
+        self._folded = upto
+
+    async def _company(self, code: str, kinds: Sequence[Mapped]) -> CompanyProof:
+        sage = self._rows.side(code)
+        items: dict[str, OpenItem] = {
+            key: doc async for key, doc in self._scan("open_item", f"{code}:")
+        }
+        terms: dict[str, dict[str, str]] = {}
+        async for key, row in self._scan("terms", f"{code}:"):
+            known: SourceRow = row
+            terms[keys.code_of(key)] = known.row
+        stored = (await self._store.rows({"source": [code]})).get("source", {})
+        source: Source = decode("source", stored[code].value) if code in stored else Source()
+        ours = receivables.side_of(items, source, terms)
+        tally = Tally()
+        for one in kinds:
+            await self._compare(code, one, _amounts(sage, one), _amounts(ours, one), tally)
+        return CompanyProof(
+            company=code,
+            instance=source.instance,
+            currency=source.currency,
+            as_of=receivables.shown_day(source.as_of),
+            customers=len(ours.customers),
+            open_items=len(items),
+            lines=[tally.line(measure) for one in kinds for measure in one.measures],
+            differences=tally.differences,
+        )
+
+    async def _compare(
+        self,
+        code: str,
+        one: Mapped,
+        sage: dict[str, tuple[Decimal, ...]],
+        ours: dict[str, tuple[Decimal, ...]],
+        tally: Tally,
+    ) -> None:
+        """One kind of record: the three sides, a page of the ledger at a time."""
+        nothing = NOTHING[: len(one.measures)]
+        left = {key for key in {*sage, *ours} if sage.get(key) or ours.get(key)}
+        prefix = f"{one.kind}/{code}:"
+        page: dict[str, Target | None] = {}
+        done = 0
+        async for name, doc in self._scan("target", prefix):
+            key = keys.split_target(name)[1]
+            left.discard(key)
+            page[key] = doc
+            if len(page) >= _PAGE:
+                await self._compare_page(code, one, page, sage, ours, nothing, tally)
+                done += len(page)
+                self._progress.write(one.kind, done, 0)
+                page = {}
+        page |= dict.fromkeys(sorted(left))
+        if page:
+            await self._compare_page(code, one, page, sage, ours, nothing, tally)
+
+    async def _compare_page(
+        self,
+        code: str,
+        one: Mapped,
+        page: dict[str, Target | None],
+        sage: dict[str, tuple[Decimal, ...]],
+        ours: dict[str, tuple[Decimal, ...]],
+        nothing: tuple[Decimal, ...],
+        tally: Tally,
+    ) -> None:
+        held = {
+            key: nothing
+            if doc is None
+            else tuple(tieout.amount_of(doc.held.get(prop, "")) for prop in one.properties)
+            for key, doc in page.items()
+        }
+        there = await self._live.of(one, page, ours, held)
+        differing: list[str] = []
+        for key in page:
+            sides = [sage.get(key, nothing), ours.get(key, nothing), held[key]]
+            sides.append(there[key][1] if key in there else held[key])
+            for index, measure in enumerate(one.measures):
+                tally.add(measure, sides[0][index], sides[1][index], sides[3][index])
+            if any(side != sides[0] for side in sides):
+                differing.append(key)
+        around = await circumstances(
+            self._store,
+            self._standing,
+            self._rows,
+            code,
+            one.kind,
+            {key: page[key] for key in differing},
+        )
+        for key in differing:
+            name = keys.target(one.kind, key)
+            found = there.get(key, (True, held[key]))
+            for index, measure in enumerate(one.measures):
+                first, second = sage.get(key, nothing)[index], ours.get(key, nothing)[index]
+                third, fourth = held[key][index], found[1][index]
+                prop = one.properties[index]
+                if first != second:
+                    why = tieout.why_not_ours(around[key])
+                    tally.differ(name, measure, "Sage 100 and ours", first, second, why)
+                if second != third:
+                    why = tieout.why_not_written(second, prop, around[key])
+                    tally.differ(name, measure, "ours and the ledger", second, third, why)
+                if third != fourth:
+                    why = tieout.why_not_there(around[key], found[0])
+                    tally.differ(name, measure, "the ledger and HubSpot", third, fourth, why)
+
+    async def _scan(self, table: str, prefix: str) -> AsyncIterator[tuple[str, Any]]:
+        after = ""
+        while page := await self._store.scan(table, prefix=prefix, after=after, limit=_PAGE):
+            for row in page:
+                yield row.key, decode(table, row.value)
+            after = page[-1].key
+
+
+def _amounts(side: Side, one: Mapped) -> dict[str, tuple[Decimal, ...]]:
+    if one.kind == "companies":
+        return side.customers
+    return {key: (amount,) for key, amount in side.documents.items()}
