@@ -6,7 +6,9 @@ is the share of keys that are new, or absent for the first time, in one pass ove
 rows still go into the log, they are what Sage 100 showed; the event stops the decisions
 (`projections.breaker`).
 
-A first load is no mass change, nor is anything in an entity of few records.
+A first load is no mass change, nor is anything in an entity of few records, except that a sweep
+shows none of them any more: then a share tells nothing, and one record more or less is no mistake
+that an agent makes with two.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from projections.events import MassChangeHeld, SourceRewound, Via
 
 LEAST_KNOWN: Final = 50
 LEAST_MOVED: Final = 25
+LEAST_EMPTIED: Final = 2
 # A new fiscal period brings a row for every customer: there, only absence is telling.
 GROWS_BY_CALENDAR: Final = frozenset({"AR_CustomerSalesHistory"})
 _MANY: Final = 0.5  # of the absent records that were looked at
@@ -30,10 +33,19 @@ def moved(run: Pass) -> int:
 
 
 def trips(run: Pass, share: float) -> bool:
-    """Whether more than this share of the known keys has come or gone in this pass so far."""
+    """Whether more than this share of the known keys has come or gone in this pass so far, or all
+    of them have gone.
+    """
+    if emptied(run):
+        return True
     if run.first or run.known < LEAST_KNOWN:
         return False
     return moved(run) >= LEAST_MOVED and moved(run) > share * run.known
+
+
+def emptied(run: Pass) -> bool:
+    """Whether a complete sweep shows nothing where records were known, for the first time."""
+    return run.all_read and not run.seen and run.known >= LEAST_EMPTIED and run.fresh > 0
 
 
 def held(run: Pass, via: Via, entity: str, rewound: SourceRewound | None = None) -> MassChangeHeld:
@@ -52,6 +64,11 @@ def held(run: Pass, via: Via, entity: str, rewound: SourceRewound | None = None)
 
 def suspicion(run: Pass, via: Via, rewound: SourceRewound | None) -> str:
     """What it looks like, in words for a person; a guess, and said as one."""
+    if emptied(run):
+        return (
+            "the agent shows none of them any more: emptied files, another data path, or an agent "
+            "that may not read them"
+        )
     if _exchanged(run) and run.looked and run.twins >= _MANY * run.looked:
         return (
             "it looks like a renumbering utility or a longer invoice number: as many records came "

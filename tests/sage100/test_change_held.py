@@ -122,7 +122,7 @@ async def test_the_share_is_the_sites_to_set(tmp_path: Path, share: float) -> No
 
 
 async def test_few_records_are_never_held(tmp_path: Path) -> None:
-    """Of an entity with less than 50 records any share may come or go."""
+    """Of an entity with less than 50 records any share may come or go, but not all of them."""
     async with open_desk(tmp_path, customers=45, invoices=0) as desk:
         await desk.round()
         drop(desk, 40)
