@@ -16,6 +16,7 @@ NAMESPACE: Final = "urn:ml-connector:sage100-agent:v1"
 SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 
 MAX_LIMIT: Final = 500  # rows that one page may hold
+MAX_COLUMNS: Final = 2_000  # that one entity may have; Sage 100's own have some 100
 
 Operation = Literal["GetInfo", "ReadPage", "ReadRow"]
 ColumnType = Literal["string", "number", "date", "time", "flag"]

@@ -6,12 +6,14 @@ silent about what it does not know: agents may say more than the contract.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Final, cast, get_args
 
 from lxml import etree
 
 from connector.sage100.contract import (
+    MAX_COLUMNS,
     NAMESPACE,
     AgentInfo,
     Column,
@@ -23,6 +25,7 @@ from connector.sage100.errors import BadAnswer, Call
 
 _A: Final = f"{{{NAMESPACE}}}"
 _TYPES: Final = frozenset(get_args(ColumnType))
+_SHOWN: Final = 10  # names in a message
 # A clock outside was never set (.NET's first year is 1), and days of such years cannot be counted
 # with. Sage 100's own dates begin in the eighties.
 _FIRST_YEAR: Final = 1980
@@ -75,13 +78,17 @@ def _company(element: etree._Element) -> Company:
 
 def _entity(element: etree._Element) -> Entity:
     name = _needed(element, "Name")
-    columns = tuple(_column(one, name) for one in element.iterfind(f"{_A}Columns/{_A}Column"))
+    described = element.findall(f"{_A}Columns/{_A}Column")
     key = tuple(_needed(element, "Key").split())
+    if not len(key) <= len(described) <= MAX_COLUMNS:
+        raise ValueError(f"{name[:40]} has {len(described)} columns, and a key of {len(key)}")
+    columns = tuple(_column(one, name) for one in described)
     names = [column.name for column in columns]
     _unique(f"column of {name}", names)
-    missing = [part for part in key if part not in names]
+    known = set(names)
+    missing = [part for part in key if part not in known]
     if missing:
-        raise ValueError(f"{name} has no column for {', '.join(missing)} of its key")
+        raise ValueError(f"{name} has no column for {_shown(missing)} of its key")
     return Entity(name, key, columns)
 
 
@@ -104,6 +111,10 @@ def _needed(element: etree._Element, name: str) -> str:
 
 
 def _unique(what: str, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise ValueError(f"{what} {', '.join(twice)} is there twice")
+        raise ValueError(f"{what} {_shown(twice)} is there twice")
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(name[:40] for name in names[:_SHOWN]) + (", …" if names[_SHOWN:] else "")

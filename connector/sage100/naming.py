@@ -55,14 +55,16 @@ def translate_page(naming: Naming, entity: str, page: Page) -> Page:
 def _entity(naming: Naming, entity: Entity, call: Call) -> Entity:
     theirs = tuple(column.name for column in entity.columns)
     names = naming.canonical(entity.name, theirs)
-    for index, name in enumerate(names):
-        if name in names[:index]:
+    taken: dict[str, str] = {}
+    for name, column in zip(names, theirs, strict=True):
+        if name in taken:
             raise AgentMisfit(
                 f"{entity.name} has two columns that would both be {name}: "
-                f"{theirs[names.index(name)]} and {theirs[index]}.",
+                f"{taken[name]} and {column}.",
                 call,
                 remedy=f"Remove {name} from [sage100.columns], or map it to another column.",
             )
+        taken[name] = column
     columns = tuple(
         msgspec.structs.replace(column, name=name)
         for column, name in zip(entity.columns, names, strict=True)

@@ -15,7 +15,7 @@ from typing import Final
 
 from lxml import etree
 
-from connector.sage100.contract import NAMESPACE, SOAP, AgentInfo, Page
+from connector.sage100.contract import MAX_COLUMNS, NAMESPACE, SOAP, AgentInfo, Page
 from connector.sage100.describe import info_of, local_time
 from connector.sage100.errors import (
     AgentError,
@@ -28,7 +28,6 @@ from connector.sage100.errors import (
     told_wait_s,
 )
 
-MAX_COLUMNS: Final = 2_000
 MAX_MARKUP: Final = 500_000  # of "<" and "=" in an answer: some 60 MB of libxml2's nodes
 _PROLOG_BYTES: Final = 4_096
 _HEAD_BYTES: Final = 512  # kept for messages

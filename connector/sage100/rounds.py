@@ -42,6 +42,7 @@ log: Final = logging.getLogger(__name__)
 
 _LONGEST_IDLE_S: Final = 300.0  # the wall clock may be set meanwhile
 _RELEASED_WITHIN_S: Final = 5.0
+_SHOWN_CODES: Final = 50
 
 OnRound = Callable[[Literal["started", "ended"]], None]
 Idle = Callable[[asyncio.Event, float], Awaitable[None]]
@@ -250,7 +251,7 @@ class Rounds:
         """
         served = info.company(company)
         if served is None:
-            codes = ", ".join(one.code for one in info.companies) or "none"
+            codes = ", ".join(one.code for one in info.companies[:_SHOWN_CODES]) or "none"
             raise AgentMisfit(
                 f"The agent does not serve company {company}; it serves {codes}.",
                 self._agent.call("GetInfo"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import string
+from collections.abc import Sequence
 from datetime import datetime
 from xml.sax.saxutils import escape
 
@@ -14,8 +15,9 @@ from lxml import etree
 
 from connector.sage100 import envelope
 from connector.sage100.body import Unpacker
-from connector.sage100.contract import Column, Page
+from connector.sage100.contract import MAX_COLUMNS, AgentInfo, Column, Page
 from connector.sage100.errors import BadAnswer, Call, TooLarge
+from connector.sage100.naming import Naming, translate_info
 from connector.sage100.parse import MAX_MARKUP, AnswerReader
 from tests.sage100 import wire
 
@@ -157,6 +159,36 @@ def test_a_get_info_that_cannot_be_relied_on_is_refused(old: bytes, new: bytes, 
     reader.feed(body.replace(old, new))
     with pytest.raises(BadAnswer, match=names):
         reader.info()
+
+
+def info_of(columns: Sequence[str], key: str = "TermsCode") -> AgentInfo:
+    """What a GetInfo says that gives one entity these columns."""
+    body = wire.info({"AR_TermsCode": (key, " ".join(columns))})
+    reader = AnswerReader(Call("http://127.0.0.1:1/x", "GetInfo"))
+    reader.feed(body)
+    return reader.info()
+
+
+def test_an_entity_of_as_many_columns_as_a_page_may_have_is_read() -> None:
+    """Each is there once; one more than that, and none of them is looked at."""
+    columns = ["TermsCode", *(f"UDF_{number}" for number in range(MAX_COLUMNS - 1))]
+    info = info_of(columns)
+    entity = info.entities[0]
+    assert [column.name for column in entity.columns] == columns
+    assert translate_info(Naming(), info, CALL) == info
+    with pytest.raises(BadAnswer, match="has 2001 columns"):
+        info_of([*columns, "Once"])
+    with pytest.raises(BadAnswer, match="has 100000 columns"):
+        info_of(["TermsCode"] * 100_000)
+    with pytest.raises(BadAnswer, match="a key of 3"):
+        info_of(["TermsCode", "Other"], key="TermsCode Other TermsCode")
+
+
+def test_what_is_there_twice_is_named_and_not_at_length() -> None:
+    """However many columns are wrong, the message stays short."""
+    with pytest.raises(BadAnswer, match=r"UDF_0, .*, … is there twice") as caught:
+        info_of(["TermsCode", *(f"UDF_{number % 500}" * 3 for number in range(1_000))])
+    assert len(caught.value.what) < 500
 
 
 @given(XML_TEXT, XML_TEXT, st.lists(XML_TEXT, min_size=1, max_size=4))
