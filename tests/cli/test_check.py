@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,25 @@ def test_a_whole_check_in_words_and_as_a_document(bench: Bench) -> None:
     }
     blank = lines["Sage 100 demo AP_Vendor rows"]
     assert blank["ok"]
+
+
+def test_the_handbook_explains_every_line(bench: Bench) -> None:
+    """Each step of Sage 100's half is a line of the table on the agent's page."""
+    page = (Path(__file__).parents[2] / "ops/handbook/agent.md").read_text(encoding="utf-8")
+    table = page.partition("## What `check` tries")[2].partition("## ")[0].replace("*", "")
+    steps = {
+        re.sub(r"company ABC", "company …", re.sub(r"A[RP]_\w+ ", "entity ", step))
+        for line in bench.command("check", "--json").json()["lines"]
+        if (step := line["subject"].removeprefix("Sage 100 demo ")) != line["subject"]
+    }
+    assert "entity columns" in steps
+    explained = {
+        step.strip()
+        for row in re.findall(r"^\| ([^|`]+) \|", table, re.MULTILINE)
+        for step in [row, *re.split(", or |, ", row)]
+    }
+    assert steps - explained == set()
+    assert {"TLS", "client certificate"} <= explained
 
 
 def test_a_company_in_another_currency_is_told_by_check_setup_and_parked(bench: Bench) -> None:

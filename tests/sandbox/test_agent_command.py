@@ -5,20 +5,27 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import re
 import ssl
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import aiohttp
 import msgspec
 import pytest
 import spnego
+import typer
 from spnego.channel_bindings import GssChannelBindings
 
+from connector.cli import sandbox
 from connector.config import load_config
+from connector.sandbox.agent import control
+from connector.sandbox.agent.control_administration import CapacityOrder
+from connector.sandbox.agent.control_manners import ConductOrder
+from connector.sandbox.agent.tls import PROFILES
 from tests.cli.command import inside
 from tests.sandbox.agent_wire import NS, A, Answer, basic, envelope, read
 from tests.sandbox.command import at_work, started
@@ -289,6 +296,9 @@ async def test_a_page_ends_at_the_scan_limit(tmp_path: Path) -> None:
         page = read(await remote.page("AR_Customer"))
         assert (page.scanned, page.capped, page.complete) == (7, True, False)
         assert page.following
+        await remote.order("conduct", scan_limit=9)
+        assert read(await remote.page("AR_Customer")).scanned == 9
+        await remote.order("conduct", scan_limit=0, status=400)
 
 
 async def test_several_companies_have_their_currencies(tmp_path: Path) -> None:
@@ -372,3 +382,17 @@ async def test_what_it_prints_is_a_configuration(mode: str, tmp_path: Path) -> N
             assert settings.tls.ca_bundle == tmp_path / "files" / "ca.pem"
             assert settings.auth.client_key is not None
             assert "PRIVATE KEY" in settings.auth.client_key.reveal()
+
+
+def test_the_handbook_knows_every_option_profile_and_order() -> None:
+    """Whatever the simulated agent can be told stands on the handbook's page of it."""
+    page = (Path(__file__).parents[2] / "ops/handbook/sandbox.md").read_text(encoding="utf-8")
+    command = typer.main.get_command(sandbox.app).commands["agent"]  # type: ignore[attr-defined]
+    options = [name for parameter in command.params for name in parameter.opts]
+    orders = [order.__struct_config__.tag for order in get_args(control.Order)]
+    assert "--extended-protection" in options
+    assert {"raw", "certificate", "import", "conduct"} <= set(orders)
+    said = set(re.findall(r"`(-*[\w.-]+)", page))
+    assert [name for name in (*options, *PROFILES, *orders) if name not in said] == []
+    manners = [*ConductOrder.__struct_fields__, *CapacityOrder.__struct_fields__]
+    assert [name for name in {*manners} - {"company"} if name not in said] == []

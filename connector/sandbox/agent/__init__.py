@@ -40,7 +40,7 @@ also takes `times`, `after`, `operation`, `entity`, `company`:
     dead session, kept            a.sessions.poison(), recycle()         poison, recycle
     exclusive use of the files    a.conduct.exclusive = Exclusive()      exclusive
     record in use                 a.conduct.lock(entity, key), unlock    lock
-    page cut short, with Next     AgentOptions(scan_limit=…)             --scan-limit
+    page cut short, with Next     AgentOptions(scan_limit=…)             conduct, --scan-limit
     aging limits told wrongly     a.conduct.aging_limits = "90 60 30"    conduct
     cursors that lead in a ring   a.conduct.goes_round = True            conduct
     rows behind a cap not served  a.conduct.scan_cap = 25_000            conduct scan_cap

@@ -48,8 +48,9 @@ class Exclusive(msgspec.Struct, frozen=True, kw_only=True):
 class Conduct(msgspec.Struct, kw_only=True):
     """What may be switched while the agent runs; everything is off or as `Capacity` has it.
 
-    `scan_cap`: rows behind so many are never served, neither by a page (no Next, not Complete,
-    ScanLimitReached) nor by key (NotFound), as an agent that caps its scans does (reference 7.1).
+    `scan_limit`: rows looked at for one page, at most. `scan_cap`: rows behind so many are never
+    served, neither by a page (no Next, not Complete, ScanLimitReached) nor by key (NotFound), as an
+    agent that caps its scans does (reference 7.1).
     `separator_collision`: a Š in a cell shifts the cells behind it, being the byte by which the
     object interface parts its results (1.2). `blank_columns` ("AR_Customer.EmailAddress"): the
     agent asks for a column by a wrong name and gets blanks (1.2). `misread`: columns ("*" for all)
@@ -63,6 +64,7 @@ class Conduct(msgspec.Struct, kw_only=True):
 
     exclusive: Exclusive | None = None
     locked: set[tuple[str, tuple[str, ...]]] = set()
+    scan_limit: int = 25_000
     scan_cap: int | None = None
     separator_collision: bool = False
     blank_columns: set[str] = set()

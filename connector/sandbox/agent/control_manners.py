@@ -1,8 +1,8 @@
 """Orders to the control endpoint that change how the agent and its site behave at the moment.
 
-    conduct    scan_cap (0: none), separator_collision, blank_columns,     {}
-               misread, not_served, goes_round, aging_limits ("": the
-               company's), server_time ("": the clock's), server_skew_s,
+    conduct    scan_limit, scan_cap (0: none), separator_collision,        {}
+               blank_columns, misread, not_served, goes_round, aging_limits
+               ("": the company's), server_time ("": the clock's), server_skew_s,
                seats_left, request_delay_s, row_delay_s
     exclusive  on=true, company (all), module ("AR", "AP"; all),           {}
                message, retry_after_s
@@ -35,6 +35,7 @@ _EXCLUSIVE = FAULT_CODES["ExclusiveUse"]
 class ConductOrder(ControlOrder, frozen=True, tag="conduct"):
     """Switch some of `Conduct`."""
 
+    scan_limit: int | None = None
     scan_cap: int | None = None
     separator_collision: bool | None = None
     blank_columns: set[str] | None = None
@@ -124,6 +125,8 @@ def _switch(conduct: Conduct, order: ConductOrder) -> None:
         for name, value in msgspec.structs.asdict(order).items()
         if name != "company" and value is not None
     }
+    if given.get("scan_limit") == 0:
+        raise ModelError("scan_limit must be at least 1")
     known_columns(given.get("not_served", ()))
     for name, value in given.items():
         if isinstance(value, int | float) and value < 0 and name != "server_skew_s":

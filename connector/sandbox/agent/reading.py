@@ -75,7 +75,7 @@ class Reader:
             after=after,
             limit=request.limit,
             since=request.changed_since,
-            scan_limit=self._options.scan_limit,
+            scan_limit=self._conduct.scan_limit,
             end=self._conduct.scan_cap,
         )
         self._check_locks(table, page.rows)

@@ -106,6 +106,7 @@ class SimulatedAgent:
         capacity = self.options.capacity
         misread = self.options.misread
         self.conduct = Conduct(
+            scan_limit=self.options.scan_limit,
             request_delay_s=capacity.request_delay_s,
             row_delay_s=capacity.row_delay_s,
             misread={} if misread is None else {"*": misread},
