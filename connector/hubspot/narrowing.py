@@ -41,9 +41,9 @@ def following(request: Request, settled: Settlement) -> list[Request]:
 
 
 def _objected(settled: Settlement) -> bool:
-    """Whether HubSpot objected to one of these: what it refused, or refused for the time being."""
+    """Whether HubSpot refused one of these, be it that it is looked for once more because of it."""
     return any(
-        isinstance(one, Refused) or (isinstance(one, Undone) and one.status >= 400)
+        isinstance(one, Refused) or (isinstance(one, Undone) and one.blamed and not one.unknown)
         for one in settled.outcomes
     )
 

@@ -19,7 +19,7 @@ from projections.tables import SourceRow
 from projections.workspace import encode
 from tests.e2e.waiting import until
 
-from .rig import Site, a_site
+from .rig import Site, Untraced, a_client, a_site
 from .test_matching import ACME, CONTACT_KEY, JOE, KEY, decide_again, last, matching_writer
 
 READ = "objects.batch.read"
@@ -309,6 +309,25 @@ async def test_of_two_that_want_it_one_is_taken_over_and_one_left_without(site: 
     assert adopted.hubspot_id == found
     assert written.withheld["email"].owner == found
     assert site.portal.count("contacts") == 2
+
+
+async def test_in_a_batch_refused_as_a_whole_only_who_may_be_the_same_waits(site: Site) -> None:
+    """Without trace ids one taken address refuses all: it is found, and the others are written."""
+    async with a_client(site.portal, kind=Untraced) as site.hubspot:
+        await site.emit(ACME, name="Acme")
+        writer = matching_writer(site, email="adopt")
+        await writer.run_until_idle()
+        names = [f"contacts/ABC:01-ACME:C{number}" for number in range(7)]
+        for number, name in enumerate(names):
+            await site.emit(name, lastname=f"C{number}", email=f"c{number}@acme.example")
+        found = await while_it_is_written(site, writer, "c4@acme.example")
+        ends = [await last(site, name) for name in names]
+        adopted = ends.pop(4)
+        assert isinstance(adopted, events.RecordAdopted)
+        assert adopted.hubspot_id == found
+        assert all(isinstance(one, events.CommandSucceeded) for one in ends)
+        assert site.portal.count("contacts") == 7
+        assert await site.books_close()
 
 
 async def test_when_the_owner_cannot_be_read_nothing_is_left_out_yet(site: Site) -> None:
