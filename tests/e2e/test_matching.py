@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from connector import replaying, reports
 from connector.sandbox.agent import maintenance
+from connector.sandbox.hubspot import Hold
 from tests.e2e import holding
 from tests.e2e.site import Site, open_site
+from tests.e2e.waiting import until
 
 KEY = "sage100_customer_key"
 ABF = "ABC:01-ABF"
@@ -94,3 +97,27 @@ async def test_a_contact_is_taken_over_by_its_address(tmp_path: Path) -> None:
             shown = holding.held(site.portal)["contacts"][f"{ABF}:ANN"]
             assert (shown["hs_object_id"], shown["firstname"]) == (record, "Ann")
             assert shown["jobtitle"] == "Queen"
+
+
+async def test_a_contact_that_sales_make_while_ours_is_written_stays_one(tmp_path: Path) -> None:
+    """Between our look and our write: it is taken over, nothing is left out, the books close."""
+    async with open_site(tmp_path) as site:
+        configure(site, email="adopt")
+        fields = {"ContactName": "Ann Doe", "EmailAddress": "ann@abf.example"}
+        maintenance.add_contact(site.company, ("01", "ABF", "ANN"), fields)
+        held = site.portal.inject(Hold(), route="objects.batch.upsert", object="contacts")
+        async with site.app() as app:
+            work = asyncio.create_task(app.run_once())
+            await until(held.reached.is_set, "the contacts are about to be written")
+            record = site.portal.add("contacts", {"email": "ann@abf.example", "jobtitle": "Queen"})
+            held.release()
+            assert (await work).complete
+            shown = holding.held(site.portal)["contacts"][f"{ABF}:ANN"]
+            assert (shown["hs_object_id"], shown["firstname"]) == (record, "Ann")
+            assert (await reports.status(app.store))["books_close"]
+            before: holding.Held = {"contacts": {f"{ABF}:ANN": {"jobtitle": "Queen"}}}
+            assert holding.differences(site.portal, site.expectation(), before=before) == []
+            writes = site.portal.calls.writes
+            assert (await app.run_once()).complete
+            assert site.portal.calls.writes == writes
+            assert (await app.rebuild(verify=True)).mismatch is None
