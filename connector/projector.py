@@ -53,6 +53,14 @@ def _parent_prefix(key: str) -> str:
     return key.partition(">")[0] + ">"
 
 
+def _as_asked(mark: Dirty, work: Workspace, name: str) -> Dirty:
+    """The mark, or what was asked of this target before and waits for the end of an attempt: to be
+    sent in full is more than to be decided on.
+    """
+    waits = work.get("deferred", Dirty, name)
+    return waits if waits is not None and waits.force and not mark.force else mark
+
+
 class Contended(RuntimeError):
     """A projector step lost every race for its streams: a second writer must be at work."""
 
@@ -249,7 +257,8 @@ class Projector:
         if not dirty:
             return []
         reads = desire.reads(dirty)
-        await rows.load(self._store, work, reads.rows)
+        await rows.load(self._store, work, {**reads.rows, "deferred": dirty})
+        dirty = {name: _as_asked(mark, work, name) for name, mark in dirty.items()}
         links = {link for name in dirty for link in desire.links(name, work)}
         links.update(name for name in dirty if name.startswith("associations/"))
         ends = {end for link in links for end in keys.ends(keys.split_target(link)[1])}

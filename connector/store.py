@@ -16,13 +16,14 @@ from projections.upcasting import UPCASTERS
 
 
 def open_log(
-    url: str, *, read_only: bool = False
+    url: str, *, read_only: bool = False, steady: bool = False
 ) -> contextlib.AbstractAsyncContextManager[EventStore]:
     """The store at `url` with all of our tables, to be entered; raises what `open_store` raises."""
     return open_store(
         url,
         tables=[*all_tables(), *WORK_TABLES],
         read_only=read_only,
+        steady=steady,
         upcasters=UPCASTERS,
         schemas=events.SCHEMAS,
     )

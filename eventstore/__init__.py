@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from .blanks import ERASURE_STREAM, Blanks
+from .blanks import ERASED_TYPE, ERASURE_STREAM, Blanks
 from .chain import GENESIS
 from .codec import Codec, Schemas, Upcaster, Upcasters
 from .errors import (
@@ -66,6 +66,7 @@ from .types import (
 )
 
 __all__ = [
+    "ERASED_TYPE",
     "ERASURE_STREAM",
     "GENESIS",
     "Adopt",
@@ -127,6 +128,7 @@ async def open_store(
     *,
     tables: Sequence[Table] = (),
     read_only: bool = False,
+    steady: bool = False,
     clock_us: Callable[[], int] = _system_clock_us,
     upcasters: Upcasters | None = None,
     schemas: Schemas | None = None,
@@ -137,9 +139,11 @@ async def open_store(
     `sqlite:///events.db` is relative to the working directory, `sqlite:////var/lib/x/events.db`
     is absolute: three slashes and four, as SQLAlchemy counts them. A missing file is created, its
     directory is not. `read_only` takes no lock, may run beside the process that writes, and
-    refuses appends. `clock_us` gives the time recorded with a commit (µs UTC), `upcasters` lift
-    old payloads on read to the current one of `schemas`, and an event of these types that is newer
-    is refused with UnknownSchema; `random_bytes` salts payload digests.
+    refuses appends; such a reader, when it is `steady`, sees the store all the time as it was when
+    it was opened (the write-ahead log cannot be emptied meanwhile). `clock_us` gives the time
+    recorded with a commit (µs UTC). `upcasters` lift old payloads on read to the current one of
+    `schemas`; an event of these types that is newer is refused with UnknownSchema. `random_bytes`
+    salts payload digests.
 
     Raises Misconfigured (UnsupportedUrl, StoreMissing, StoreInUse, NotAStore, UnknownSchema,
     BadTable, BadUpcaster), StoreDamaged or Unavailable.
@@ -148,6 +152,7 @@ async def open_store(
         _sqlite_path(url),
         declared=tables,
         read_only=read_only,
+        steady=steady,
         clock_us=clock_us,
         codec=Codec(upcasters, schemas),
         random_bytes=random_bytes,

@@ -8,8 +8,9 @@ public call for that, so `_execute` and `_conn` are used; a contract test fails 
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import aiosqlite
@@ -71,6 +72,19 @@ class Connection:
         """Let what is queued finish, close the connection, end the thread. Idempotent."""
         await self._connection.close()
         self._connection._thread.join(_JOIN_S)  # noqa: SLF001
+
+
+@contextlib.contextmanager
+def one_view(conn: sqlite3.Connection) -> Iterator[None]:
+    """What is read inside is of one moment; of the moment of opening when the store is steady."""
+    if conn.in_transaction:
+        yield
+        return
+    conn.execute("BEGIN")
+    try:
+        yield
+    finally:
+        conn.execute("COMMIT")
 
 
 def explain(error: sqlite3.Error) -> EventStoreError:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from .appender import Append, Outcome
 from .blanks import ERASED_TYPE, ERASURE_STREAM, Blanks, encode_erased
 from .chain import GENESIS, check_commit, payload_digest
+from .connection import one_view
 from .errors import ChainBroken, ErasureUnfinished, EventStoreError, InvalidAppend
 from .sealed import sealed_page
 from .statements import QUERIES
@@ -36,13 +37,10 @@ def verify_step(conn: sqlite3.Connection, place: Place, blanks: Blanks) -> tuple
 
     `blanks`: what was passed before. Raises ChainBroken with the first position that does not hold.
     """
-    conn.execute("BEGIN")  # one view of both tables
-    try:
+    with one_view(conn):  # of both tables
         page = sealed_page(conn, place[0], _STEP_EVENTS)
         if not page:
             _check_bounds(conn, place[0])
-    finally:
-        conn.execute("COMMIT")
     for commit, events in page:
         check_commit(place[0], place[1], commit, events)
         blanks.pass_by(events)

@@ -11,6 +11,7 @@ import sqlite3
 
 from .blanks import Blanks
 from .chain import CommitRow, EventRow, check_commit
+from .connection import one_view
 from .errors import ChainBroken
 from .statements import QUERIES
 from .types import SealedCommit, SealedEvent
@@ -53,11 +54,8 @@ def read_sealed(
     conn: sqlite3.Connection, after: int, upto: int | None, limit: int
 ) -> list[SealedCommit]:
     """Whole commits behind position `after`. Raises ChainBroken where a text is no text."""
-    conn.execute("BEGIN")
-    try:
+    with one_view(conn):
         page = sealed_page(conn, after, limit, upto)
-    finally:
-        conn.execute("COMMIT")
     return [
         SealedCommit(
             first=commit[0],

@@ -305,11 +305,14 @@ async def open_sqlite(
     *,
     declared: Sequence[Table],
     read_only: bool,
+    steady: bool,
     clock_us: Callable[[], int],
     codec: Codec,
     random_bytes: Callable[[int], bytes],
 ) -> SqliteStore:
     """Open the store in the file at `path`, creating it when it is not there and may be written."""
+    if steady and not read_only:
+        raise ValueError("a store that is written cannot be steady")
     tables = Tables(declared)
     log = RestorableLog(tables, clock_us)
     lock = StoreLock(path)
@@ -335,6 +338,9 @@ async def open_sqlite(
             )
         conn = database.connect_reader(path, writable_beside=not read_only)
         try:
+            if steady:
+                conn.execute("BEGIN")
+                reads.read_head(conn)  # only a read takes the view
             tables.prepare(conn, create=False)
         except BaseException:
             conn.close()

@@ -74,6 +74,19 @@ def fold(entries: Iterable[Entry], into: Folding, *, ledger_too: bool = False) -
     books.write_observed(into)
 
 
+def fold_ledger(entries: Iterable[Entry], into: Folding) -> None:
+    """Fold only the rows that are written together with their events: those of the ledger, and the
+    poller's. They are ahead of the others where these have not come to the end of the log.
+    """
+    for entry in entries:
+        if entry.payload is None:
+            continue
+        if entry.stream.startswith("hubspot/"):
+            ledger.track(into.work, entry.stream[8:], entry.payload, entry.version)
+        elif entry.stream.startswith("sage/"):
+            source.fold_fingerprint(entry, into)
+
+
 def _command(entry: Entry, name: str, into: Folding, *, ledger_too: bool) -> None:
     payload = entry.payload
     if payload is None:

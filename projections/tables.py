@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
-VERSION: Final = 6
+VERSION: Final = 7
 
 # HubSpot objects in the order in which they are written: each one's parents come before it.
 LANES: Final = ("companies", "vendors", "contacts", "invoices", "line_items", "associations")
@@ -26,11 +26,10 @@ class Doc(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Fingerprint(Doc, frozen=True):
-    """Last seen content of one source record. `misses`: complete sweeps in a row without it."""
+    """Last seen content of one source record."""
 
     fingerprint: str
     stamp: str = ""
-    misses: int = 0
     vanished: bool = False
 
 

@@ -20,9 +20,8 @@ from connector.archive import files, lines
 from connector.archive.errors import CutAtOnce, NotThisLog, Unexplained
 from connector.archive.reading import PAGE_EVENTS, Archive, Count, Place, digest_at
 from connector.errors import Misconfigured
-from eventstore import ERASURE_STREAM, Blanks, EventStore, SealedCommit, check_sealed
+from eventstore import ERASED_TYPE, ERASURE_STREAM, Blanks, EventStore, SealedCommit, check_sealed
 
-_ERASED: Final = "Erased"
 _TRIES: Final = 5  # erasures are rare
 
 
@@ -99,7 +98,7 @@ async def export(
             offset, place = await _goes_on(store, path, file, begins, ends)
             kept = place.last - begins.last
             place = await _write(store, path, file, offset, place, begins, ends, count)
-            if not await store.read(began, types=[_ERASED], limit=1):
+            if not await store.read(began, types=[ERASED_TYPE], limit=1):
                 break  # else what was erased meanwhile may stand in it
     return ExportReport(
         first=begins.last + 1,
@@ -142,7 +141,7 @@ async def _explained(store: EventStore, blanks: Blanks, last: int) -> int:
     that are blank for no reason.
     """
     open_ = blanks.count
-    while blanks.count and (page := await store.read(last, types=[_ERASED])):
+    while blanks.count and (page := await store.read(last, types=[ERASED_TYPE])):
         for event in page:
             if event.stream == ERASURE_STREAM and event.data is not None:
                 blanks.erased(event.position, event.data)
@@ -200,6 +199,6 @@ async def _goes_on(
     if archive.goes_on is None or archive.blanks.count:
         return 0, begins
     offset, place = archive.goes_on
-    if await store.read(place.last, types=[_ERASED], limit=1):
+    if await store.read(place.last, types=[ERASED_TYPE], limit=1):
         return 0, begins
     return offset, place

@@ -1,4 +1,4 @@
-"""`rebuild`: the read models anew from the log, or a proof that they are what the log says."""
+"""`rebuild`: the read models from the log again, or proof that they are what the log says."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from connector import beside
 from connector.app import open_app
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
@@ -18,11 +19,14 @@ from eventstore import StoreMissing
 def rebuild(
     ctx: typer.Context,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Compare, change nothing, name the first difference.")
+        bool,
+        typer.Option(
+            "--verify", help="Compare, change nothing, name the first difference; beside 'run' too."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Drop the read models and refold them from the log; HubSpot is told nothing."""
+    """Refold the read models from the log, tell in what they differed; HubSpot is told nothing."""
     config = load(ctx)
     file = config.store.file
     if file is not None and not file.exists():  # a mistyped address is no empty log
@@ -38,21 +42,35 @@ def rebuild(
 
 async def _rebuild(config: Config, *, verify: bool) -> RebuildReport:
     with watching(output.stderr()) as progress:
+        if verify:
+            return await beside.verify(config.store.url, progress=progress)
         async with open_app(config, progress=progress) as app:
-            return await app.rebuild(verify=verify)
+            return await app.rebuild(verify=False)
 
 
 def render(report: RebuildReport) -> None:
-    """What was done, or what differs."""
+    """What was done, and what differs or differed."""
     figures = f"{report.rows:,} rows from {report.events:,} events"
-    if report.mismatch is None:
-        output.say(f"ok: {figures}, " + ("all identical" if report.verified else "rebuilt"))
-        return
-    differs = report.mismatch
-    output.say(f"DIFFERENT: table {differs.table}, key {differs.key}")
-    output.say(f"  live:    {_row(differs.live)}")
-    output.say(f"  the log: {_row(differs.rebuilt)}")
-    output.say("'ml-connector rebuild' makes the tables what the log says.")
+    for one in report.differences:
+        first = one.first
+        output.say(f"DIFFERENT: table {one.table}, {one.rows:,} rows; the first at key {first.key}")
+        output.say(f"  live:    {_row(first.live)}")
+        output.say(f"  the log: {_row(first.rebuilt)}")
+    if not report.verified:
+        output.say(f"ok: {figures}, rebuilt{_compared(report)}")
+    elif report.mismatch is None:
+        output.say(f"ok: {figures}, all identical")
+    else:
+        output.say("'ml-connector rebuild' makes the tables what the log says.")
+
+
+def _compared(report: RebuildReport) -> str:
+    if not report.compared:
+        return "; the tables before were of another version, or not made since an import"
+    if not report.differences:
+        return "; all were the same before"
+    rows = sum(one.rows for one in report.differences)
+    return f"; {rows:,} rows were not what the log says and are put right: please report that"
 
 
 def _row(text: str | None) -> str:

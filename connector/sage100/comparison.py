@@ -3,13 +3,14 @@
 A sweep reads in Sage 100's order of keys, which is nearly ours: what is known from the page's
 first row on is loaded in one go, and a row whose fingerprint is found there is that very record
 unchanged, for a fingerprint covers the key columns too. It becomes no record, no event, no row.
-What is left is new, changed, was absent, or stands elsewhere in our order: it is looked up by key.
+What is left is new, changed, or stands elsewhere in our order: it is looked up by key.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from connector.sage100.absent import shown_again
 from connector.sage100.contract import Page
 from connector.sage100.fingerprint import fingerprints
 from connector.sage100.observe import Observation, Origin, observe, records
@@ -56,11 +57,12 @@ async def compare(
     seen = observe(origin, found, prior, page.server_time, cursor)
     seen.keys += unchanged
     seen.unchanged += len(unchanged)
+    seen.again = await shown_again(store, origin.table_key(selection.entity, ""), seen.keys)
     return seen
 
 
 async def _known_after(store: EventStore, place: str, first: str, page: Page) -> dict[str, str]:
-    """Fingerprint to key of records behind `first` that were there when last looked for, as many
+    """Fingerprint to key of records behind `first` that have not vanished, as many
     as the page has rows.
     """
     known: dict[str, str] = {}
@@ -70,7 +72,7 @@ async def _known_after(store: EventStore, place: str, first: str, page: Page) ->
         window = await store.scan("fingerprint", prefix=place, after=after, limit=limit)
         for row in window:
             print_: Fingerprint = decode("fingerprint", row.value)
-            if not print_.misses and not print_.vanished:
+            if not print_.vanished:
                 known[print_.fingerprint] = row.key
         if len(known) >= len(page.rows) or len(window) < limit:
             break

@@ -50,7 +50,8 @@ class Observation(msgspec.Struct):
     """What one page comes to: read = unchanged + observed.
 
     `missed`: changed or new rows whose stamps all lie before the cursor that was asked about.
-    `newcomers`: records that were not there before; `back`: how many rows' own stamps went back.
+    `newcomers`: records that were not there before; `back`: how many rows' own stamps went back;
+    `again`: keys that a sweep had missed.
     """
 
     keys: list[str]
@@ -61,6 +62,7 @@ class Observation(msgspec.Struct):
     missed: int = 0
     newcomers: list[Record] = []
     back: int = 0
+    again: list[str] = []
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -124,18 +126,16 @@ def observe(
         before = latest.get(record.key)
         if before is not None and before.fingerprint == digest and not before.vanished:
             out.unchanged += 1
-            if before.misses == 0:
-                continue
-        else:
-            out.observed += 1
-            out.missed += stamped_before(record.row, cursor)
-            if before is None or before.vanished:
-                out.newcomers.append(record)
-            elif went_back(before.stamp, record.row, server_time):
-                out.back += 1
-            if before is not None and before.vanished:
-                out.events.append(_event(origin, record, RecordReturned(record.parts)))
-            out.events.append(_event(origin, record, _observed(origin, record)))
+            continue
+        out.observed += 1
+        out.missed += stamped_before(record.row, cursor)
+        if before is None or before.vanished:
+            out.newcomers.append(record)
+        elif went_back(before.stamp, record.row, server_time):
+            out.back += 1
+        if before is not None and before.vanished:
+            out.events.append(_event(origin, record, RecordReturned(record.parts)))
+        out.events.append(_event(origin, record, _observed(origin, record)))
         latest[record.key] = Fingerprint(digest, stamp_of(record.row))
         touched[record.key] = Row(record.key, encode_row(latest[record.key]))
     out.rows.extend(touched.values())

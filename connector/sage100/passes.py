@@ -18,6 +18,7 @@ import msgspec
 
 from connector.progress import Progress, Silent
 from connector.sage100 import breaker
+from connector.sage100.absent import ABSENT
 from connector.sage100.agent import Agent
 from connector.sage100.comparison import compare
 from connector.sage100.contract import MAX_LIMIT, Page
@@ -35,10 +36,10 @@ from connector.sage100.selection import Selection
 from connector.sage100.stamps import newest
 from connector.sage100.trail import Trail
 from connector.tracing import tracer
-from eventstore.types import EventStore, Put, Write
+from eventstore.types import EventStore, Put, Remove, Write
 from projections.events import Event, PollDeferred, PollStarted, SourceRewound, Via
 
-WORK_TABLES: Final = (SEEN, NEWCOMERS, PAGE_SIZES, REFUSALS)
+WORK_TABLES: Final = (SEEN, NEWCOMERS, PAGE_SIZES, REFUSALS, ABSENT)
 
 log: Final = logging.getLogger(__name__)
 
@@ -300,6 +301,7 @@ async def _append_page(
             place = stands.with_pass(via, None)
             passes.append(failed(via, error))
         also: list[Write] = [Put("fingerprint", seen.rows)] if seen.rows else []
+        also += [Remove(ABSENT.name, seen.again)] if seen.again else []
         also += _newcomers(reading, stands, run, seen)
         sweep = journal.place.sweep_pass
         if sweep is not None and seen.keys:

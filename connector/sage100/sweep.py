@@ -20,7 +20,8 @@ from typing import Final
 
 import msgspec
 
-from connector.sage100 import breaker
+from connector.sage100 import absent, breaker
+from connector.sage100.absent import ABSENT
 from connector.sage100.contract import Page
 from connector.sage100.likeness import NEWCOMERS, forget
 from connector.sage100.passes import (
@@ -95,6 +96,7 @@ class _Absent(msgspec.Struct):
     """One page of known keys: those without this sweep's mark, and what is to be done about it."""
 
     puts: list[Row] = []
+    missed: list[Row] = []
     events: list[NewEvent] = []
     taken: list[str] = []
     count: int = 0
@@ -129,7 +131,7 @@ async def _look_for_absent(
             looked=run.looked + found.looked,
             twins=run.twins + found.twins,
         )
-        if not found.puts and not ended:
+        if not found.puts and not found.missed and not ended:
             return run, False
         stands = msgspec.structs.replace(
             journal.place, known=max(journal.place.known - len(found.events), 0)
@@ -142,6 +144,9 @@ async def _look_for_absent(
         also: list[Write] = []
         if found.puts:
             also.append(Put("fingerprint", found.puts))
+            also.append(Remove(ABSENT.name, [row.key for row in found.puts]))
+        if found.missed:
+            also.append(Put(ABSENT.name, found.missed))
         if found.taken:
             also.append(Remove(NEWCOMERS.name, found.taken))
         await journal.write(place, passes, records=found.events, also=also, cause=run.started)
@@ -152,7 +157,8 @@ async def _absent(where: Where, run: Pass, missing: list[Row], sweeps: int) -> _
     """What is to be done about the records of one page that the sweep did not see."""
     out = _Absent()
     frozen = await _frozen(where)
-    going: list[tuple[LastSeen, Row, Fingerprint]] = []
+    missed = await absent.misses(where.store, [row.key for row in missing])
+    going: list[tuple[LastSeen, Row, Fingerprint, int]] = []
     looked: list[LastSeen] = []
     for row in missing:
         print_: Fingerprint = decode_row("fingerprint", row.value)
@@ -160,41 +166,37 @@ async def _absent(where: Where, run: Pass, missing: list[Row], sweeps: int) -> _
             continue
         out.count += 1
         out.newest_gone += later(print_.stamp, run.top)
-        misses = print_.misses + 1
+        misses = missed.get(row.key, 0) + 1
         known: LastSeen | None = None
         if misses >= _SWEEPS_TO_VANISH or frozen is not None:
             known = await last_seen(where, row.key.removeprefix(where.place))
         if misses >= _SWEEPS_TO_VANISH and known is not None:
-            going.append((known, row, print_))
+            going.append((known, row, print_, misses))
             continue
         if frozen is not None and known is not None and known.first > frozen.since:
-            _vanish(where, run, out, row, print_, withdrawn(known, print_.fingerprint))
+            _vanish(where, run, out, row, withdrawn(known, print_.fingerprint))
             continue
         out.fresh += 1
         if run.looked + len(looked) < _LOOKED_AT:
             looked.append(known or await last_seen(where, row.key.removeprefix(where.place)))
-        after = msgspec.structs.replace(print_, misses=misses)
-        out.puts.append(Row(row.key, encode_row(after)))
+        out.missed.append(absent.missed(row.key, misses))
     out.looked = len(looked)
     out.twins = sum(one is not None for one in await twins_of(where, looked, sweeps))
-    found = await twins_of(where, [one for one, _, _ in going], sweeps)
-    for (known, row, print_), twin in zip(going, found, strict=True):
-        misses = print_.misses + 1
+    found = await twins_of(where, [one for one, *_ in going], sweeps)
+    for (known, row, print_, misses), twin in zip(going, found, strict=True):
         event = await told(where, known, twin, fingerprint=print_.fingerprint, sweeps=misses)
         if twin is not None:
             out.taken.append(twin[0])
-        _vanish(where, run, out, row, print_, event)
+        _vanish(where, run, out, row, event)
     return out
 
 
-def _vanish(
-    where: Where, run: Pass, out: _Absent, row: Row, print_: Fingerprint, event: RecordVanished
-) -> None:
+def _vanish(where: Where, run: Pass, out: _Absent, row: Row, event: RecordVanished) -> None:
     stream = sage_stream(
         where.instance, where.company, where.entity, row.key.removeprefix(where.place)
     )
     out.events.append(NewEvent(stream, type_of(event), encode(event), SCHEMA, run.started or None))
-    after = Fingerprint(print_.fingerprint, misses=event.sweeps, vanished=True)
+    after = Fingerprint(event.fingerprint, vanished=True)
     out.puts.append(Row(row.key, encode_row(after)))
 
 

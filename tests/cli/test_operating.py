@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 
 import pytest
 
 from connector.cli.demo_site import a_day_at_the_office
 from connector.sandbox.agent import Exclusive
+from eventstore.lock import StoreLock
 from tests.cli.conftest import Bench
 
 
@@ -223,12 +225,43 @@ def test_rebuild_and_verify(bench: Bench) -> None:
     compared = bench.command("rebuild", "--verify", "--json")
     assert compared.code == 0, compared.out
     assert (compared.json()["verified"], compared.json()["mismatch"]) == (True, None)
-    assert bench.command("rebuild").code == 0
+    rebuilt = bench.command("rebuild")
+    assert (rebuilt.code, "rebuilt; all were the same before" in rebuilt.out) == (0, True)
     assert bench.command("rebuild", "--verify").code == 0
     before = bench.at_the_site(bench.site.hubspot_calls)
     assert bench.command("run", "--once").code == 0
     assert bench.at_the_site(bench.site.hubspot_calls) == before
     assert bench.command("verify").code == 0
+
+
+def test_a_rebuild_tells_what_it_puts_right(bench: Bench) -> None:
+    """Rows that were not what the log says are counted and the first is shown; it ends with 0."""
+    assert bench.command("run", "--once").code == 0
+    store = bench.site.config_path.with_name("events.db")
+    conn = sqlite3.connect(store)
+    conn.execute("DELETE FROM t_account")
+    conn.commit()
+    conn.close()
+    lock = StoreLock(store)
+    lock.acquire()  # as a running service holds it
+    differs = bench.command("rebuild", "--verify", "--json")
+    lock.release()
+    assert differs.code == 1
+    assert differs.json()["mismatch"]["table"] == "account"
+    document = bench.command("rebuild", "--json")
+    assert document.code == 0
+    [difference] = document.json()["differences"]
+    assert (difference["table"], difference["rows"]) == ("account", 8)
+    assert (difference["first"]["live"], document.json()["mismatch"]) == (None, None)
+    assert bench.command("rebuild", "--verify").code == 0
+    conn = sqlite3.connect(store)
+    conn.execute("DELETE FROM t_account WHERE key = (SELECT min(key) FROM t_account)")
+    conn.commit()
+    conn.close()
+    told = bench.command("rebuild")
+    assert told.code == 0
+    assert "DIFFERENT: table account, 1 rows" in told.out
+    assert "1 rows were not what the log says and are put right" in told.out
 
 
 def test_refused_by_either_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

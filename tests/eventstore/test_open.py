@@ -18,6 +18,7 @@ import pytest
 
 import eventstore
 from eventstore import (
+    Checkpoint,
     NotAStore,
     Put,
     Row,
@@ -252,6 +253,31 @@ async def test_read_only_without_a_writer(opener: Opener, path: Path) -> None:
     async with opener(read_only=True) as store:
         assert (await store.head()).last == 1
     assert path.read_bytes() == before
+
+
+async def test_a_steady_reader_sees_one_moment(opener: Opener) -> None:
+    """Whatever is written meanwhile, its log, rows and checkpoints are those of its opening."""
+    async with opener() as writer:
+        await writer.append(
+            [event()], checkpoint=Checkpoint("p", 1), also=[Put("items", [Row("a", b"1")])]
+        )
+        async with opener(read_only=True, steady=True) as reader:
+            await writer.append(
+                [event()],
+                checkpoint=Checkpoint("p", 2, was=1),
+                also=[Put("items", [Row("a", b"2"), Row("b", b"")])],
+            )
+            for _ in range(2):
+                assert (await reader.head()).last == 1
+                assert (await reader.checkpoint("p")).position == 1
+                assert await reader.scan("items") == [Row("a", b"1")]
+                assert [commit.last for commit in await reader.sealed(0)] == [1]
+                assert await reader.verify() == 1
+        async with opener(read_only=True) as reader:
+            assert (await reader.head()).last == 2
+        with pytest.raises(ValueError, match="steady"):
+            async with opener(steady=True):
+                pass
 
 
 async def test_a_table_that_no_writer_has_made_is_empty(opener: Opener, path: Path) -> None:

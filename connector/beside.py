@@ -1,0 +1,75 @@
+"""Whether the read models are what the log says, found out beside the service that writes them.
+
+The log is folded into a store of its own, which is thrown away, up to where the projector stands.
+Then the live store is held still for as long as the comparison takes: it is looked at as it was at
+one moment, while the service goes on. The rows that the projector makes stand at its own place
+then, those that are written together with their events at the log's end; each is folded so far.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from connector.comparing import compare
+from connector.errors import Misconfigured
+from connector.progress import Progress
+from connector.projector import CHECKPOINT
+from connector.rebuild import RebuildReport, all_tables, can_be_read, verified
+from connector.refolding import Tables, refold
+from connector.store import open_log
+from eventstore import ERASED_TYPE, EventStore, open_store
+
+_CATCHES_UP: Final = 5  # how often the fold follows a service at work before it is held still
+_NEARLY: Final = 2_000  # events
+
+
+async def verify(
+    url: str, *, scratch: Path | None = None, progress: Progress | None = None
+) -> RebuildReport:
+    """Compare; nothing is changed. `scratch`: an absolute folder for what is folded.
+
+    Raises Misconfigured when the tables are of another version.
+    """
+    while True:
+        with tempfile.TemporaryDirectory(prefix="ml-connector-verify-", dir=scratch) as folder:
+            own = f"sqlite:///{quote(folder)}/folded.db"
+            async with open_store(own, tables=all_tables()) as store:
+                report = await _verify(url, Tables(store), progress)
+        if report is not None:
+            return report
+
+
+async def _verify(url: str, folded: Tables, progress: Progress | None) -> RebuildReport | None:
+    """None: somebody was erased meanwhile, so that what is folded already is another log."""
+    reached = 0
+    async with open_log(url, read_only=True) as log:
+        await _must_be_readable(log)
+        began = (await log.head()).last
+        for _ in range(_CATCHES_UP):
+            stands = (await log.checkpoint(CHECKPOINT)).position
+            await refold(log, folded, stands, after=reached, progress=progress)
+            behind, reached = stands - reached, stands
+            if behind <= _NEARLY:
+                break
+    async with open_log(url, read_only=True, steady=True) as still:
+        await _must_be_readable(still)
+        if await still.read(began, types=[ERASED_TYPE], limit=1):
+            return None
+        stands = (await still.checkpoint(CHECKPOINT)).position
+        head = (await still.head()).last
+        await refold(still, folded, stands, after=reached)
+        await refold(still, folded, head, after=stands, ledger_only=True)
+        return verified(head, await compare(Tables(still), folded))
+
+
+async def _must_be_readable(log: EventStore) -> None:
+    if not await can_be_read(log):
+        raise Misconfigured(
+            "the read models are of another version of ml-connector, or have not been made since "
+            "an import: there is nothing to compare",
+            where="store.url",
+            remedy="Run 'ml-connector rebuild' once, or start the service.",
+        )
