@@ -17,7 +17,7 @@ from connector.sage100.likeness import likenesses, twins
 from eventstore.types import EventStore, StoredEvent
 from projections import invoice, values
 from projections.events import RecordErased, RecordObserved, RecordVanished, decode
-from projections.keys import bill_of, external_key, sage_stream
+from projections.keys import bill_of, external_key, sage_stream, sequence_of
 
 _MOST_PAYMENTS: Final = 500
 # How each transaction of AR_Payment lowers what is open. Signs differ from site to site for
@@ -109,12 +109,19 @@ async def _invoice(where: Where, one: LastSeen) -> tuple[str, str]:
 
 
 async def _settled(where: Where, key: str) -> Decimal:
-    """What the log's AR_Payment rows have taken off this invoice."""
-    _, _, bill = bill_of(external_key(where.company, key)).partition(":")
+    """What the log's AR_Payment rows have taken off this invoice.
+
+    A number may be used again: payments count that were posted to this history row, or name none.
+    """
+    external = external_key(where.company, key)
+    posted_to = {"", sequence_of(external)}
+    _, _, bill = bill_of(external).partition(":")
     prefix = sage_stream(where.instance, where.company, "AR_Payment", f"{bill}:")
     settled = Decimal(0)
     for stream in await where.store.streams(prefix, limit=_MOST_PAYMENTS):
         row = _newest(await where.store.history(stream))
+        if row.get("InvoiceHistoryHeaderSeqNo", "").strip() not in posted_to:
+            continue
         amount = values.amount(row.get("TransactionAmt", ""))
         kind = row.get("TransactionType", "")
         if kind in _LOWERING:

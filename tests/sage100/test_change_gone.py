@@ -74,6 +74,27 @@ async def test_an_open_invoice_that_vanishes_is_paid_when_what_came_in_covers_it
     assert says in found.evidence
 
 
+@pytest.mark.parametrize(("names_it", "kind"), [(True, "unknown"), (False, "paid")])
+async def test_payments_of_another_invoice_of_the_number_do_not_count(
+    desk: Desk, kind: str, *, names_it: bool
+) -> None:
+    """A number used again: what was posted to the earlier one paid that; what names none, any."""
+    earlier = posting.post_invoice(desk.company, BUYER, "100", invoice_date=DAY)
+    row = desk.company.row("AR_Invoice", earlier)
+    posting.receive_payment(desk.company, earlier, "100")
+    if not names_it:
+        for one in list(desk.company.rows("AR_Payment")):
+            desk.company.put("AR_Payment", {**one, "InvoiceHistoryHeaderSeqNo": ""})
+    again = {**row, "HeaderSeqNo": "000777", "InvoiceDate": "20261120"}
+    desk.company.put("AR_Invoice", again)
+    await desk.round()
+    key = (*earlier[:3], "000777", earlier[4])
+    maintenance.remove(desk.company, "AR_Invoice", key)
+    found = (await gone(desk))[name(key)]
+    assert found.kind == kind
+    assert ("payments and credits come to 0.00" in found.evidence) == names_it
+
+
 async def test_a_closed_invoice_that_vanishes_was_purged(desk: Desk) -> None:
     """It owed nothing when last seen, so only its history went; the open ones keep theirs."""
     invoice = posting.post_invoice(desk.company, BUYER, "100", invoice_date=DAY)
