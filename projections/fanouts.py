@@ -68,6 +68,4 @@ def _key(name: str) -> str:
 
 
 def _invoices(key: str, bill: Bill) -> list[str]:
-    customer = keys.customer_of(key)
-    number, _, invoice_type = key.rpartition(":")[2].rpartition("-")
-    return [f"invoices/{customer}:{number}-{seq}-{invoice_type}" for seq in bill.rows]
+    return [f"invoices/{keys.invoice_of(key, sequence)}" for sequence in bill.rows]

@@ -56,11 +56,14 @@ def total(row: Mapping[str, str]) -> Decimal:
     return -amount if amount > 0 and row.get("InvoiceType") in CREDITS else amount
 
 
+def is_open(row: Mapping[str, str]) -> bool:
+    """Whether it stands in the open file; paid items do for a while."""
+    return values.flag(row.get("IsOpen", ""))
+
+
 def balance(row: Mapping[str, str]) -> Decimal:
     """What is open, as signed in open receivables; nothing when the row is closed."""
-    return (
-        values.amount(row.get("Balance", "")) if values.flag(row.get("IsOpen", "")) else Decimal(0)
-    )
+    return values.amount(row.get("Balance", "")) if is_open(row) else Decimal(0)
 
 
 def open_item(row: Mapping[str, str]) -> OpenItem | None:
@@ -154,8 +157,9 @@ def facts(key: str, bill: Bill, terms_rows: Terms, source: Source) -> dict[str, 
     if row is None:
         return None
     state = status(row)
-    if sequence in bill.gone:
-        # Purged, renumbered or deleted: nothing is owed on it any more, paid or not.
+    ended = sequence in bill.ended
+    if ended or sequence in bill.gone:
+        # Purged, renumbered or deleted, or its number is open anew: nothing is owed on it.
         state = "gone" if balance(row) else state
         row = {**row, "Balance": "", "IsOpen": "N"}
     due, _ = terms.due(
@@ -180,7 +184,8 @@ def facts(key: str, bill: Bill, terms_rows: Terms, source: Source) -> dict[str, 
         "constant.false": "false",
         "constant.true": "true",
     }
-    native = native_status(row, state)
+    # HubSpot's own status takes nothing back: it waits for a row that is about to be seen again.
+    native = None if ended else native_status(row, state)
     if native is not None:
         out["invoice.native_status"] = native
     if source.currency:

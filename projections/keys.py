@@ -105,6 +105,12 @@ def bill_of(invoice: str) -> str:
     return f"{head}:{number}-{sequence_type}"
 
 
+def invoice_of(bill: str, sequence: str) -> str:
+    """The invoice of a bill (`ABC:01-ABF:0100215-IN`) that has this HeaderSeqNo."""
+    number, _, invoice_type = bill.rpartition("-")
+    return f"{number}-{sequence}-{invoice_type}"
+
+
 def sequence_of(invoice: str) -> str:
     """`ABC:01-ABF:0100215-000001-IN` -> `000001`."""
     return invoice.rpartition(":")[2].rsplit("-", 2)[1]

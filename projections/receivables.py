@@ -4,6 +4,10 @@ This is one side of the AR tie-out. It keeps the newest row of every open item a
 that it shares with the projector only the rules of Sage 100 itself: what a cell means, when an
 invoice is due, where a bucket ends.
 
+The open file has no HeaderSeqNo in its key: of one number and type of a customer the row that was
+seen open last is owed, and none that was seen open before it. Such a one is set aside until its own
+row is seen, or until the row that took its place is found to be gone.
+
 Signed sums, as open receivables hold them: credit memos, payments on account and prepayments are
 negative. A customer is division and number. Under a national account the payer owes, and the rows
 already carry it as their customer; who bought does not matter here. A balance-forward line counts
@@ -99,6 +103,13 @@ def side_of(
     return Side(customers, documents)
 
 
+class _Aside(NamedTuple):
+    """An open row in whose place another one (`by`) was seen; its item, None when it is paid."""
+
+    by: str
+    item: OpenItem | None
+
+
 class SourceRows:
     """A fold of the log's source rows, page by page, for the companies asked for.
 
@@ -109,6 +120,8 @@ class SourceRows:
     def __init__(self, companies: frozenset[str]) -> None:
         self._companies = companies
         self._items: dict[str, dict[str, OpenItem]] = {code: {} for code in companies}
+        self._open: dict[str, str] = {}  # bill to the key of its row in the open file
+        self._aside: dict[str, dict[str, _Aside]] = {}  # bill to key to what was seen of it
         self._terms: dict[str, dict[str, Mapping[str, str]]] = {code: {} for code in companies}
         self._sources: dict[str, Source] = {code: Source() for code in companies}
         self.touched: dict[str, int] = {}
@@ -150,12 +163,7 @@ class SourceRows:
             return
         row = entry.payload.row if isinstance(entry.payload, e.RecordObserved) else None
         if record.entity == "AR_Invoice":
-            items = self._items[record.company]
-            item = None if row is None else invoice.open_item(row)
-            if item is None:
-                items.pop(record.key, None)
-            else:
-                items[record.key] = item
+            self._invoice(record.company, record.key, row)
             self.touched[keys.customer_of(record.key)] = entry.position
         elif record.entity == "AR_TermsCode":
             if row is not None:
@@ -163,6 +171,34 @@ class SourceRows:
             self._touch(record.company, EVERYBODY, entry.position)
         elif record.entity == "AR_Customer":
             self.touched[record.key] = entry.position
+
+    def _invoice(self, company: str, key: str, row: Mapping[str, str] | None) -> None:
+        """One row of AR_Invoice as it was seen, or None: complete sweeps did not find it."""
+        items, bill = self._items[company], keys.bill_of(key)
+        aside = self._aside.get(bill, {})
+        aside.pop(key, None)
+        items.pop(key, None)
+        if self._open.get(bill) == key:
+            del self._open[bill]
+        if row is None:
+            back = sorted(other for other, one in aside.items() if one.by == key)
+            if back and bill not in self._open:
+                self._put(company, bill, back[-1], aside.pop(back[-1]).item)
+                back.pop()
+            for other in back:
+                aside[other] = _Aside(self._open[bill], aside[other].item)
+        elif invoice.is_open(row):
+            former = self._open.get(bill)
+            if former is not None:
+                self._aside.setdefault(bill, aside)[former] = _Aside(key, items.pop(former, None))
+            self._put(company, bill, key, invoice.open_item(row))
+        if not aside:
+            self._aside.pop(bill, None)
+
+    def _put(self, company: str, bill: str, key: str, item: OpenItem | None) -> None:
+        self._open[bill] = key
+        if item is not None:
+            self._items[company][key] = item
 
     def _touch(self, company: str, what: str, position: int) -> None:
         self.touched[f"{company}:{what}"] = position

@@ -13,14 +13,13 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from projections import contact, fiscal, invoice, keys
+from projections import bills, contact, fiscal, keys
 from projections import events as e
 from projections.folding import Entry, Folding
-from projections.tables import Account, Bill, Fanout, Fingerprint, PlainText, Source, SourceRow
+from projections.tables import Account, Fanout, Fingerprint, PlainText, Source, SourceRow
 
 replace = msgspec.structs.replace
 _NEW_ACCOUNT: Final = Account()
-_NEW_BILL: Final = Bill()
 _SOURCE_ROWS: Final = {
     "AR_CustomerContact": "contact",
     "AP_Vendor": "vendor",
@@ -190,89 +189,17 @@ def _unsold(record: Record, position: int, into: Folding) -> None:
 
 
 def _invoice(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
-    sequence = keys.sequence_of(record.key)
-    bill_key = _bill_key(record)
-    before = into.work.get("bill", Bill, bill_key) or _NEW_BILL
-    gone = tuple(other for other in before.gone if other != sequence)
-    withdrawn = tuple(other for other in before.withdrawn if other != sequence)
-    rows = {**before.rows, sequence: row}
-    after = replace(before, rows=rows, gone=gone, withdrawn=withdrawn)
-    into.work.put("bill", bill_key, after)
-    item = invoice.open_item(row)
-    if item is not None:
-        into.work.put("open_item", record.key, item)
-    else:
-        into.work.remove("open_item", record.key)
-    new = sequence not in before.rows
-    if new:
-        put_alias(into, row.get("InvoiceNo", ""), f"invoices/{record.key}")
-        source = into.work.get("source", Source, record.company)
-        if source is not None and source.columns.get("AR_InvoiceDetail"):
-            # Its lines may have been read before it.
-            into.fan_out(Fanout("details", keys.details_of(record.key), position))
-    _contribute(record, before, after, into, invoices=int(new))
-    into.dirty[f"invoices/{record.key}"] = position
-    into.dirty[f"companies/{keys.customer_of(record.key)}"] = position
+    if not bills.see_invoice(record.key, row, position, into):
+        return
+    put_alias(into, row.get("InvoiceNo", ""), f"invoices/{record.key}")
+    source = into.work.get("source", Source, record.company)
+    if source is not None and source.columns.get("AR_InvoiceDetail"):
+        # Its lines may have been read before it.
+        into.fan_out(Fanout("details", keys.details_of(record.key), position))
 
 
 def _payment(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
-    line = record.key.rpartition(":")[2]
-    bill_key = _bill_key(record)
-    before = into.work.get("bill", Bill, bill_key) or _NEW_BILL
-    after = replace(before, payments={**before.payments, line: invoice.payment_entry(row)})
-    into.work.put("bill", bill_key, after)
-    _contribute(record, before, after, into, invoices=0)
-    _touch(record, after, position, into)
-
-
-def _unpaid(record: Record, position: int, into: Folding) -> None:
-    """A payment that never was, seen in a pass that was held. (A purge leaves those made.)"""
-    line, bill_key = record.key.rpartition(":")[2], _bill_key(record)
-    before = into.work.get("bill", Bill, bill_key)
-    if before is None or line not in before.payments:
-        return
-    left = {name: paid for name, paid in before.payments.items() if name != line}
-    after = replace(before, payments=left)
-    into.work.put("bill", bill_key, after)
-    _contribute(record, before, after, into, invoices=0)
-    _touch(record, after, position, into)
-
-
-def _touch(record: Record, bill: Bill, position: int, into: Folding) -> None:
-    """The bill's payments have changed: its customer and its invoices show them."""
-    customer, bill_key = keys.customer_of(record.key), _bill_key(record)
-    into.dirty[f"companies/{customer}"] = position
-    number, _, kind = bill_key.rpartition(":")[2].rpartition("-")
-    for sequence in bill.rows:
-        into.dirty[f"invoices/{customer}:{number}-{sequence}-{kind}"] = position
-
-
-def _contribute(record: Record, before: Bill, after: Bill, into: Folding, *, invoices: int) -> None:
-    """Replace what the bill added to its customer by what it adds now.
-
-    The newest payment of all bills is known, not the one before it. When it is taken back, the
-    bill's own one stands in its place, and Sage 100's own memory beside it (`retracted`).
-    """
-    customer = keys.customer_of(record.key)
-    account = into.work.get("account", Account, customer) or _NEW_ACCOUNT
-    old_count, old_days = invoice.paid_days(before)
-    count, days = invoice.paid_days(after)
-    last, newest = account.last_payment, invoice.newest_payment(after)
-    retracted = last is not None and newest != last and last == invoice.newest_payment(before)
-    retracted = retracted and invoice.later_payment(newest, last) == last
-    into.work.put(
-        "account",
-        customer,
-        replace(
-            account,
-            posted=account.posted - invoice.sold(before) + invoice.sold(after),
-            invoices=account.invoices + invoices,
-            last_payment=newest if retracted else invoice.later_payment(last, newest),
-            retracted=account.retracted or retracted,
-            paid_count=account.paid_count - old_count + count,
-            paid_days=account.paid_days - old_days + days,
-        ),
-    )
+    bills.see_payment(record.key, row, position, into)
 
 
 def fold_fingerprint(entry: Entry, into: Folding) -> None:
@@ -304,20 +231,9 @@ def _vanished(record: Record, position: int, into: Folding, *, withdrawn: bool =
     """
     work = into.work
     if record.entity == "AR_Invoice":
-        bill_key = _bill_key(record)
-        bill = work.get("bill", Bill, bill_key)
-        if bill is not None:
-            sequence = {keys.sequence_of(record.key)}
-            after = replace(bill, gone=tuple(sorted({*bill.gone, *sequence})))
-            if withdrawn:
-                after = replace(after, withdrawn=tuple(sorted({*bill.withdrawn, *sequence})))
-                _contribute(record, bill, after, into, invoices=0)
-            work.put("bill", bill_key, after)
-        work.remove("open_item", record.key)
-        into.dirty[f"invoices/{record.key}"] = position
-        into.dirty[f"companies/{keys.customer_of(record.key)}"] = position
+        bills.lose_invoice(record.key, position, into, withdrawn=withdrawn)
     elif record.entity == "AR_Payment" and withdrawn:
-        _unpaid(record, position, into)
+        bills.lose_payment(record.key, position, into)
     elif record.entity == "AR_CustomerSalesHistory" and withdrawn:
         _unsold(record, position, into)
     elif record.entity == "AR_Customer":

@@ -68,13 +68,15 @@ class Bill(Doc, frozen=True):
 
     `rows`: HeaderSeqNo to raw row. `payments`: "date-sequence" to [transaction type, payment
     date YYYYMMDD, amount, HeaderSeqNo it was posted to or ""]. `gone`: header sequences that
-    vanished from Sage 100; of them `withdrawn` were another company's.
+    vanished from Sage 100; of them `withdrawn` were another company's. `ended`: header sequence to
+    the one that was seen open after it, which it therefore is no more.
     """
 
     rows: dict[str, dict[str, str]] = {}
     payments: dict[str, tuple[str, str, str, str]] = {}
     gone: tuple[str, ...] = ()
     withdrawn: tuple[str, ...] = ()
+    ended: dict[str, str] = {}
 
 
 class OpenItem(Doc, frozen=True):

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 from connector import rows
 from connector.projector import Projector
@@ -23,6 +24,7 @@ MAPPING = compiled.parse(
 )
 
 Row = tuple[str, list[str], dict[str, str]]
+Gone = Literal["withdrawn", "purged", "unknown"]
 
 
 def new(stream: str, payload: e.Event) -> NewEvent:
@@ -95,6 +97,17 @@ class Rig:
             seen = e.RecordObserved(parts, row, f"{hash(str(row)):x}")
             new_events.append(new(keys.sage_stream("acme", "ABC", entity, key), seen))
             mark = encode(Fingerprint(seen.fingerprint))
+            prints.append(StoreRow(source.fingerprint_key("ABC", entity, key), mark))
+        await self.store.append(new_events, also=[Put("fingerprint", prints)])
+
+    async def lose(self, *gone: Row, kind: Gone = "unknown") -> None:
+        """Complete sweeps do not find these rows any more, and the poller says so."""
+        new_events, prints = [], []
+        for entity, parts, _ in gone:
+            key = keys.record_key(entity, parts)
+            lost = e.RecordVanished(parts, "", 2, kind)
+            new_events.append(new(keys.sage_stream("acme", "ABC", entity, key), lost))
+            mark = encode(Fingerprint("", vanished=True))
             prints.append(StoreRow(source.fingerprint_key("ABC", entity, key), mark))
         await self.store.append(new_events, also=[Put("fingerprint", prints)])
 

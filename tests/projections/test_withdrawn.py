@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
 from connector import breaker
 from connector.rebuild import rebuild
-from eventstore import Put
-from eventstore import Row as StoreRow
 from projections import events as e
-from projections import keys, source
-from projections.tables import Account, Fingerprint
-from projections.workspace import decode, encode
-from tests.projections.rig import Rig, Row, bill, customer, new, open_rig, payment
+from projections.tables import Account
+from projections.workspace import decode
+from tests.projections.rig import Gone, Rig, bill, customer, new, open_rig, payment
 
 ACME = "companies/ABC:01-ACME"
 HELD = e.MassChangeHeld("sweep", "AR_Payment", 100, 40, 0, 40, "another company")
-Kind = Literal["withdrawn", "unknown"]
 
 
 @pytest.fixture
@@ -30,19 +25,6 @@ async def desk(tmp_path: Path) -> AsyncIterator[Rig]:
         await made.settings()
         await made.store.append([new("poll/acme/ABC/AR_Payment", HELD)])
         yield made
-
-
-async def vanish(desk: Rig, *rows: Row, kind: Kind = "withdrawn") -> None:
-    """These rows are gone from Sage 100."""
-    gone, prints = [], []
-    for entity, parts, _ in rows:
-        key = keys.record_key(entity, parts)
-        stream = keys.sage_stream("acme", "ABC", entity, key)
-        gone.append(new(stream, e.RecordVanished(parts, "", 1, kind)))
-        mark = encode(Fingerprint("", vanished=True))
-        prints.append(StoreRow(source.fingerprint_key("ABC", entity, key), mark))
-    await desk.store.append(gone, also=[Put("fingerprint", prints)])
-    await desk.idle()
 
 
 async def decided(desk: Rig) -> dict[str, str]:
@@ -82,12 +64,12 @@ THEIRS = (
     ],
 )
 async def test_what_never_was_counts_no_more(
-    desk: Rig, kind: Kind, stage: str, paid_on: str, paid: str, days: str
+    desk: Rig, kind: Gone, stage: str, paid_on: str, paid: str, days: str
 ) -> None:
     """Stage, last payment and days to pay follow the source; a purge, though, undoes nothing."""
     await desk.see(*OURS, *THEIRS)
     await desk.idle()
-    await vanish(desk, *THEIRS, kind=kind)
+    await desk.lose(*THEIRS, kind=kind)
     shown = await decided(desk)
     assert shown["sage100_stage"] == stage
     assert (shown["sage100_last_payment_date"], shown["sage100_last_payment_amount"]) == (
@@ -113,7 +95,8 @@ async def test_a_withdrawn_row_that_is_there_after_all_counts_again(desk: Rig) -
     """What was taken for another company's was ours: seen again it counts once."""
     await desk.see(*OURS, *THEIRS)
     await desk.idle()
-    await vanish(desk, *THEIRS)
+    await desk.lose(*THEIRS, kind="withdrawn")
+    await desk.idle()
     assert (await account(desk)).posted == 0
     await desk.see(*THEIRS)
     await desk.idle()
