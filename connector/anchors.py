@@ -18,7 +18,7 @@ import signal
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -41,9 +41,18 @@ _log: Final = logging.getLogger(__name__)
 class Anchor(msgspec.Struct, frozen=True):
     """What is published: the log's head, its digest in hexadecimal, and when (UTC)."""
 
-    head: int
-    hash: str
+    head: Annotated[int, msgspec.Meta(ge=0)]
+    hash: Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$")]
     at: str = ""
+
+
+class Published(msgspec.Struct, frozen=True):
+    """Anchors by position, at least one; `skipped`: the numbers of lines that are none, since a
+    crash or a full disk tore them.
+    """
+
+    anchors: list[Anchor]
+    skipped: list[int] = []
 
 
 class NotPublished(ConnectorError):
@@ -54,8 +63,13 @@ class NotPublished(ConnectorError):
 
 
 def read_anchors(path: Path) -> list[Anchor]:
-    """The anchors in a file, by position: lines as `[anchors] file` has them, or one document of
-    `verify --json` or `status --json`. Raises Misconfigured.
+    """The anchors in a file, by position; see `read_published`."""
+    return read_published(path).anchors
+
+
+def read_published(path: Path) -> Published:
+    """What a file holds: lines as `[anchors] file` has them, or one document of `verify --json` or
+    `status --json`. Raises Misconfigured, also when there is no anchor in it: it says nothing.
     """
     try:
         with path.open("rb") as file:
@@ -67,26 +81,43 @@ def read_anchors(path: Path) -> list[Anchor]:
             remedy="--anchor names a file that [anchors] or 'ml-connector verify --json' wrote.",
         ) from None
     try:
-        return sorted(_parsed(content), key=lambda anchor: anchor.head)
+        found = _parsed(content)
     except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
-        raise Misconfigured(
-            f"this is no anchor: {problem}",
-            where=str(path),
-            remedy='An anchor holds {"head": POSITION, "hash": "HEX"}, as verify --json prints.',
-        ) from None
+        raise _no_anchor(path, f"this is no anchor: {problem}") from None
+    # The head of an empty log is nothing that a log could fail to hold.
+    anchors = sorted((one for one in found.anchors if one.head), key=lambda anchor: anchor.head)
+    if not anchors:
+        torn = f"; {len(found.skipped)} lines are none" if found.skipped else ""
+        raise _no_anchor(path, f"there is no anchor in it{torn}")
+    return Published(anchors, found.skipped)
 
 
-def _parsed(content: bytes) -> list[Anchor]:
+def _no_anchor(path: Path, what: str) -> Misconfigured:
+    return Misconfigured(
+        what,
+        where=str(path),
+        remedy='An anchor holds {"head": POSITION, "hash": "HEX"}, as verify --json prints.',
+    )
+
+
+def _parsed(content: bytes) -> Published:
+    """Raises MsgspecError for a single document or line that is no anchor."""
     try:
         document = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
     except msgspec.MsgspecError:
         if b"\n" not in content:
             raise
     else:
-        return [msgspec.json.decode(document.get("log", content), type=Anchor)]
-    whole, _, _ = content.rpartition(b"\n")  # a last line without an end was cut off by a crash
-    lines = [line for line in whole.split(b"\n") if line.strip()]
-    return [msgspec.json.decode(line, type=Anchor) for line in lines]
+        return Published([msgspec.json.decode(document.get("log", content), type=Anchor)])
+    anchors: list[Anchor] = []
+    skipped: list[int] = []
+    for number, line in enumerate(content.split(b"\n"), 1):
+        try:
+            if line.strip():
+                anchors.append(msgspec.json.decode(line, type=Anchor))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            skipped.append(number)
+    return Published(anchors, skipped)
 
 
 async def keep(
@@ -154,6 +185,10 @@ def _append(path: Path, line: bytes) -> None:
     try:
         fd = os.open(path, flags, _MODE)
         try:
+            with contextlib.suppress(PermissionError):  # of another owner, who may decide
+                os.fchmod(fd, _MODE)
+            if _is_torn(path):  # what was cut off there must not swallow this one
+                line = b"\n" + line
             written = os.write(fd, line)
             os.fsync(fd)
         finally:
@@ -162,6 +197,17 @@ def _append(path: Path, line: bytes) -> None:
         raise NotPublished(f"it cannot be appended: {problem.strerror}", where=str(path)) from None
     if written != len(line):
         raise NotPublished("the disk took only a part of it", where=str(path))
+
+
+def _is_torn(path: Path) -> bool:
+    """Whether the file ends in the middle of a line, or may do so."""
+    try:
+        with path.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - 1))
+            return file.read(1) not in {b"", b"\n"}
+    except OSError:
+        return True
 
 
 async def _to_command(settings: AnchorSettings, line: bytes, env: Mapping[str, str]) -> None:

@@ -100,6 +100,7 @@ def showing(listed: Iterable[Listed]) -> Callable[[str], bool]:
 def _append(path: Path, content: bytes) -> None:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     with open(os.open(path, flags, 0o600), "rb+", buffering=0) as file:
+        os.fchmod(file.fileno(), 0o600)  # one that was put back may have another mode
         end = file.seek(0, os.SEEK_END)
         if end:
             # A line that a crash cut off would swallow the next one.

@@ -85,6 +85,7 @@ async def leave(store_file: Path, request: Request) -> Path:
 
 def _leave(folder: Path, contents: list[bytes]) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)  # one that was put back may have another mode
     path = folder
     for content in contents:
         path = folder / f"{time.time_ns():020d}-{os.getpid()}-{next(_serial):06d}{_SUFFIX}"

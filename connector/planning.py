@@ -234,6 +234,7 @@ async def keep(store_file: Path, made: Made) -> Path:
 
 def _write(folder: Path, kept: Kept) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)  # one that was put back may have another mode
     path = folder / f"{kept.digest}.plan"
     write_whole(path, msgspec.json.encode(kept))
     plans = sorted(folder.glob("*.plan"), key=lambda each: each.stat().st_mtime_ns)

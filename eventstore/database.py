@@ -102,6 +102,7 @@ def create(path: Path) -> None:
 
 def connect_writer(path: Path) -> sqlite3.Connection:
     """The one connection that writes: every commit is on disk before it returns."""
+    _keep_private(path)
     conn = _connect(path, "rw", _WRITER_CACHE_KIB)
     try:
         _use_wal(conn, path)
@@ -128,6 +129,16 @@ def connect_reader(path: Path, *, writable_beside: bool) -> sqlite3.Connection:
         conn.close()
         raise
     return conn
+
+
+def _keep_private(path: Path) -> None:
+    """Take away what others may do with a file that was put back, or with what goes with it.
+
+    By name: closing a file that SQLite has open would give up the locks it holds there.
+    """
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        with contextlib.suppress(FileNotFoundError, PermissionError):  # another's: he may decide
+            path.with_name(name).chmod(FILE_MODE)
 
 
 def _connect(path: Path, mode: str, cache_kib: int) -> sqlite3.Connection:

@@ -39,7 +39,10 @@ CREATE TABLE checkpoints (                     -- where consumers and pollers st
   updated_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Blanking a payload while keeping its digest is the one change an event allows.
+-- Blanking a payload while keeping its digest is the one change an event allows. These triggers guard
+-- against accidents: SQLite runs none of them for the row that an INSERT OR REPLACE takes away (unless
+-- the connection asks for recursive triggers), and one that looked before every insert would cost a
+-- tenth of an append. What gets past them, or drops them, is found by the chain.
 CREATE TRIGGER events_are_permanent BEFORE DELETE ON events
   BEGIN SELECT RAISE(ABORT, 'events are permanent'); END;
 CREATE TRIGGER events_are_immutable BEFORE UPDATE ON events

@@ -58,6 +58,7 @@ FACTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         **dict.fromkeys(("source.currency", "account.stage", "constant.prospect"), _NOTHING),
         "terms.description": ("AR_Customer.TermsCode", "AR_TermsCode.TermsCodeDesc"),
         "account.domain": ("AR_Customer.URLAddress", "AR_Customer.EmailAddress"),
+        "account.street": ("AR_Customer.AddressLine1",),
         "account.revenue": ("AR_CustomerSalesHistory.DollarsSold",),
         "account.last_payment_date": _LAST_PAYMENT,
         "account.last_payment_amount": (*_LAST_PAYMENT, "AR_Customer.LastPaymentAmt"),
@@ -75,6 +76,7 @@ FACTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "vendors": {
         **dict.fromkeys(("key.external", "key.company", "key.record"), _NOTHING),
         "account.domain": ("AP_Vendor.URLAddress", "AP_Vendor.EmailAddress"),
+        "account.street": ("AP_Vendor.AddressLine1",),
         "constant.vendor": _NOTHING,
     },
     "contacts": {

@@ -9,7 +9,15 @@ reading    import: from a file into an empty store, or on behind a log that it b
 from __future__ import annotations
 
 from connector.archive.errors import ArchiveBroken, NotThisLog
-from connector.archive.reading import ImportReport, restore
+from connector.archive.reading import ImportReport, must_be_importable, restore
 from connector.archive.writing import ExportReport, export
 
-__all__ = ["ArchiveBroken", "ExportReport", "ImportReport", "NotThisLog", "export", "restore"]
+__all__ = [
+    "ArchiveBroken",
+    "ExportReport",
+    "ImportReport",
+    "NotThisLog",
+    "export",
+    "must_be_importable",
+    "restore",
+]

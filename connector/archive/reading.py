@@ -178,6 +178,17 @@ class Archive:
                 self.goes_on = (frame.file, self.place)
 
 
+async def must_be_importable(path: Path, *, store_exists: bool) -> None:
+    """Raises what `restore` would raise before it had done anything: for a caller that would make
+    a store only to find that there is nothing to put into it.
+    """
+    file = await asyncio.to_thread(files.open_for_reading, path)
+    with file:
+        archive = await asyncio.to_thread(Archive, path, file)
+        if not store_exists:
+            _must_begin_by(archive.begins, 0, path)
+
+
 async def restore(
     store: EventStore, path: Path, count: Count, *, also: Sequence[Write] = ()
 ) -> ImportReport:
@@ -233,14 +244,18 @@ def _first_unexplained(path: Path) -> int:
 
 async def _must_meet(store: EventStore, begins: Place, head: int, path: Path) -> None:
     """The file must begin inside the store's log or right behind it."""
+    _must_begin_by(begins, head, path)
+    if await digest_at(store, begins.last) != begins.digest:
+        raise _another_log(begins.last, path)
+
+
+def _must_begin_by(begins: Place, head: int, path: Path) -> None:
     if begins.last > head:
         raise NotThisLog(
             f"the file begins with position {begins.last + 1}, the store ends at {head}",
             where=str(path),
             remedy=f"Import first the file that holds positions {head + 1} to {begins.last}.",
         )
-    if await digest_at(store, begins.last) != begins.digest:
-        raise _another_log(begins.last, path)
 
 
 async def _must_be_the_same(store: EventStore, known: list[SealedCommit], path: Path) -> None:

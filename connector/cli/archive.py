@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from connector.archive import ExportReport, ImportReport, export, restore
+from connector.archive import ExportReport, ImportReport, export, must_be_importable, restore
 from connector.cli import output
 from connector.cli.counting import counting
 from connector.cli.session import AsJson, load, run_async
@@ -75,6 +75,8 @@ def import_log(
 
 
 async def _import(url: str, file: Path) -> ImportReport:
+    store = StoreSettings(url=url).file
+    await must_be_importable(file, store_exists=store is None or store.exists())
     with counting(output.stderr(), "imported up to position") as count:
         async with open_log(url) as opened:
             return await restore(opened, file, count, also=[outdated()])

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from connector import verification
-from connector.anchors import Anchor, read_anchors
+from connector.anchors import Anchor, read_published
 from connector.cli import output
 from connector.cli.counting import counting
 from connector.cli.session import AsJson, load, run_async
 from connector.verification import Verdict
+
+_SHOWN: Final = 5
 
 
 def verify(
@@ -38,7 +40,12 @@ def verify(
     """Check the log's hash chain; exit 1 and name the first broken position."""
     if export is not None and store is not None:
         raise typer.BadParameter("choose one of --export and --store")
-    anchors: list[Anchor] = [] if anchor is None else read_anchors(anchor)
+    anchors: list[Anchor] = []
+    if anchor is not None:
+        published = read_published(anchor)
+        anchors = published.anchors
+        if published.skipped:
+            output.note(f"notice: {anchor}: {_skipped(published.skipped)}")
     with counting(output.stderr(), "verified") as count:
         if export is not None:
             verdict = run_async(verification.verify_file(export, anchors, count))
@@ -62,3 +69,9 @@ def _sentence(verdict: Verdict) -> str:
             f"head {verdict.head:,}, digest {verdict.hash}"
         )
     return f"BROKEN at position {verdict.broken_at}: {verdict.why}"
+
+
+def _skipped(lines: list[int]) -> str:
+    shown = ", ".join(str(number) for number in lines[:_SHOWN])
+    more = f" and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
+    return f"no anchor stands in line {shown}{more}; passed over"

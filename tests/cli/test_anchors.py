@@ -59,6 +59,30 @@ async def test_a_file_only_grows(store: EventStore, tmp_path: Path) -> None:
     assert [anchor.head for anchor in anchors.read_anchors(file)] == [1, 3]
 
 
+async def test_a_torn_line_swallows_no_other(store: EventStore, tmp_path: Path) -> None:
+    """What a full disk or a crash left of a line is passed over, and the next anchor is whole."""
+    file = tmp_path / "anchors.jsonl"
+    settings = AnchorSettings(file=file)
+    assert await published(store, settings) == 1
+    whole = file.read_bytes()
+    for cut in (1, 30, len(whole) - 1):
+        file.write_bytes(whole + whole[:cut])
+        await store.append([NewEvent("a", "T", b"{}")])
+        last = await anchors.publish(store, settings, published=1, now=lambda: NOON)
+        found = anchors.read_published(file)
+        assert [one.head for one in found.anchors] == ([1, last] if cut < 99 else [1, 1, last])
+        assert found.skipped == ([2] if cut < 99 else [])
+
+
+async def test_modes_are_put_right(store: EventStore, tmp_path: Path) -> None:
+    """A file that others could read, for instance one that was put back, is so no longer."""
+    file = tmp_path / "anchors.jsonl"
+    file.touch()
+    file.chmod(0o644)
+    assert await published(store, AnchorSettings(file=file)) == 1
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
 async def test_a_program_gets_the_line_and_no_secrets(
     store: EventStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

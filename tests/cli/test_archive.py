@@ -143,6 +143,7 @@ def test_parts_of_a_log(tmp_path: Path, store: Path, run: Run) -> None:
     early = run("import", "--store", url(copy), two)
     assert early.code == 2
     assert f"Import first the file that holds positions 1 to {first['last']}" in early.err
+    assert not copy.exists()
     assert run("import", "--store", url(copy), one).code == 0
     done = run("import", "--store", url(copy), two, "--json").json()
     assert (done["restored"], done["head"]) == (rest["last"] - first["last"], rest["last"])
@@ -223,6 +224,10 @@ def test_files_that_cannot_be_used(tmp_path: Path, store: Path, run: Run) -> Non
     missing = run("import", "--store", url(tmp_path / "copy.db"), tmp_path / "missing")
     assert missing.code == 2
     assert "cannot be read" in missing.err
+    (tmp_path / "notes").write_text("no log")
+    for nothing in ("missing", "notes", "busy"):
+        assert run("import", "--store", url(tmp_path / "copy.db"), tmp_path / nothing).code != 0
+    assert list(tmp_path.glob("copy.db*")) == [], "no store is made for nothing"
 
 
 def test_an_empty_log(tmp_path: Path, run: Run) -> None:

@@ -100,9 +100,16 @@ def test_an_anchor_finds_a_rewritten_log(
     assert why in ended.out
 
 
-@pytest.mark.parametrize("content", [None, "no json", "{}", '{"head": "x", "hash": ""}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(None, "no json", "{}", '{"head": "x", "hash": ""}', "", "\n", " \n\n\t\n", "a\nb\n"),
+        *('{"head": 0, "hash": "%s"}' % ("0" * 64), '{"head": 1, "hash": "ab"}'),
+        '{"log": {"head": 0, "hash": "%s"}}' % ("0" * 64),
+    ],
+)
 def test_no_anchor(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None) -> None:
-    """A file that is no anchor is refused by name."""
+    """A file that holds no anchor is refused by name: nothing would be compared."""
     fill(tmp_path / "e.db", 1)
     anchor = tmp_path / "anchor.json"
     if content is not None:
@@ -112,6 +119,24 @@ def test_no_anchor(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: 
     )
     assert ended.code == 2
     assert ended.json()["error"]["where"] == str(anchor)
+
+
+def test_torn_anchors_are_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line in the middle that is none is named, and all others are compared."""
+    store, anchors = tmp_path / "e.db", tmp_path / "anchors"
+    fill(store, 2)
+    first = inside(capsys, "verify", "--store", url_of(store), "--json").json()
+    fill(store, 2)
+    second = inside(capsys, "verify", "--store", url_of(store), "--json").json()
+    lines = [json.dumps({"head": one["head"], "hash": one["hash"]}) for one in (first, second)]
+    anchors.write_text(f'{lines[0]}\n{{"head":3,"ha\n\n{lines[1]}\n')
+    ended = inside(capsys, "verify", "--store", url_of(store), "--anchor", anchors)
+    assert ended.code == 0
+    assert "published at 4" in ended.out
+    assert "no anchor stands in line 2; passed over" in ended.err
+    wrong = lines[1].replace(second["hash"], "0" * 64)
+    anchors.write_text(f'{lines[0]}\n{{"head":3,"ha\n{wrong}\n')
+    assert inside(capsys, "verify", "--store", url_of(store), "--anchor", anchors).code == 1
 
 
 def test_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

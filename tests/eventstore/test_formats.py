@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import Checkpoint, EventStore, Meta, NewEvent, Put, Row, Table, open_store
+from eventstore import (
+    ChainBroken,
+    Checkpoint,
+    EventStore,
+    Meta,
+    NewEvent,
+    Put,
+    Row,
+    Table,
+    open_store,
+)
 from eventstore.database import APPLICATION_ID, SCHEMA_VERSION
 
 from .conftest import Opener, fill
@@ -152,6 +162,32 @@ async def test_blanking_with_a_digest_is_let_through(opener: Opener, path: Path)
         assert done.rowcount == 1
     finally:
         conn.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT OR REPLACE INTO events VALUES (2, 2, 1, 'T', 1, NULL, zeroblob(16), x'7b7d', NULL)",
+        "REPLACE INTO events VALUES (99, 2, 1, 'T', 1, NULL, zeroblob(16), x'7b7d', NULL)",
+        "REPLACE INTO commits SELECT 3, 3, 0, meta, digest FROM commits WHERE last_position = 3",
+        "REPLACE INTO streams VALUES (2, 'forged')",
+    ],
+)
+async def test_what_goes_past_the_triggers_is_found(
+    opener: Opener, path: Path, statement: str
+) -> None:
+    """SQLite runs no trigger for a row that a REPLACE takes away; the chain does not hold then."""
+    async with opener() as store:
+        await small_store(store)
+    conn = sqlite3.connect(path)
+    try:
+        conn.execute(statement)
+        conn.commit()
+    finally:
+        conn.close()
+    async with opener(read_only=True) as store:
+        with pytest.raises(ChainBroken):
+            await store.verify()
 
 
 async def test_the_shell_view_reads_well(opener: Opener, path: Path) -> None:

@@ -255,6 +255,22 @@ async def test_read_only_without_a_writer(opener: Opener, path: Path) -> None:
     assert path.read_bytes() == before
 
 
+async def test_modes_are_put_right(opener: Opener, path: Path) -> None:
+    """A store that was put back so that others could read it is private again once it is written:
+    the file, its lock, and what SQLite keeps beside it."""
+    async with opener() as store:
+        await store.append([event()])
+    files = [path.with_name(path.name + end) for end in ("", "-wal", "-shm", ".lock")]
+    for file in files:
+        file.touch()
+        file.chmod(0o644)
+    async with opener(read_only=True) as reader:
+        async with opener() as store:
+            await store.append([event()])
+            assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+        assert (await reader.head()).last == 2
+
+
 async def test_a_steady_reader_sees_one_moment(opener: Opener) -> None:
     """Whatever is written meanwhile, its log, rows and checkpoints are those of its opening."""
     async with opener() as writer:

@@ -31,8 +31,6 @@ from tests.sage100.wire import NOW
 
 Told = dict[tuple[str, str], str]
 AS_OF: Final = f"{NOW:%Y%m%d}"
-# Derived facts that no object has any more, for mappings that were written when one had.
-RETIRED: Final = {"account.street"}
 
 
 class Column(NamedTuple):
@@ -226,7 +224,7 @@ def test_columns_that_are_not_listed_make_no_fact(entity: str) -> None:
 
 def test_every_fact_is_in_the_table() -> None:
     """What a mapping may name is listed for some object, if only with no columns."""
-    assert {fact for facts in columns.FACTS.values() for fact in facts} == set(DERIVED) - RETIRED
+    assert {fact for facts in columns.FACTS.values() for fact in facts} == set(DERIVED)
 
 
 def test_every_column_the_code_names_is_in_the_table() -> None:
