@@ -9,18 +9,17 @@ Connect within 10 s; HubSpot gives up after 100 s of work (then 524), so 100 s i
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import aiohttp
 import msgspec
 
-from connector.errors import Misconfigured
 from connector.hubspot import pace
+from connector.hubspot.address import checked
 from connector.hubspot.answer import Answer, clean, text_of, worked_s
 from connector.hubspot.calls import CallCounter
 from connector.hubspot.errors import NeverSent, OutcomeUnknown
@@ -81,7 +80,7 @@ class HubSpot:
         """Raise Misconfigured for an address that would send the token in the clear."""
         self.limiter = limiter
         self.calls = CallCounter(limiter.day)
-        self.base_url = _checked(base_url)
+        self.base_url = checked(base_url)
         self.api_version = api_version
         self._token = token
         self._timeout = aiohttp.ClientTimeout(
@@ -205,6 +204,16 @@ class HubSpot:
         return await self._associations(
             from_type, to_type, "batch/read", {"inputs": inputs}, write=False
         )
+
+    async def read_links(
+        self, from_type: str, record_id: str, to_type: str, after: str = ""
+    ) -> Answer:
+        """What one record is associated with, a page of up to 500; none is an answer as well."""
+        path = _path(
+            *("crm", "objects", self.api_version, from_type, record_id, "associations", to_type)
+        )
+        paged = f"&after={quote(after, safe='')}" if after else ""
+        return await self._call("GET", f"{path}?limit=500{paged}")
 
     async def _associations(
         self, from_type: str, to_type: str, what: str, body: Any, *, write: bool
@@ -363,26 +372,3 @@ def _limit_named(answer: Answer) -> str:
 
 def _path(*segments: str) -> str:
     return "/" + "/".join(quote(segment, safe="") for segment in segments)
-
-
-def _checked(base_url: str) -> str:
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    if parts.scheme not in {"https", "http"} or not host or parts.username or parts.password:
-        raise Misconfigured("this is not an address of HubSpot's API", where=clean(base_url, 200))
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise Misconfigured(
-            "plain http would show the token to everybody on the way",
-            where=clean(base_url, 200),
-            remedy="Use https; http is allowed on this machine only (127.0.0.0/8, ::1, localhost).",
-        )
-    return base_url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

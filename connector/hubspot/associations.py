@@ -27,6 +27,7 @@ from connector.hubspot.settle import (
 
 Pair = tuple[str, str]  # (from id, to id)
 
+_NONE_FOUND: Final = "NO_ASSOCIATIONS_FOUND"
 _ID_NAMES: Final = ("id", "ids", "fromObjectId", "toObjectId", "INVALID_OBJECT_IDS")
 
 
@@ -40,6 +41,16 @@ class Link(msgspec.Struct, frozen=True):
     def hubspot_id(self) -> str:
         """What stands for an association's id: HubSpot gives it none."""
         return f"{self.pair[0]}>{self.pair[1]}"
+
+
+class Told(msgspec.Struct):
+    """What an answer tells of links: linked pairs, ids of which no more is to come (also of those
+    without any), and (id, paging cursor) where there is more to read.
+    """
+
+    pairs: set[Pair] = msgspec.field(default_factory=set)
+    whole: set[str] = msgspec.field(default_factory=set)
+    more: list[tuple[str, str]] = msgspec.field(default_factory=list)
 
 
 def settle_links(links: Sequence[Link], answer: Answer) -> Settlement:
@@ -76,19 +87,41 @@ def linked(link: Link) -> Written:
 
 def read_links(answer: Answer) -> tuple[set[Pair], list[tuple[str, str]]]:
     """What batch/read shows: linked pairs, and (id, paging cursor) where there is more to read."""
-    pairs: set[Pair] = set()
-    more: list[tuple[str, str]] = []
+    told = told_links(answer)
+    return told.pairs, told.more
+
+
+def told_links(answer: Answer) -> Told:
+    """All that a batch/read tells, also of whom it has nothing to tell."""
+    told = Told()
     for result in entries(answer.body, "results"):
         left = _id(result.get("from"))
-        if not left:
-            continue
-        pairs.update((left, text_of(end.get("toObjectId"))) for end in entries(result, "to"))
-        paging = result.get("paging")
-        following = paging.get("next") if isinstance(paging, dict) else None
-        after = text_of(following.get("after")) if isinstance(following, dict) else ""
-        if after:
-            more.append((left, after))
-    return pairs, more
+        if left:
+            _tell(told, left, entries(result, "to"), result)
+    for error in entries(answer.body, "errors"):
+        if _NONE_FOUND in text_of(error.get("subCategory")):
+            told.whole.update(context_values(error, "fromObjectId"))
+    return told
+
+
+def told_links_of(left: str, answer: Answer) -> Told:
+    """What a list of one record's associations shows."""
+    told = Told()
+    body = answer.body if isinstance(answer.body, dict) else {}
+    if isinstance(body.get("results"), list):
+        _tell(told, left, entries(body, "results"), body)
+    return told
+
+
+def _tell(told: Told, left: str, ends: Sequence[dict[str, Any]], paged: dict[str, Any]) -> None:
+    told.pairs.update((left, text_of(end.get("toObjectId"))) for end in ends)
+    paging = paged.get("paging")
+    following = paging.get("next") if isinstance(paging, dict) else None
+    after = text_of(following.get("after")) if isinstance(following, dict) else ""
+    if after:
+        told.more.append((left, after))
+    else:
+        told.whole.add(left)
 
 
 def _keys(links: Sequence[Link]) -> tuple[str, ...]:

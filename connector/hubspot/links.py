@@ -1,7 +1,8 @@
 """Carrying out associations: up to 2,000 pairs of one kind per call, each one accounted for.
 
-Making an association twice is harmless, yet one of unknown outcome, or passed over in silence, is
-read back first, so that the log says what happened and not what was hoped for. Where HubSpot does
+Making an association twice is harmless, and so is taking it away; yet one of unknown outcome, or
+passed over in silence, is read back first (see `link_reads`), so that the log says what happened
+and not what was hoped for. Where HubSpot does
 not know an end, that record was deleted or merged: it is looked for, and the association waits
 until there is one again.
 """
@@ -16,11 +17,12 @@ import msgspec
 
 from connector import rows
 from connector.hubspot import journal
-from connector.hubspot.answer import Answer
+from connector.hubspot.answer import Answer, message_of
 from connector.hubspot.api import LINK_READ_LIMIT
-from connector.hubspot.associations import Link, Pair, linked, read_links, settle_links
-from connector.hubspot.errors import NoAnswer
+from connector.hubspot.associations import Link, linked, settle_links
+from connector.hubspot.culprit import parted
 from connector.hubspot.journal import Entry
+from connector.hubspot.link_reads import ReadBack, read_back
 from connector.hubspot.looking import LookingDelivery
 from connector.hubspot.outcomes import Attempt
 from connector.hubspot.refusal import why_whole
@@ -31,7 +33,6 @@ from connector.hubspot.settle import (
     Undone,
     Written,
     general_verdict,
-    settle_unanswered,
     unaccounted,
 )
 from connector.tracing import origin, tracer
@@ -42,7 +43,6 @@ from projections.workspace import Workspace
 
 _NO_SUCH_END: Final = frozenset({"INVALID_IDENTIFIER", "INVALID_OBJECT_IDS", "OBJECT_NOT_FOUND"})
 _CLAIM_TRIES: Final = 5
-_MAX_PAGES: Final = 50  # of one read back; what is beyond stays unknown
 
 
 def _is_parting(doc: Target) -> bool:
@@ -55,6 +55,17 @@ def _thousands(names: Sequence[str]) -> list[tuple[str, ...]]:
         tuple(names[start : start + LINK_READ_LIMIT])
         for start in range(0, len(names), LINK_READ_LIMIT)
     ]
+
+
+def _left(link: Link, answer: Answer, found: ReadBack) -> Outcome:
+    """What became of a link that was to be taken away, as the read back shows it."""
+    if found.denies(link):
+        return Written(link.key, link.hubspot_id, created=False)
+    if found.shows(link) and not answer.ok:
+        return Refused(link.key, why_whole(answer))
+    said = "" if answer.ok else message_of(answer)
+    silent = unaccounted(link.key, answer.status, said)
+    return msgspec.structs.replace(silent, unknown=not found.shows(link))
 
 
 class LinkDelivery(LookingDelivery):
@@ -98,13 +109,13 @@ class LinkDelivery(LookingDelivery):
         }
         with tracer.start_as_current_span("link", context, links=origins, attributes=attributes):
             doubtful = [links[name] for name, doc in docs.items() if doc.unknown]
-            there, trouble = await self._read_back(types, doubtful)
-            if trouble is not None and trouble.verdict:
-                if trouble.verdict == "bar":
-                    await self.park_unsent(names, trouble)
-                return trouble
+            found = await read_back(self, types, doubtful)
+            if found.trouble is not None:
+                if found.trouble.verdict == "bar":
+                    await self.park_unsent(names, found.trouble)
+                return found.trouble
             batch = self.around.new_id()
-            claimed, attempts = await self._claim(names, there, batch, parting=parting)
+            claimed, attempts = await self._claim(names, found, batch, parting=parting)
             if not claimed:
                 return Settlement()
             if parting:
@@ -130,7 +141,7 @@ class LinkDelivery(LookingDelivery):
         return work, links
 
     async def _claim(
-        self, names: Sequence[str], there: set[Pair], batch: str, *, parting: bool
+        self, names: Sequence[str], found: ReadBack, batch: str, *, parting: bool
     ) -> tuple[dict[str, Link], dict[str, Attempt]]:
         store = self.around.store
         for _ in range(_CLAIM_TRIES):
@@ -145,8 +156,9 @@ class LinkDelivery(LookingDelivery):
             entries = []
             for name, doc in docs.items():
                 event: events.Event = events.CommandSent(doc.command, batch, doc.attempt + 1)
-                if doc.unknown and (links[name].pair in there) is not parting:
-                    event = events.CommandSucceeded(doc.command, links[name].hubspot_id, "found")
+                link = links[name]
+                if doc.unknown and (found.denies(link) if parting else found.shows(link)):
+                    event = events.CommandSucceeded(doc.command, link.hubspot_id, "found")
                 entries.append(Entry(name, event, causes[name]))
             if not entries:
                 break
@@ -206,20 +218,14 @@ class LinkDelivery(LookingDelivery):
             trouble = None if answer.ok else general_verdict(asked, answer)
             if trouble is not None:
                 return trouble
-            there, trouble = await self._read_back(types, [links[name] for name in asked])
-            if trouble is not None:
-                silent = tuple(unaccounted(name, answer.status, "") for name in asked)
-                return msgspec.structs.replace(trouble, outcomes=silent)
-            outcomes: list[Outcome] = []
-            for name in asked:
-                link = links[name]
-                if link.pair not in there:
-                    outcomes.append(Written(name, link.hubspot_id, created=False))
-                elif answer.ok:
-                    outcomes.append(unaccounted(name, answer.status, ""))
-                else:
-                    outcomes.append(Refused(name, why_whole(answer)))
-            return Settlement(tuple(outcomes))
+            if not answer.ok and len(asked) > 1:
+                first, second = parted(asked)
+                return Settlement(again=(tuple(first), tuple(second)), sought=True)
+            found = await read_back(self, types, [links[name] for name in asked])
+            outcomes = tuple(_left(links[name], answer, found) for name in asked)
+            if found.trouble is not None:
+                return msgspec.structs.replace(found.trouble, outcomes=outcomes)
+            return Settlement(outcomes)
 
         return await self.exchange(batch, attempts, call, settle, groups=_thousands)
 
@@ -256,40 +262,13 @@ class LinkDelivery(LookingDelivery):
         ]
         if not silent:
             return settled
-        there, trouble = await self._read_back(types, silent)
-        if trouble is not None:
-            return settled  # of unknown outcome, as it stands
+        found = await read_back(self, types, silent)
         outcomes: list[Outcome] = []
         for one in settled.outcomes:
             if isinstance(one, Undone) and one.category == "unaccounted":
                 link = links[one.key]
-                sure = msgspec.structs.replace(one, unknown=False)
-                outcomes.append(linked(link) if link.pair in there else sure)
+                sure = msgspec.structs.replace(one, unknown=not found.denies(link))
+                outcomes.append(linked(link) if found.shows(link) else sure)
             else:
                 outcomes.append(one)
         return msgspec.structs.replace(settled, outcomes=tuple(outcomes))
-
-    async def _read_back(
-        self, types: tuple[str, str], links: Sequence[Link]
-    ) -> tuple[set[Pair], Settlement | None]:
-        """Which pairs HubSpot holds; or a settlement when that cannot be said."""
-        there: set[Pair] = set()
-        todo = list(dict.fromkeys((link.pair[0], "") for link in links))
-        for _ in range(_MAX_PAGES):
-            if not todo:
-                break
-            asked, todo = todo[:LINK_READ_LIMIT], todo[LINK_READ_LIMIT:]
-            keys_asked = [key for key, _ in asked]
-            try:
-                answer = await self.answered(
-                    lambda asked=asked: self.around.hubspot.read_associations(*types, asked)  # type: ignore[misc]
-                )
-            except NoAnswer as problem:
-                return set(), settle_unanswered(keys_asked, problem)
-            trouble = general_verdict(keys_asked, answer)
-            if trouble is not None or not answer.ok:
-                return set(), trouble or Settlement()
-            pairs, more = read_links(answer)
-            there |= pairs
-            todo += more
-        return there, None
