@@ -49,6 +49,7 @@ _ERASURES: Final = "audit/erasure"  # where the store records them
 _SCRUBBED: Final = "scrubbed"  # up to which of them everything else has followed
 _LOOK_S: Final = 1.0
 _PAGE: Final = 500
+_ACCOUNTING: Final = ("invoices/", "line_items/")
 _KINDS: Final = {
     "AR_Customer": "companies",
     "AR_CustomerContact": "contacts",
@@ -71,7 +72,7 @@ class Affected(msgspec.Struct, frozen=True):
 async def record_meant(store: EventStore, key: str) -> str:
     """The stream of the customer, contact or vendor that a person means by `key`.
 
-    Raises Misconfigured when it names none, several, or what cannot be erased.
+    Raises Misconfigured when it names none, several (they are listed), or what cannot be erased.
     """
     names = await find(store, key)
     if not names:
@@ -81,15 +82,11 @@ async def record_meant(store: EventStore, key: str) -> str:
             remedy="Keys look like ABC:01-ABF; 'ml-connector history KEY' tries one out.",
         )
     streams: dict[str, None] = {}
+    kept = [name for name in names if name.startswith(_ACCOUNTING)]
     for name in names:
         kind, external = keys.split_target(name)
-        if kind in {"invoices", "line_items"}:
-            raise Misconfigured(
-                f"{name} is an invoice: accounting records are kept",
-                where="KEY",
-                remedy=f"Erase its customer: 'ml-connector erase {keys.customer_of(external)}'. "
-                "Its invoices then show nobody's name.",
-            )
+        if name in kept:
+            continue
         code, _, record = external.partition(":")
         entity = "AP_Vendor" if kind == "vendors" else "AR_Customer"
         if kind == "contacts" and ":" in record:
@@ -97,11 +94,21 @@ async def record_meant(store: EventStore, key: str) -> str:
         rows = (await store.rows({"source": [code]})).get("source", {})
         source: Source = decode("source", rows[code].value) if rows else Source()
         streams[keys.sage_stream(source.instance, code, entity, record)] = None
-    if len(streams) > 1:
+    if len(names) == len(kept) == 1:
+        [name] = names
+        raise Misconfigured(
+            f"{name} is an invoice: accounting records are kept",
+            where="KEY",
+            remedy="Erase its customer: 'ml-connector erase "
+            f"{keys.customer_of(keys.split_target(name)[1])}'. Its invoices then show nobody's "
+            "name.",
+        )
+    if len(streams) + len(kept) > 1:
         raise Misconfigured(
             f"{key!r} may be any of these: {', '.join(names)}",
             where="KEY",
-            remedy="Name one of them.",
+            remedy="Name one of them."
+            + (" Invoices and their lines are accounting records, which are kept." if kept else ""),
         )
     return next(iter(streams))
 

@@ -2,7 +2,8 @@
 
 With `--json` standard output holds one JSON document and nothing else, also when a command fails.
 Text from Sage 100 or HubSpot is shown without control characters: a customer's name must not be
-able to move the operator's cursor.
+able to move the operator's cursor, nor turn what stands beside it round. A document holds such
+characters as escapes, and loses none.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType,
 from rich.table import Table
 from rich.text import Text
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# Past JSON's own escapes: DEL, C1, line separators, and what sets the direction of writing.
+_STEERING: Final = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_CONTROL: Final = re.compile(rf"[\x00-\x08\x0b-\x1f{_STEERING}]")
+_UNESCAPED: Final = re.compile(f"[{_STEERING}]")
 _WIDE: Final = 160  # columns, when nobody's terminal says otherwise
 _FOLDED: Final = 24  # a word longer than this (a time stands on one line) may be broken
 
@@ -44,8 +48,9 @@ def _console(*, stderr: bool) -> Console:
 
 def document(value: object) -> None:
     """One JSON document on standard output."""
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2)
-    sys.stdout.write(text.decode() + "\n")
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    text = _UNESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 

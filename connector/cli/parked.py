@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Annotated, Final
@@ -13,8 +14,10 @@ from connector.candidates import Candidate, Candidates
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
+from connector.errors import Misconfigured
 from connector.opening import open_hubspot, open_reader
 from connector.reports import ParkedItem
+from eventstore import EventStore
 
 _FEW: Final = 3
 _SHOWN: Final = 60  # characters of a value
@@ -42,11 +45,26 @@ def parked(
 async def _read(config: Config, reason: str) -> tuple[list[ParkedItem], Candidates]:
     async with open_reader(config) as store:
         items = await reports.parked(store, reason=reason)
+        if reason and not items:
+            await refuse_unknown_reason(store, reason)
         matches = [item for item in items if candidates.named(item)]
         if not matches:
             return items, Candidates()
         async with open_hubspot(config) as hubspot:
             return items, await candidates.look_up(store, hubspot, matches)
+
+
+async def refuse_unknown_reason(store: EventStore, reason: str) -> None:
+    """Nothing is parked for this reason: say for which there is, if there is any.
+
+    Raises Misconfigured.
+    """
+    counts = Counter(item.reason for item in await reports.parked(store))
+    if counts and reason not in counts:
+        known = ", ".join(f"{name} ({count:,})" for name, count in sorted(counts.items()))
+        raise Misconfigured(
+            f"nothing is parked for {reason!r}", where="reason", remedy=f"Give one of: {known}."
+        )
 
 
 def render(items: list[ParkedItem], found: Sequence[Candidate] = ()) -> None:

@@ -217,26 +217,24 @@ def write_csv(found: Proof) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for one in found.companies:
-        common = (one.company, one.currency, one.as_of)
-        for line in one.lines:
-            verdict = "unexplained" if line.unexplained else "tied out"
-            detail = f"ours {line.ours}, explained {line.explained}, unexplained {line.unexplained}"
-            writer.writerow(
-                (
-                    *(*common, "", line.measure, "Sage 100 and HubSpot", line.sage, line.hubspot),
-                    *(line.difference, verdict, detail),
-                )
-            )
-        for each in one.differences:
-            writer.writerow(
-                (
-                    *(*common, each.record, each.measure, each.between, each.left, each.right),
-                    *(each.difference, each.reason, output.clean(each.detail)),
-                )
-            )
-        for row in _evidence(one):
-            writer.writerow((*common, *row))
+        for row in (*_sums(one), *_differences(one), *_evidence(one)):
+            cells = (one.company, one.currency, one.as_of, *row)
+            writer.writerow([output.clean(cell) for cell in cells])
     sys.stdout.flush()
+
+
+def _sums(one: CompanyProof) -> Iterator[tuple[object, ...]]:
+    for line in one.lines:
+        verdict = "unexplained" if line.unexplained else "tied out"
+        detail = f"ours {line.ours}, explained {line.explained}, unexplained {line.unexplained}"
+        sides = (line.sage, line.hubspot, line.difference)
+        yield ("", line.measure, "Sage 100 and HubSpot", *sides, verdict, detail)
+
+
+def _differences(one: CompanyProof) -> Iterator[tuple[object, ...]]:
+    for each in one.differences:
+        sides = (each.left, each.right, each.difference)
+        yield (each.record, each.measure, each.between, *sides, each.reason, each.detail)
 
 
 def _evidence(one: CompanyProof) -> Iterator[tuple[object, ...]]:

@@ -7,9 +7,10 @@ from typing import Annotated, Final
 
 import typer
 
-from connector import replaying
+from connector import replaying, reports
 from connector.asking import ask
 from connector.cli import moments, output
+from connector.cli.parked import refuse_unknown_reason
 from connector.cli.session import AsJson, load, run_async
 from connector.cli.who import who
 from connector.config import Config
@@ -17,6 +18,7 @@ from connector.errors import Misconfigured
 from connector.opening import open_reader
 from connector.replaying import ReplayReport
 from eventstore import EventStore
+from projections import keys
 from projections.events import ReplayRequested
 from projections.tables import LANES
 
@@ -41,6 +43,9 @@ def replay(
         str, typer.Option("--since", metavar="TIME", help="All with a command since then.")
     ] = "",
     everything: Annotated[bool, typer.Option("--all", help="Everything there is.")] = False,
+    all_matches: Annotated[
+        bool, typer.Option("--all-matches", help="With --key: all records that it names.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what, ask for nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -49,11 +54,17 @@ def replay(
         raise typer.BadParameter("choose one of --key, --parked, --object, --since and --all")
     if reason and not parked:
         raise typer.BadParameter("--reason goes with --parked")
+    if all_matches and not key:
+        raise typer.BadParameter("--all-matches goes with --key")
     if object_name and object_name not in LANES:
         raise typer.BadParameter(f"--object is one of {', '.join(LANES)}")
     since_us = moments.time_us(since) if since else None
 
     async def select(store: EventStore) -> Selected:
+        for one in key or [] if not all_matches else []:
+            await _refuse_several(store, one)
+        if reason:
+            await refuse_unknown_reason(store, reason)
         return await replaying.select_for_replay(
             store,
             key=key or [],
@@ -78,9 +89,26 @@ def retry(
     """Try parked records again, all of them or those of one cause."""
 
     async def select(store: EventStore) -> Selected:
+        if reason:
+            await refuse_unknown_reason(store, reason)
         return await replaying.select_for_replay(store, is_parked=True, reason=reason)
 
     _ask(load(ctx), select, dry_run=dry_run, as_json=as_json)
+
+
+async def _refuse_several(store: EventStore, key: str) -> None:
+    """A key that names several records of Sage 100: which, a person has to say.
+
+    A customer and its own contact in HubSpot are one. Raises Misconfigured.
+    """
+    names = await reports.find(store, key)
+    pairs = [keys.split_target(name) for name in names]
+    if len({(kind == "vendors", external) for kind, external in pairs}) > 1:
+        raise Misconfigured(
+            f"{key!r} may be any of these: {', '.join(names)}",
+            where="--key",
+            remedy="Name one of them, or take all of them with --all-matches.",
+        )
 
 
 def _ask(config: Config, select: Select, *, dry_run: bool, as_json: bool) -> None:

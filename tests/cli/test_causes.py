@@ -35,7 +35,12 @@ def test_what_is_held_behind_a_parked_record_is_named(bench: Bench) -> None:
     shown = bench.command("parked").out
     assert f"held behind companies/{key}: " in shown
     assert f"ml-connector retry {item['reason']}" in shown
-    assert bench.command("retry", "ANOTHER_REASON", "--json").json()["targets"] == []
+    for command in (["retry", "NOPE"], ["replay", "--parked", "--reason", "NOPE"]):
+        unknown = bench.command(*command, "--json")
+        assert unknown.code == 2
+        assert unknown.json()["error"]["remedy"] == f"Give one of: {item['reason']} (1)."
+    told = bench.command("parked", "--reason", "NOPE")
+    assert (told.code, f"{item['reason']} (1)" in told.err) == (2, True)
     bench.at_the_site(lambda: bench.site.portal.cure("companies", key))
     dry = bench.command("retry", item["reason"], "--dry-run", "--json").json()
     assert (dry["targets"], dry["requested"]) == ([f"companies/{key}"], False)

@@ -9,7 +9,7 @@ import sqlite3
 import pytest
 
 from connector.cli.demo_site import a_day_at_the_office
-from connector.sandbox.agent import Exclusive
+from connector.sandbox.agent import Exclusive, maintenance
 from eventstore.lock import StoreLock
 from tests.cli.conftest import Bench
 
@@ -200,6 +200,31 @@ def test_replay_by_key_object_and_time(bench: Bench) -> None:
     assert bench.command("replay", "--key", some["targets"][0]).code == 0
     assert bench.command("run", "--once").code == 0
     assert bench.at_the_site(lambda: bench.site.portal.calls.writes) == before + 1
+
+
+def test_a_key_that_names_several_records_is_not_guessed_at(bench: Bench) -> None:
+    """A vendor with a customer's number: `replay` tells both and takes neither, unless one is named
+    in full or all are wanted; a customer's own contact goes with it unasked.
+    """
+    company = bench.site.sage100.company
+    number = ("01", "ABF")
+    key = f"ABC:{number[0]}-{number[1]}"
+    bench.at_the_site(lambda: maintenance.add_vendor(company, number, {"VendorName": "Namesake"}))
+    assert bench.command("run", "--once").code == 0
+    both = [f"companies/{key}", f"vendors/{key}"]
+    for spelling in (key, "-".join(number)):
+        ended = bench.command("replay", "--key", spelling, "--json")
+        assert ended.code == 2
+        assert all(name in ended.json()["error"]["what"] for name in both)
+        assert "--all-matches" in ended.json()["error"]["remedy"]
+        every = ["replay", "--key", spelling, "--all-matches", "--dry-run", "--json"]
+        assert set(bench.command(*every).json()["targets"]) >= set(both)
+    one = bench.command("replay", "--key", both[1], "--dry-run", "--json").json()
+    assert one["targets"] == [both[1]]
+    rows = [row for row in company.rows("AR_Customer") if row["CustomerNo"] != number[1]]
+    other = f"ABC:{rows[0]['ARDivisionNo']}-{rows[0]['CustomerNo']}"
+    assert bench.command("replay", "--key", other, "--dry-run").code == 0
+    assert bench.command("replay", "--all", "--all-matches", "--dry-run").code == 2
 
 
 @pytest.mark.parametrize("command", [["reconcile"], ["rehearse"], ["undo", "--run", "last"]])

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connector.cli import output
 from tests.cli.command import inside
@@ -16,6 +22,32 @@ def test_text_from_outside_cannot_move_the_cursor(capsys: pytest.CaptureFixture[
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert "Evil" in text
+
+
+STEERING = "\x7f\x85\x9b\u061c\u200e\u200f\u2028\u2029\u202e\u2066\u2069"
+
+
+def test_no_text_steers_a_document_either(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a document holds comes back whole, and nothing in it moves a cursor or turns a line."""
+    name = f"\x1b[2J{STEERING}Müller \U0001f600"
+    output.document({"name": name, STEERING: [name]})
+    text = capsys.readouterr().out
+    assert json.loads(text) == {"name": name, STEERING: [name]}
+    assert not set(STEERING + "\x1b") & set(text)
+    assert "Müller" in text
+    output.say(STEERING)
+    output.note(STEERING)
+    told = capsys.readouterr()
+    assert not set(STEERING) & set(told.out + told.err)
+
+
+@given(st.text())
+def test_a_document_says_what_it_was_given(text: str) -> None:
+    """Whatever the text, reading the document gives it back."""
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(stream):
+        output.document([text])
+    assert json.loads(stream.getvalue()) == [text]
 
 
 def test_markup_in_text_is_text(capsys: pytest.CaptureFixture[str]) -> None:

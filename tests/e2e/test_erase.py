@@ -286,3 +286,16 @@ async def test_what_cannot_be_erased_is_refused(tmp_path: Path, key: str) -> Non
         rows = await store.scan("target", prefix="invoices/", limit=1)
         with pytest.raises(Misconfigured, match="accounting records are kept"):
             await erasing.record_meant(store, rows[0].key)
+
+
+async def test_an_id_that_names_several_is_a_person_s_to_choose(tmp_path: Path) -> None:
+    """HubSpot ids are unique per kind of object only: an invoice among them hides no other."""
+    async with synced(tmp_path) as site, site.app() as app:
+        company = site.portal.one("companies", "sage100_customer_key", KEY)["hs_object_id"]
+        names = await reports.find(app.store, company)
+        assert {name.partition("/")[0] for name in names} >= {"companies", "invoices"}
+        with pytest.raises(Misconfigured) as raised:
+            await erasing.record_meant(app.store, company)
+        assert all(name in raised.value.what for name in names)
+        assert "which are kept" in raised.value.remedy
+        assert await erasing.record_meant(app.store, f"companies/{KEY}")
