@@ -40,7 +40,7 @@ from connector.new_events import new_event
 from connector.opening import open_ends, open_writer
 from connector.progress import Progress, Silent
 from connector.projector import CHECKPOINT, Projector
-from connector.reading import currencies_of, uses_of
+from connector.reading import books_of, uses_of
 from connector.rebuild import RebuildReport, is_current, rebuild
 from connector.reports import RunReport
 from connector.sage100.agent import Agent
@@ -110,7 +110,7 @@ class App:
             self.hubspot,
             wanted.source,
             wanted.digest,
-            currencies=currencies_of(self.config),
+            books=books_of(self.config),
         )
         await self._count_calls()
         return report
@@ -332,8 +332,8 @@ async def check(config: Config) -> list[CheckLine]:
                 uses=uses,
                 certificate=settings.auth.client_certificate,
             )
-        rules, currencies = match_rules(config), currencies_of(config)
-        lines += await check_hubspot(hubspot, mapping.source, rules, currencies)
+        rules, books = match_rules(config), books_of(config)
+        lines += await check_hubspot(hubspot, mapping.source, rules, books)
         lines += await check_deals(hubspot, config.hubspot.deals.property)
     return lines
 

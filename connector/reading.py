@@ -22,6 +22,6 @@ def uses_of(config: Config, mapping: Mapping) -> Uses:
     return {**found, "AR_Invoice": invoices}
 
 
-def currencies_of(config: Config) -> dict[str, str]:
+def books_of(config: Config) -> dict[str, str]:
     """Company code to the currency its books are kept in, over all instances."""
     return {code: agent.currency_of(code) for agent in config.sage100 for code in agent.companies}

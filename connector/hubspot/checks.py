@@ -6,7 +6,6 @@ Reads only. Goes as far as it gets: an object that cannot be read does not hide 
 from __future__ import annotations
 
 from collections.abc import Collection
-from collections.abc import Mapping as PlainMapping
 from types import MappingProxyType
 from typing import Final
 
@@ -15,13 +14,12 @@ from connector.errors import ConnectorError
 from connector.hubspot import currencies
 from connector.hubspot.answer import Answer, entries, text_of
 from connector.hubspot.api import HubSpot
+from connector.hubspot.currencies import Books
 from connector.hubspot.matching import MatchRules
 from connector.hubspot.properties import compare, definitions
 from connector.hubspot.refusal import why_whole
 from connector.hubspot.schema import checked, unreadable
 from projections.mapping.rules import Mapping
-
-Books = PlainMapping[str, str]
 
 _NO_RULES: Final = MatchRules()
 _SETUP = "Run 'ml-connector setup'."

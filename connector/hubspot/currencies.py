@@ -16,6 +16,9 @@ from connector.hubspot.answer import text_of
 from connector.hubspot.properties import Problem
 from projections.mapping import rules
 
+# Company code to the currency its books are kept in.
+Books = Mapping[str, str]
+
 PROPERTY: Final = "hs_currency"
 _FACT: Final = "source.currency"
 
@@ -28,26 +31,21 @@ def of_the_account(details: Mapping[str, Any]) -> list[str]:
     return [one for one in dict.fromkeys(found) if one]
 
 
-def needed(mapping: rules.Mapping, currencies: Mapping[str, str]) -> dict[str, list[str]]:
-    """Currency to the companies whose invoices need it, by this mapping.
-
-    `currencies`: company code to the one its books are kept in.
-    """
+def needed(mapping: rules.Mapping, books: Books) -> dict[str, list[str]]:
+    """Currency to the companies whose invoices need it, by this mapping."""
     found: dict[str, list[str]] = defaultdict(list)
     if customs.is_custom(mapping.invoices.hubspot_type):
         return found
     for rule in mapping.invoices.rules:
         if (rule.property, rule.source) == (PROPERTY, _FACT):
-            for company, currency in currencies.items():
+            for company, currency in books.items():
                 told = rule.values.get(currency, "") if rule.values else currency
                 if told:
                     found[told].append(company)
     return found
 
 
-def refused(
-    mapping: rules.Mapping, currencies: Mapping[str, str], details: Mapping[str, Any]
-) -> list[Problem]:
+def refused(mapping: rules.Mapping, books: Books, details: Mapping[str, Any]) -> list[Problem]:
     """Each currency that is needed and that the account does not have."""
     known = of_the_account(details)
     return [
@@ -57,6 +55,6 @@ def refused(
             f"{', '.join(known)}: none of their invoices would be taken (INVALID_OPTION)",
             ADD_CURRENCY,
         )
-        for currency, companies in needed(mapping, currencies).items()
+        for currency, companies in needed(mapping, books).items()
         if known and currency not in known
     ]

@@ -10,15 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from collections.abc import Mapping as PlainMapping
 from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
 from connector.errors import ConnectorError
-from connector.hubspot import currencies as books
-from connector.hubspot import customs
+from connector.hubspot import currencies, customs
 from connector.hubspot.answer import (
     Answer,
     context_values,
@@ -28,6 +26,7 @@ from connector.hubspot.answer import (
     text_of,
 )
 from connector.hubspot.api import BATCH_LIMIT, HubSpot
+from connector.hubspot.currencies import Books
 from connector.hubspot.errors import HubSpotUnreachable, SchemaRefused, TokenRefused
 from connector.hubspot.properties import Problem, compare, definitions
 from connector.hubspot.refusal import why_whole
@@ -35,8 +34,6 @@ from connector.tracing import traceparent
 from eventstore import EventStore, Meta, NewEvent
 from projections import events
 from projections.mapping.rules import Mapping, ObjectMapping
-
-Currencies = PlainMapping[str, str]
 
 STREAM: Final = "config/schema"
 _log: Final = logging.getLogger(__name__)
@@ -68,12 +65,12 @@ async def setup(
     mapping: Mapping,
     digest: str,
     *,
-    currencies: Currencies = MappingProxyType({}),
+    books: Books = MappingProxyType({}),
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> SchemaReport:
     """Create what the mapping (by its digest) needs, and log SchemaEnsured when all of it is there.
 
-    `currencies`: company code to the one its books are kept in, for a warning.
+    `books`: company code to the currency its books are kept in, for a warning.
     Raises SchemaRefused when a key property cannot be unique, TokenRefused, HubSpotUnreachable or
     another Unreachable.
     """
@@ -102,7 +99,7 @@ async def setup(
                 for body in comparison.missing
                 if (subject := f"{object_type}.{body['name']}") not in known
             ]
-    warnings = books.refused(mapping, currencies, account)
+    warnings = currencies.refused(mapping, books, account)
     report = SchemaReport(portal, digest, created, problems, warnings)
     if report.ready:
         ensured = events.SchemaEnsured(mapping=digest, portal=portal, created=created)

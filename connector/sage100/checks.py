@@ -61,8 +61,10 @@ async def check_agent(
                 async for line in _served(subject, agent, entered.info, instance, uses, now()):
                     lines.append(line)
             except LogonRefused as refused:
-                lines.append(failed(f"{subject} {check_doors.SAGE_USER}", refused))
-                because = "Sage 100 refused the agent's user"
+                by_sage = refused.code == "LogonFailed"
+                step = check_doors.SAGE_USER if by_sage else f"{check_doors.LOG_ON}, once more"
+                lines.append(failed(f"{subject} {step}", refused))
+                because = "Sage 100 refused the agent's user" if by_sage else "we were refused"
     told = {line.subject for line in lines}
     rest = [one for one in _subjects(subject, agent, instance, certificate) if one not in told]
     return lines + [untried(one, because) for one in rest]

@@ -291,7 +291,7 @@ async def test_setup_warns_of_a_currency_and_does_its_work(tmp_path: Path) -> No
     async with a_portal(ready=False) as portal, a_store(tmp_path) as store:
         async with a_client(portal) as hubspot:
             report = await setup(
-                store, hubspot, SOURCE, MAPPING.digest, currencies={"ABC": "USD", "CAN": "CAD"}
+                store, hubspot, SOURCE, MAPPING.digest, books={"ABC": "USD", "CAN": "CAD"}
             )
         assert report.ready
         assert report.created

@@ -340,6 +340,17 @@ async def test_after_sage_100_refused_the_agents_user_nothing_more_is_asked() ->
             assert sim.calls.operations["ReadPage"] == asked
 
 
+async def test_a_log_on_that_is_refused_in_the_middle_ends_it_there() -> None:
+    """An account that was locked meanwhile: its own line, and nothing is asked after it."""
+    async with office() as sim:
+        sim.inject(HttpAnswer(status=401, entity="AR_Customer", times=99))
+        lines = await lines_of(sim)
+        assert not lines["Windows log-on, once more"].ok
+        assert lines["Windows log-on"].ok
+        assert lines["AR_Customer rows"].detail == "not tried, since we were refused"
+        assert sim.calls.operations["ReadPage"] == 3
+
+
 @pytest.mark.parametrize(
     ("basis", "limits", "said", "note"),
     [
