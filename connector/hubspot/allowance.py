@@ -6,6 +6,11 @@ invoices: a first load must not keep today's invoices from being written. What i
 from HubSpot's headers and, between two of them, counted; where there are no headers it is counted
 alone.
 
+Association and search calls are taken to draw on the account's day as well: HubSpot exempts them
+from the limit of ten seconds by name, and from nothing else. So they, too, leave the account what
+is kept. Associations have a day of their own besides; when HubSpot says that a day is spent, that
+holds for the calls it was said to and for no others.
+
 Figures: usage guidelines of 2026, per account.
 """
 
@@ -110,10 +115,10 @@ class Allowance:
         """A call leaves."""
         self.under_way += 1
 
-    def end(self) -> None:
-        """Its answer is there, or will never be."""
+    def end(self, *, told: bool) -> None:
+        """Its answer is there, or will never be. `told`: such answers say what is left."""
         self.under_way -= 1
-        if not self._told and self.left is not None:
+        if not told and self.left is not None:
             self.left -= 1
             self._mark_day()
 
@@ -125,14 +130,17 @@ class Allowance:
 
     def shut_s(self, *, backfill: bool) -> float:
         """Seconds until a call may leave again; 0 when one may now."""
+        told_s = self._spent_until - self._clock()
+        return told_s if told_s > 0 else self.short_s(backfill=backfill)
+
+    def short_s(self, *, backfill: bool) -> float:
+        """The same by what is left alone, for calls that draw on this day besides their own."""
         self._roll()
-        now = self._clock()
-        if self._spent_until > now:
-            return self._spent_until - now
         if self.left is None or self.limit is None:
             return 0.0
         if self.left - self.under_way > self.floor(backfill=backfill):
             return 0.0
+        now = self._clock()
         return max((self._ends or now) - now, 1.0)
 
     def floor(self, *, backfill: bool) -> int:

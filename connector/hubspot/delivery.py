@@ -27,7 +27,12 @@ from connector.hubspot.journal import Entry, OutcomeEntry
 from connector.hubspot.matching import Matching
 from connector.hubspot.narrowing import Request, following
 from connector.hubspot.outcomes import Attempt, count, event_of
-from connector.hubspot.settle import Outcome, Settlement, not_tried, settle_unanswered
+from connector.hubspot.settle import (
+    Outcome,
+    Settlement,
+    not_tried,
+    settle_unanswered,
+)
 from connector.hubspot.tally import LaneTally, tallies
 from eventstore import EventStore, WrongVersion
 from projections import events, keys, ledger
@@ -158,12 +163,13 @@ class Delivery:
         call: Callable[[Sequence[str]], Awaitable[Answer]],
         settle: Callable[[Sequence[str], Answer], Awaitable[Settlement]],
         *,
+        kind: str,
         groups: Callable[[Sequence[str]], list[tuple[str, ...]]] = _all_in_one,
     ) -> Settlement:
         """Send attempts (by key) and record every outcome; the last settlement, for its verdict.
 
-        `groups`: what may travel in one request. What is to be sent once more, changed, goes
-        together at the end.
+        `kind`: of what is written (see `scopes`). `groups`: what may travel in one request. What is
+        to be sent once more, changed, goes together at the end.
         """
         requests = deque(Request(keys) for keys in groups(list(attempts)))
         later: list[str] = []
@@ -179,6 +185,8 @@ class Delivery:
                 answer = await self.answered(lambda asked=asked: call(asked))  # type: ignore[misc]
                 correlation_id = answer.correlation_id
                 settled = await settle(asked, answer)
+                wrote = () if settled.verdict else (kind,)
+                settled = msgspec.structs.replace(settled, heard=True, wrote=wrote)
             except NoAnswer as problem:
                 settled = settle_unanswered(asked, problem)
             outcomes = settled.outcomes
@@ -194,6 +202,10 @@ class Delivery:
                 later.extend(settled.resend)
             await self._record(batch, correlation_id, attempts, outcomes, settled.after_s)
         return settled
+
+    def _retry_at_us(self, attempt: Attempt, after_s: float | None = None) -> int:
+        delay_s = self.around.delay_s(attempt.attempt) if after_s is None else after_s
+        return self.around.now_us() + int(delay_s * 1_000_000)
 
     async def answered(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         """Call; when HubSpot says it did nothing yet (429, 423), wait as told and call again."""
@@ -214,17 +226,15 @@ class Delivery:
         outcomes: Sequence[Outcome],
         after_s: float | None,
     ) -> None:
-        now = self.around.now_us()
         entries = []
         for outcome in outcomes:
             attempt = attempts[outcome.key]
-            delay_s = self.around.delay_s(attempt.attempt) if after_s is None else after_s
             event = event_of(
                 outcome,
                 attempt,
                 batch=batch,
                 correlation_id=correlation_id,
-                retry_at_us=now + int(delay_s * 1_000_000),
+                retry_at_us=self._retry_at_us(attempt, after_s),
             )
             entries.append(OutcomeEntry(attempt.name, attempt.command, event, attempt.sent))
         await journal.record(self.around.store, entries)

@@ -16,7 +16,16 @@ An HTTP answer of any status is no error here but an `Answer`: settling says wha
 
 from __future__ import annotations
 
+from typing import Final
+
 from connector.errors import Misconfigured, Refused, Unreachable
+from connector.hubspot.window import Gate
+
+_USED_UP: Final[dict[Gate, str]] = {
+    "general": "The HubSpot account's API calls of this day are used up.",
+    "associations": "The HubSpot account's association calls of this day are used up.",
+    "search": "The HubSpot account's searches of this day are used up.",
+}
 
 
 class NoAnswer(Unreachable):
@@ -36,20 +45,31 @@ class DailyLimitReached(NeverSent):
 
     category = "daily_limit"
 
-    def __init__(self, resets_in_s: float, *, backfill: bool = False) -> None:
+    def __init__(
+        self, resets_in_s: float, *, backfill: bool = False, gate: Gate = "general"
+    ) -> None:
         """`backfill`: not all of them; the last are for what has right of way."""
         self.resets_in_s = resets_in_s
         self.backfill = backfill
-        super().__init__(
-            remedy=f"Nothing: writing goes on by itself in about {resets_in_s / 60:.0f} minutes. "
-            "When it happens often, buy the API limit increase or run fewer integrations."
-        )
+        self.gate: Gate = gate
+        super().__init__(_USED_UP[gate], remedy=until_reset(resets_in_s))
 
 
 class OutcomeUnknown(NoAnswer):
     """HubSpot may have carried the request out, but its answer did not arrive."""
 
     category = "outcome_unknown"
+
+
+def until_reset(resets_in_s: float) -> str:
+    """What to do about a limit of the day that ends in so many seconds."""
+    minutes = resets_in_s / 60
+    when = f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.0f} hours"
+    return (
+        f"Nothing: HubSpot gives new calls in about {when}, and writing then goes on, in the "
+        "service by itself. When it happens often, buy the API limit increase or run fewer "
+        "integrations."
+    )
 
 
 class HubSpotUnreachable(Unreachable):

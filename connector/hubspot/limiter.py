@@ -47,6 +47,7 @@ _ASSOCIATIONS_PER_10S: Final[dict[Tier, int]] = {
 # The association gate carries no headers: what the general limit says of the account.
 _ASSOCIATIONS_BY_GENERAL: Final = ((250, 200), (190, 150), (0, 100))
 _SEARCH_PER_S: Final = 5
+ACCOUNT: Final[Gate] = "general"  # the gate whose day is the account's
 
 
 class GateState(msgspec.Struct, frozen=True):
@@ -143,21 +144,23 @@ class Limiter:
     @asynccontextmanager
     async def slot(self, gate: Gate) -> AsyncIterator[Place]:
         """Wait for a place, hold it while the call is made. Raises DailyLimitReached."""
-        day = self._days[gate]
         self._check_daily(gate)
         began = self.clock()
         async with self._windows[gate].pass_through() as place:
             pace.let_through(gate, self.clock() - began)
             self._check_daily(gate)  # it may have been reached while this call waited
-            day.begin()
+            days = [self._days[name] for name in dict.fromkeys((gate, ACCOUNT))]
+            for day in days:
+                day.begin()
             try:
                 yield place
             finally:
-                day.end()
+                for day in days:
+                    day.end(told=gate == ACCOUNT)
 
     def spent_s(self, gate: Gate, *, backfill: bool) -> float:
         """Seconds until calls of this gate may be made again today; 0 when they may now."""
-        return self._days[gate].shut_s(backfill=backfill)
+        return max(self._shut(gate, backfill=backfill).values())
 
     def rate(self, gate: Gate) -> float:
         """Calls a second that this gate lets through."""
@@ -218,9 +221,7 @@ class Limiter:
                     window_s=window.window_s,
                     used=window.used(),
                     waiting=window.waiting,
-                    shut_s=max(
-                        0.0, window.shut_until - now, self._days[gate].shut_s(backfill=False)
-                    ),
+                    shut_s=max(window.shut_until - now, self.spent_s(gate, backfill=False)),
                 )
                 for gate, window in self._windows.items()
             ],
@@ -230,11 +231,16 @@ class Limiter:
             resets_in_s=self._midnight.until_s(),
         )
 
+    def _shut(self, gate: Gate, *, backfill: bool) -> dict[Gate, float]:
+        """Seconds to wait for the gate's own day, and for the account's, which all draw on."""
+        account = self._days[ACCOUNT].short_s(backfill=backfill)
+        return {ACCOUNT: account} | {gate: self._days[gate].shut_s(backfill=backfill)}
+
     def _check_daily(self, gate: Gate) -> None:
-        day = self._days[gate]
-        shut_s = day.shut_s(backfill=is_backfill())
-        if shut_s > 0:
-            raise DailyLimitReached(shut_s, backfill=day.shut_s(backfill=False) == 0)
+        last = self._shut(gate, backfill=False)
+        for name, shut_s in self._shut(gate, backfill=is_backfill()).items():
+            if shut_s > 0:
+                raise DailyLimitReached(shut_s, backfill=last[name] == 0, gate=name)
 
 
 def _number(headers: Mapping[str, str], name: str) -> int | None:

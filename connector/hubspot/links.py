@@ -26,6 +26,7 @@ from connector.hubspot.link_reads import ReadBack, read_back
 from connector.hubspot.looking import LookingDelivery
 from connector.hubspot.outcomes import Attempt
 from connector.hubspot.refusal import why_whole
+from connector.hubspot.scopes import pair_of
 from connector.hubspot.settle import (
     Outcome,
     Refused,
@@ -68,11 +69,24 @@ def _left(link: Link, answer: Answer, found: ReadBack) -> Outcome:
     return msgspec.structs.replace(silent, unknown=not found.shows(link))
 
 
+def _together(total: Settlement, one: Settlement, kind: str) -> Settlement:
+    """What was found of several kinds: who is refused, who was answered, and whether to go on."""
+    refused = (*total.refused, kind) if one.verdict == "hold" else total.refused
+    # That HubSpot has no such association has been settled for those that were sent.
+    chosen = one if one.verdict not in {"", "bar"} else total
+    return msgspec.structs.replace(
+        chosen,
+        heard=total.heard or one.heard,
+        wrote=tuple(dict.fromkeys((*total.wrote, *one.wrote))),
+        refused=tuple(dict.fromkeys(refused)),
+    )
+
+
 class LinkDelivery(LookingDelivery):
     """Batches of the associations lane."""
 
     async def deliver(self, names: Sequence[str]) -> Settlement:
-        """Carry out the open commands of these associations; the first verdict that is not good.
+        """Carry out the open commands of these associations; what was found of each kind.
 
         A kind of association that the token may not write does not keep the others.
         """
@@ -86,14 +100,13 @@ class LinkDelivery(LookingDelivery):
                 parting = _is_parting(journal.target_of(work, name))
                 ends = keys.split_target(left)[0], keys.split_target(right)[0]
                 kinds[*ends, parting].append(name)
-        held = Settlement()
+        total = Settlement()
         for (left, right, parting), group in kinds.items():
-            settlement = await self._deliver_kind(left, right, group, parting=parting)
-            if settlement.verdict in {"stop", "pause", "spare"}:
-                return settlement
-            if settlement.verdict == "hold":
-                held = settlement
-        return held
+            one = await self._deliver_kind(left, right, group, parting=parting)
+            total = _together(total, one, pair_of(left, right))
+            if total.verdict in {"stop", "pause", "spare"}:
+                break
+        return total
 
     async def _deliver_kind(
         self, left: str, right: str, names: list[str], *, parting: bool
@@ -117,10 +130,11 @@ class LinkDelivery(LookingDelivery):
             batch = self.around.new_id()
             claimed, attempts = await self._claim(names, found, batch, parting=parting)
             if not claimed:
-                return Settlement()
+                return Settlement(heard=bool(doubtful))
+            kind = pair_of(left, right)
             if parting:
-                return await self._part(types, batch, claimed, attempts)
-            return await self._send(types, batch, claimed, attempts)
+                return await self._part(kind, types, batch, claimed, attempts)
+            return await self._send(kind, types, batch, claimed, attempts)
 
     def _type(self, kind: str) -> str:
         """HubSpot's type of one of our objects; deals are HubSpot's own."""
@@ -185,6 +199,7 @@ class LinkDelivery(LookingDelivery):
 
     async def _send(
         self,
+        kind: str,
         types: tuple[str, str],
         batch: str,
         links: Mapping[str, Link],
@@ -199,10 +214,11 @@ class LinkDelivery(LookingDelivery):
             settled = await self._look_for_ends(settled)
             return await self._look_again(types, settled, links)
 
-        return await self.exchange(batch, attempts, call, settle)
+        return await self.exchange(batch, attempts, call, settle, kind=kind)
 
     async def _part(
         self,
+        kind: str,
         types: tuple[str, str],
         batch: str,
         links: Mapping[str, Link],
@@ -227,7 +243,7 @@ class LinkDelivery(LookingDelivery):
                 return msgspec.structs.replace(found.trouble, outcomes=outcomes)
             return Settlement(outcomes)
 
-        return await self.exchange(batch, attempts, call, settle, groups=_thousands)
+        return await self.exchange(batch, attempts, call, settle, kind=kind, groups=_thousands)
 
     async def _look_for_ends(self, settled: Settlement) -> Settlement:
         """Put off what HubSpot refused because an end was deleted or merged meanwhile."""

@@ -110,7 +110,7 @@ class ObjectDelivery(LookingDelivery):
             live = await self._definitions(mapping, docs)
             claimed = await self._claim(mapping, names, look, live)
             if not claimed.sends:
-                return Settlement()
+                return Settlement(heard=bool(look.asked or look.ids))
             return await self._send(lane, mapping, claimed, look.overruled)
 
     async def _definitions(self, mapping: ObjectMapping, docs: Mapping[str, Target]) -> Live | None:
@@ -194,7 +194,7 @@ class ObjectDelivery(LookingDelivery):
                 alike.setdefault(sends[key].how, []).append(key)
             return [tuple(group) for group in alike.values()]
 
-        return await self.exchange(claimed.batch, attempts, call, settled, groups=groups)
+        return await self.exchange(claimed.batch, attempts, call, settled, kind=lane, groups=groups)
 
 
 def _key(name: str) -> str:

@@ -16,8 +16,9 @@ import msgspec
 
 from connector import rows
 from connector.hubspot.api import BODY_LIMIT_BYTES
+from connector.hubspot.scopes import Standing, kind_of
 from connector.projector import CHECKPOINT
-from eventstore import EventStore
+from eventstore import EventStore, Row
 from projections import keys, ledger
 from projections.tables import FORCED, LANES, ORDINARY, Target
 from projections.workspace import Workspace
@@ -26,6 +27,7 @@ ALONE_FROM: Final = 4  # failed attempts
 _INPUT_OVERHEAD_BYTES: Final = 400  # key, property names' quotes, trace id around the values
 _FOR_EVER: Final = 2**62  # µs
 _LOOK_AHEAD: Final = 300
+_ALL: Final = Standing()  # nothing is refused
 
 
 class Outbox:
@@ -36,6 +38,7 @@ class Outbox:
         self._now_us = now_us
         self._taken: dict[str, dict[str, str]] = {lane: {} for lane in LANES}  # name to folded
         self._gates: dict[str, dict[str, int]] = {lane: {} for lane in LANES}
+        self._passed = dict.fromkeys(LANES, 0)  # rows left alone before the first free one
 
     @property
     def gated(self) -> int:
@@ -51,26 +54,26 @@ class Outbox:
         for name in names:
             self._taken[lane].pop(name, None)
 
-    async def take(self, lane: str, limit: int, *, together: bool = False) -> list[str]:
+    async def take(
+        self, lane: str, limit: int, standing: Standing = _ALL, *, together: bool = False
+    ) -> list[str]:
         """The next due targets of a lane that may travel in one batch, earliest due first.
 
+        `standing`: of what is on trial there is one, and none while another one is in work.
         `together`: whatever their size or failures, for a step that sends nothing.
         """
-        table = f"outbox_{lane}"
         taken, gates = self._taken[lane], self._gates[lane]
         await self._open_gates(gates)
         while True:
-            wanted = limit + len(taken) + len(gates)
-            due = await self._store.due(table, upto=self._now_us(), limit=wanted)
-            free = [row.key for row in due if row.key not in taken and row.key not in gates]
+            free = [row.key for row in await self._free(lane, self._now_us(), limit, standing)]
             work = Workspace()
             await rows.load(self._store, work, {"target": free})
             docs = {name: doc for name in free if (doc := work.get("target", Target, name))}
             closed = await self._close_gates(docs, gates)
             docs = {name: doc for name, doc in docs.items() if name not in closed}
-            if docs or not closed or len(due) < wanted:
+            if docs or not closed:
                 break
-        names = list(docs)[:limit] if together else _fitting(docs, limit, taken.values())
+        names = list(docs) if together else _fitting(docs, limit)
         taken.update((name, name.casefold()) for name in names)
         return names
 
@@ -80,9 +83,8 @@ class Outbox:
         Only the first few hundred are looked at: it is no loss when there are none among them.
         """
         taken, gates = self._taken[lane], self._gates[lane]
-        wanted = _LOOK_AHEAD + len(taken)
-        due = await self._store.due(f"outbox_{lane}", upto=self._now_us(), limit=wanted)
-        free = [row.key for row in due if row.key not in taken and row.key not in gates]
+        due = await self._free(lane, self._now_us(), _LOOK_AHEAD, _ALL)
+        free = [row.key for row in due]
         parents = {name: keys.parents(name) for name in free}
         work = Workspace()
         every = {*free, *(one for group in parents.values() for one in group)}
@@ -96,30 +98,53 @@ class Outbox:
             )
         }
         closed = await self._close_gates(ready, gates)
-        ready = {name: doc for name, doc in ready.items() if name not in closed}
-        names = _fitting(ready, limit, taken.values())
+        names = _fitting({name: doc for name, doc in ready.items() if name not in closed}, limit)
         taken.update((name, name.casefold()) for name in names)
         return names
+
+    async def _free(self, lane: str, upto_us: int, limit: int, standing: Standing) -> list[Row]:
+        """The first rows due by then that are neither in work, nor wait, nor are left alone."""
+        taken, gates = self._taken[lane], self._gates[lane]
+        folded = set(taken.values())
+        wanted = limit + len(taken) + len(gates) + self._passed[lane]
+        while True:
+            due = await self._store.due(f"outbox_{lane}", upto=upto_us, limit=wanted)
+            trying = {kind_of(name) for name in taken} if standing.trial else set()
+            free: list[Row] = []
+            passed = 0
+            for row in due:
+                if row.key in gates or row.key.casefold() in folded:
+                    continue
+                if standing != _ALL:
+                    kind = kind_of(row.key)
+                    if kind in standing.held or (kind in standing.trial and kind in trying):
+                        passed += 1
+                        continue
+                    trying.add(kind)
+                free.append(row)
+                if len(free) == limit:
+                    break
+            if len(free) == limit or len(due) < wanted:
+                self._passed[lane] = passed
+                return free
+            wanted *= 2
 
     async def pending(self, lane: str) -> int:
         """How many commands of a lane are not sent yet."""
         return await self._store.count(f"outbox_{lane}")
 
-    async def next_due_us(self, held: Collection[str] = ()) -> int | None:
+    async def next_due_us(
+        self, left_alone: Collection[str] = (), standing: Standing = _ALL
+    ) -> int | None:
         """When the next command that is neither in work nor waits becomes due, maybe in the past.
 
-        None when there is none. `held`: lanes that are left alone.
+        None when there is none. `left_alone`: lanes that do not count.
         """
         ranks = []
         for lane in LANES:
-            if lane in held:
-                continue
-            passed = self._taken[lane].keys() | self._gates[lane].keys()
-            table = f"outbox_{lane}"
-            for row in await self._store.due(table, upto=_FOR_EVER, limit=len(passed) + 1):
-                if row.key not in passed and row.rank is not None:
-                    ranks.append(row.rank)
-                    break
+            if lane not in left_alone:
+                first = await self._free(lane, _FOR_EVER, 1, standing)
+                ranks += [row.rank for row in first if row.rank is not None]
         return min(ranks, default=None)
 
     async def _open_gates(self, gates: dict[str, int]) -> None:
@@ -149,10 +174,9 @@ class Outbox:
         return adopted
 
 
-def _fitting(docs: dict[str, Target], limit: int, in_work: Iterable[str]) -> list[str]:
-    """Those that may travel together now; `in_work`: folded names of what is under way."""
+def _fitting(docs: dict[str, Target], limit: int) -> list[str]:
     names: list[str] = []
-    folded = set(in_work)
+    folded: set[str] = set()
     size = 0
     for name, doc in docs.items():
         if name.casefold() in folded:

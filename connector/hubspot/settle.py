@@ -18,10 +18,11 @@ from connector.hubspot.answer import Answer, clean, context_values, entries, mes
 from connector.hubspot.culprit import Input, condemned, holders, named, split
 from connector.hubspot.errors import DailyLimitReached, NoAnswer, OutcomeUnknown
 from connector.hubspot.refusal import Why, codes, taken, why, why_whole
+from connector.hubspot.window import Gate
 
 # What the answer means beyond its inputs. stop: nothing more with this token. bar: nothing more of
 # this kind of object. hold: the same until a scope is granted. pause: HubSpot itself is in trouble,
-# not these records. spare: today's last calls are not for these.
+# not these records. spare: of today's calls none is left for these.
 Verdict = Literal["", "stop", "bar", "hold", "pause", "spare"]
 
 # Statuses of which HubSpot, or what stands before it, says that nothing was carried out.
@@ -64,7 +65,9 @@ class Settlement(msgspec.Struct, frozen=True):
     """Outcomes, the keys of each next request, and what the answer means beyond these inputs.
 
     `sought`: there are two next requests, and if the first is taken a culprit is in the second.
-    `resend`: keys to be sent once more after everything else, changed.
+    `resend`: keys to be sent once more after everything else, changed. `heard`: HubSpot answered
+    what it was asked; `wrote`: the kinds of which it answered a write; `refused`: those that the
+    token may not write. `gate`: which calls are spent, where there is none left for these.
     """
 
     outcomes: tuple[Outcome, ...] = ()
@@ -74,6 +77,10 @@ class Settlement(msgspec.Struct, frozen=True):
     verdict: Verdict = ""
     why: Why | None = None
     after_s: float | None = None
+    heard: bool = False
+    wrote: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    gate: Gate = "general"
 
 
 def settle(inputs: Sequence[Input], answer: Answer, key_property: str) -> Settlement:
@@ -112,13 +119,10 @@ def settle_unanswered(keys: Sequence[str], problem: NoAnswer) -> Settlement:
     unknown = isinstance(problem, OutcomeUnknown)
     message = clean(problem.what)
     blamed = unknown and len(keys) == 1
-    # The rest of the day's calls are for others: that is no trouble of HubSpot's.
-    spared = isinstance(problem, DailyLimitReached) and problem.backfill
-    return Settlement(
-        tuple(Undone(key, problem.category, message, 0, unknown, blamed) for key in keys),
-        verdict="spare" if spared else "pause",
-        after_s=problem.resets_in_s if isinstance(problem, DailyLimitReached) else None,
-    )
+    outcomes = tuple(Undone(key, problem.category, message, 0, unknown, blamed) for key in keys)
+    if isinstance(problem, DailyLimitReached):  # no trouble of HubSpot's
+        return Settlement(outcomes, verdict="spare", after_s=problem.resets_in_s, gate=problem.gate)
+    return Settlement(outcomes, verdict="pause")
 
 
 def not_tried(keys: Sequence[str], after: Settlement) -> tuple[Outcome, ...]:

@@ -24,12 +24,12 @@ from connector.hubspot.api import BATCH_LIMIT, LINK_LIMIT
 from connector.hubspot.delivery import Surroundings
 from connector.hubspot.errors import HubSpotUnreachable, TokenRefused
 from connector.hubspot.journal import OutcomeEntry
+from connector.hubspot.lanes import BACKFILL, Lanes
 from connector.hubspot.links import LinkDelivery
 from connector.hubspot.objects import ObjectDelivery
 from connector.hubspot.outage import Outage
 from connector.hubspot.outbox import Outbox
 from connector.hubspot.pace import MOST, Pace, metered
-from connector.hubspot.scopes import Holds
 from connector.hubspot.settle import Settlement, Undone
 from connector.hubspot.tally import LaneTally, Summary, tallies
 from connector.progress import Progress, Silent
@@ -44,12 +44,7 @@ _LOOK_S: Final = 1.0  # how often to look for new work while batches are in flig
 _GATE_LOOK_S: Final = 0.1  # how often to look whether the projector has come far enough
 _IDLE_S: Final = 30.0
 _PAGE: Final = 500
-_BACKFILL: Final = frozenset({"companies", "vendors", "contacts"})  # what invoices go before
 _EVERY: Final = 3  # batches: how often
-_SPARED: Final = (
-    "the rest of today's HubSpot calls is kept for invoices and other apps; the next day begins in "
-    "{minutes:.0f} minutes"
-)
 _log: Final = logging.getLogger(__name__)
 
 
@@ -70,9 +65,9 @@ class Writer:
         drain_s: float = DRAIN_S,
     ) -> None:
         """`in_flight`: always at most so many batches; None: as many as HubSpot's pace allows."""
+        limiter = around.hubspot.limiter
         self._around = around
         self._in_flight = in_flight
-        limiter = around.hubspot.limiter
         self._pace = Pace(limiter.rate, limiter.clock)
         self._patience = patience
         self._drain_s = drain_s
@@ -80,9 +75,8 @@ class Writer:
         self._links = LinkDelivery(around)
         self._outbox = Outbox(around.store, around.now_us)
         self._outage = Outage(around.now_us, around.delay_s)
-        self._holds = Holds(around.now_us)
+        self._lanes = Lanes(limiter, around.now_us)
         self._running: dict[asyncio.Task[Settlement], _Batch] = {}
-        self._barred: dict[str, str] = {}
         self._done = dict.fromkeys(LANES, 0)  # of earlier runs
         self._stalled = False
         self._waited = 0  # batches of a backfill since invoices were looked for
@@ -114,9 +108,7 @@ class Writer:
         for lane, tally in self._around.tallies.items():
             self._done[lane] += tally.succeeded
         self._around.tallies.update(tallies())
-        self._barred.clear()
-        if again:
-            self._holds.try_again()
+        self._lanes.begin(again=again)
         self.stopped = None
         self._outage.answered()
         await self._recover()
@@ -143,8 +135,8 @@ class Writer:
                 if until_idle and self._hopeless() is not None:
                     break
             await self._drain(progress)
-            reason = self._hopeless()
-            if until_idle and reason is not None:
+            reason = await self._given_up() if until_idle else None
+            if reason is not None:
                 raise reason
         finally:
             await self._abandon()
@@ -155,20 +147,18 @@ class Writer:
             return False
         if self._stalled and not self._running:
             return False
-        held = self._left_alone()
+        held, standing = self._lanes.left_alone(), self._lanes.standing()
         for lane in LANES:
             if lane in held:
                 continue
             if not self._has_room(lane):
                 return False
             limit = LINK_LIMIT if lane == "associations" else BATCH_LIMIT
-            if self._holds.on_trial(lane):
-                if self._outbox.taken(lane):
-                    return False
+            if self._lanes.on_trial(lane):
                 limit = 1
-            if lane in _BACKFILL and await self._start_before_its_turn("invoices", held):
+            if lane in BACKFILL and await self._start_before_its_turn("invoices", held):
                 return True
-            names = await self._outbox.take(lane, limit)
+            names = await self._outbox.take(lane, limit, standing)
             if names:
                 self._start(_Batch(lane, names))
                 return True
@@ -192,7 +182,7 @@ class Writer:
         So what is invoiced today does not wait for the end of a first load.
         """
         self._waited += 1
-        if self._waited < _EVERY or lane in held or self._holds.on_trial(lane):
+        if self._waited < _EVERY or lane in held or self._lanes.on_trial(lane):
             return False
         if not self._has_room(lane):
             return False
@@ -208,7 +198,7 @@ class Writer:
     async def _deliver(self, batch: _Batch) -> Settlement:
         tally = self._around.tallies[batch.lane]
         before = msgspec.to_builtins(tally)
-        backfill = as_backfill() if batch.lane in _BACKFILL else contextlib.nullcontext()
+        backfill = as_backfill() if batch.lane in BACKFILL else contextlib.nullcontext()
         with metered(self._around.hubspot.limiter.clock) as meter, backfill:
             if batch.lane == "associations":
                 settled = await self._links.deliver(batch.names)
@@ -240,7 +230,7 @@ class Writer:
             return False
         if wait_s is None:
             wait_s = _IDLE_S
-        wait_s = min(wait_s, self._holds.wait_s())
+        wait_s = min(wait_s, self._lanes.wait_s())
         if self._outbox.gated and not until_idle:
             wait_s = min(wait_s, _GATE_LOOK_S)
         if wait_s > 0:
@@ -257,16 +247,10 @@ class Writer:
         if self._stalled:
             self._stalled = False
             return _GATE_LOOK_S
-        due_us = await self._outbox.next_due_us(self._left_alone())
+        due_us = await self._outbox.next_due_us(self._lanes.left_alone(), self._lanes.standing())
         if due_us is None:
             return None
         return max(0.0, (due_us - self._around.now_us()) / 1_000_000)
-
-    def _left_alone(self) -> set[str]:
-        """Lanes that get no batch now: held, or behind the last of today's calls."""
-        limiter = self._around.hubspot.limiter
-        held = self._holds.held()
-        return held | _BACKFILL if limiter.spent_s("general", backfill=True) > 0 else held
 
     def _hopeless(self) -> ConnectorError | None:
         """Why a run that is to end gives up, if it does."""
@@ -279,6 +263,14 @@ class Writer:
                 where=self._around.hubspot.base_url,
             )
         return self.stopped
+
+    async def _given_up(self) -> ConnectorError | None:
+        """Why a run ends without having written what it could, if it does."""
+        reason, spent = self._hopeless(), self._lanes.spent()
+        if reason is None and spent is not None:
+            left = [await self._outbox.pending(lane) for lane in LANES]
+            return spent if any(left) else None
+        return reason
 
     async def _collect(self, progress: Progress) -> None:
         """Take in the batches that ended."""
@@ -300,23 +292,22 @@ class Writer:
                 )
                 _log.error("writing to HubSpot stops: %s", self.stopped)
             case "bar":
-                self._barred[lane] = message
+                self._lanes.bar(lane, message)
                 _log.error("HubSpot takes no %s: %s", lane, message)
             case "hold":
-                self._barred[lane] = message
-                self._holds.refused(lane)
+                kinds = settled.refused or (lane,)
+                self._lanes.refuse(kinds, message)
                 remedy = settled.why.advice if settled.why is not None else ""
-                _log.error("HubSpot takes no %s: %s %s", lane, message, remedy)
+                _log.error("HubSpot takes no %s: %s %s", ", ".join(kinds), message, remedy)
             case "pause":
                 self._outage.failed(message, settled.after_s)
                 _log.warning("HubSpot fails (%d in a row): %s", self._outage.failures, message)
             case "spare":
+                self._lanes.spare(lane, settled.gate)
                 _log.info("%s: %s", lane, message)
-            case _:
-                self._outage.answered()
-                if self._holds.on_trial(lane):
-                    self._holds.granted(lane)
-                    self._barred.pop(lane, None)
+        self._lanes.grant(settled.wrote)
+        if settled.heard and settled.verdict not in {"stop", "pause"}:
+            self._outage.answered()
 
     # ------------------------------------------------------------ beginning and end
 
@@ -365,15 +356,11 @@ class Writer:
 
     async def _summary(self) -> Summary:
         left = {lane: await self._outbox.pending(lane) for lane in LANES}
-        pending = sum(left.values())
-        spent_s = self._around.hubspot.limiter.spent_s("general", backfill=True)
-        for lane in _BACKFILL if spent_s > 0 else ():
-            if left[lane]:
-                self._barred.setdefault(lane, _SPARED.format(minutes=spent_s / 60))
         copies: Mapping[str, LaneTally] = {
             lane: msgspec.structs.replace(tally) for lane, tally in self._around.tallies.items()
         }
-        return Summary(dict(copies), pending, self._outbox.gated, dict(self._barred))
+        barred = self._lanes.reasons(left)
+        return Summary(dict(copies), sum(left.values()), self._outbox.gated, barred)
 
     def _stopping(self, stop: asyncio.Event) -> asyncio.Task[Any]:
         return asyncio.create_task(stop.wait())

@@ -273,7 +273,8 @@ class Site:
         for stored in await self.store.read(0, limit=1_000_000):
             if stored.stream.startswith("hubspot/"):
                 kind = keys.split_target(stored.stream[8:])[0]
-                fold_command(kind, _decoded(stored), into)
+                if kind in LANES:  # deals are HubSpot's own
+                    fold_command(kind, _decoded(stored), into)
         for lane in LANES:
             book = into.work.get("object_book", ObjectBook, lane) or ObjectBook()
             pending = await self.store.count(f"outbox_{lane}")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from connector.hubspot.allowance import as_backfill
 from connector.hubspot.errors import DailyLimitReached
 from connector.hubspot.limiter import Limiter
+from connector.hubspot.window import Gate
 from connector.sandbox.hubspot import HubSpotOptions
 from connector.sandbox.hubspot.limiter import Limiter as Portal
 
@@ -463,3 +464,46 @@ async def test_association_calls_of_the_day_are_counted_by_ourselves() -> None:
     time.now += 12 * 3600 + 60
     async with gates.slot("associations"):
         pass
+
+
+@pytest.mark.parametrize("gate", ["associations", "search"])
+async def test_what_the_account_keeps_is_kept_from_every_gate(gate: str) -> None:
+    """Associations and searches draw on the account's day as well, and count in it at once."""
+    time = VirtualTime()
+    gates = Limiter("free", reserve=0.2, clock=time.clock, sleep=time.sleep, wall=noon)
+    gates.portal_zone = ZoneInfo("America/Chicago")
+    gates.learn("general", day_of(203))
+    for _ in range(3):
+        async with gates.slot(gate):  # type: ignore[arg-type]
+            pass
+    with pytest.raises(DailyLimitReached) as told:
+        async with gates.slot(gate):  # type: ignore[arg-type]
+            pass
+    assert told.value.gate == "general"
+    assert gates.spent_s(gate, backfill=False) == 12 * 3600 + 60  # type: ignore[arg-type]
+    gates.learn("general", day_of(900))  # HubSpot knows better
+    async with gates.slot(gate):  # type: ignore[arg-type]
+        pass
+
+
+async def test_a_spent_association_day_is_nobody_else_s() -> None:
+    """HubSpot says so of associations: ordinary calls and searches go on; the error says which."""
+    time = VirtualTime()
+    gates = Limiter("free", clock=time.clock, sleep=time.sleep, wall=noon)
+    gates.portal_zone = ZoneInfo("America/Chicago")
+    gates.refused("associations", "DAILY", None)
+    with pytest.raises(DailyLimitReached, match="association calls") as told:
+        async with gates.slot("associations"):
+            pass
+    assert (told.value.gate, told.value.backfill) == ("associations", False)
+    assert "in about 12 hours" in told.value.remedy
+    others: tuple[Gate, ...] = ("general", "search")
+    for gate in others:
+        assert gates.spent_s(gate, backfill=True) == 0
+        async with gates.slot(gate):
+            pass
+
+
+def test_of_five_searches_a_second_one_is_left_to_others() -> None:
+    """Search is the whole account's; four a second are ours."""
+    assert limiter(VirtualTime()).state().gates[2].limit == 4

@@ -9,7 +9,11 @@ import pytest
 
 from connector.hubspot.errors import HubSpotUnreachable
 from connector.hubspot.limiter import Limiter
-from connector.sandbox.hubspot import Limits
+from connector.hubspot.matching import Matching, MatchRules
+from connector.hubspot.sharing import Sharing
+from connector.sandbox.hubspot import Limits, faults
+from projections import events, keys
+from tests.e2e.waiting import until
 
 from .rig import Site, a_client, a_site
 
@@ -92,3 +96,103 @@ async def test_what_the_day_has_no_call_for_stays_pending_and_goes_on_tomorrow(
             now[0] += 25 * 3600.0
             assert (await site.writer(now_us=lambda: 2**60).run_until_idle()).succeeded == 31
         assert await site.books_close()
+
+
+LINK = keys.association("contacts/ABC:01-ABF:JOE", COMPANY)
+
+
+async def to_be_linked(site: Site) -> None:
+    """A company and a contact that HubSpot has, and a link that it has not."""
+    await site.emit(COMPANY, name="ABF")
+    await site.emit("contacts/ABC:01-ABF:JOE", lastname="Joe")
+    assert (await site.writer().run_until_idle()).succeeded == 2
+    await site.emit(LINK, linked="true")
+
+
+async def test_a_spent_day_of_associations_stops_nothing_else(site: Site) -> None:
+    """Links wait for the next day; records are written meanwhile, by the service and at once."""
+    await to_be_linked(site)
+    spent = site.portal.inject(
+        faults.rate_limited("DAILY"), route="associations.batch.default", times=None
+    )
+    writer, stop = site.writer(), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(writer.run(stop))
+        await until(lambda: spent.hits == 1 and not writer.in_flight, "refused")
+        await site.emit(COMPANY, city="Oslo")
+        await until(lambda: bool(site.portal.find("companies", "city", "Oslo")), "written")
+        assert (writer.outage.failures, writer.outage.wait_s) == (0, 0)
+        stop.set()
+    assert spent.hits == 1
+    assert await site.store.count("outbox_associations") == 1
+    failed = (await site.stream(LINK))[-1]
+    assert isinstance(failed, events.CommandFailed)
+    assert (failed.category, failed.unknown) == ("daily_limit", False)
+    assert await site.books_close()
+
+
+async def test_a_run_says_of_a_spent_day_when_it_ends(site: Site) -> None:
+    """What is left pending is named with its reason, and the remedy is to wait, not to look."""
+    now = [1_000.0]
+    await to_be_linked(site)
+    site.portal.inject(faults.rate_limited("DAILY"), route="associations.batch.default")
+    async with a_client(site.portal, limiter=Limiter("free", clock=lambda: now[0])) as hubspot:
+        site.hubspot = hubspot
+        await hubspot.account_details()
+        summary = await site.writer().run_until_idle()
+        assert summary.pending == 1
+        why = summary.barred["associations"]
+        assert why.startswith("The HubSpot account's association calls of this day are used up.")
+        assert "HubSpot gives new calls in about" in why
+        now[0] += 25 * 3600.0
+        assert (await site.writer(now_us=lambda: 2**60).run_until_idle()).succeeded == 1
+
+
+async def test_the_remedy_for_a_spent_day_is_its_end(site: Site) -> None:
+    """A whole day used up: the error says when HubSpot gives new calls, not that it is down."""
+    await site.emit(COMPANY, name="ABF")
+    site.portal.inject(faults.rate_limited("DAILY"), route="objects", times=None)
+    with pytest.raises(HubSpotUnreachable, match="calls of this day are used up") as told:
+        await site.writer().run_until_idle()
+    assert "HubSpot gives new calls in about 60 minutes" in told.value.remedy
+    assert "status.hubspot.com" not in str(told.value)
+
+
+async def test_what_needs_a_search_waits_for_it_and_nobody_else_does(site: Site) -> None:
+    """No searches left today: new companies cannot be looked for; contacts and invoices go on."""
+    await invoice_and_backfill(site, 5)
+    await site.emit("contacts/ABC:01-ABF:JOE", lastname="Joe")
+    rules = MatchRules(name="propose")
+    spent = site.portal.inject(faults.rate_limited("DAILY"), route="objects.search", times=None)
+    matching = Matching(rules, site.hubspot, Sharing(site.store))
+    summary = await site.writer(matching=matching).run_until_idle()
+    assert (summary.lanes["contacts"].created, summary.lanes["invoices"].created) == (1, 1)
+    assert (summary.lanes["companies"].created, summary.pending) == (0, 5)
+    assert "searches of this day are used up" in summary.barred["companies"]
+    assert spent.hits == 1
+
+
+async def test_links_and_searches_leave_the_account_what_is_kept(tmp_path: Path) -> None:
+    """Where HubSpot counts them in the day of all calls it never has to refuse one."""
+    limits = Limits(burst=10_000, daily=200, association_burst=10_000, one_pool=True)
+    async with a_site(tmp_path, limits=limits) as site:
+        await site.emit(COMPANY, name="ABF")
+        people = [f"contacts/ABC:01-ABF:N{number}" for number in range(60)]
+        await site.emit_all({name: {"lastname": "N"} for name in people})
+        assert (await site.writer().run_until_idle()).succeeded == 61
+        used = sum(site.portal.limiter.used_today.values())
+        site.portal.spend("general", 155 - used)
+        limiter = Limiter("free", reserve=0.2)
+        async with a_client(site.portal, limiter=limiter) as hubspot:
+            site.hubspot = hubspot
+            await hubspot.account_details()
+            writer = site.writer()
+            for name in people:
+                await site.emit(keys.association(name, COMPANY), linked="true")
+                try:
+                    await writer.run_until_idle()
+                except HubSpotUnreachable:
+                    break
+        assert sum(site.portal.limiter.used_today.values()) == 160
+        assert site.portal.calls.count(status=429) == 0
+        assert await site.store.count("outbox_associations") == 1
