@@ -21,15 +21,18 @@ from connector import rows
 from connector.hubspot import journal
 from connector.hubspot.answer import Answer
 from connector.hubspot.api import HubSpot
+from connector.hubspot.culprit import parted
 from connector.hubspot.definitions import Definitions
 from connector.hubspot.errors import NoAnswer
 from connector.hubspot.journal import Entry, OutcomeEntry
 from connector.hubspot.matching import Matching
 from connector.hubspot.narrowing import Request, following
 from connector.hubspot.outcomes import Attempt, count, event_of
+from connector.hubspot.passage import BLOCKED, Passage, is_blocked
 from connector.hubspot.settle import (
     Outcome,
     Settlement,
+    Undone,
     not_tried,
     settle_unanswered,
 )
@@ -77,6 +80,7 @@ class Surroundings(msgspec.Struct):
     tallies: dict[str, LaneTally] = msgspec.field(default_factory=tallies)
     definitions: Definitions | None = None
     matching: Matching | None = None
+    passage: Passage = msgspec.field(default_factory=Passage)
 
 
 def _all_in_one(keys: Sequence[str]) -> list[tuple[str, ...]]:
@@ -185,8 +189,8 @@ class Delivery:
                 answer = await self.answered(lambda asked=asked: call(asked))  # type: ignore[misc]
                 correlation_id = answer.correlation_id
                 settled = await settle(asked, answer)
-                wrote = () if settled.verdict else (kind,)
-                settled = msgspec.structs.replace(settled, heard=True, wrote=wrote)
+                names = [attempts[key].name for key in asked]
+                settled = self._weighed(names, asked, answer, settled, kind)
             except NoAnswer as problem:
                 settled = settle_unanswered(asked, problem)
             outcomes = settled.outcomes
@@ -202,6 +206,65 @@ class Delivery:
                 later.extend(settled.resend)
             await self._record(batch, correlation_id, attempts, outcomes, settled.after_s)
         return settled
+
+    def _weighed(
+        self,
+        names: Sequence[str],
+        asked: Sequence[str],
+        answer: Answer,
+        settled: Settlement,
+        kind: str,
+    ) -> Settlement:
+        """The settlement, with whose answer it was: HubSpot's, or that of something on the way."""
+        if not is_blocked(answer):
+            if settled.verdict:
+                return msgspec.structs.replace(settled, heard=True)
+            self.around.passage.got_through(names)
+            return msgspec.structs.replace(settled, heard=True, wrote=(kind,))
+        if not self.around.passage.turned_back(names):
+            return settled
+        if len(asked) > 1:
+            first, second = parted(asked)
+            return Settlement(again=(tuple(first), tuple(second)), sought=True)
+        blamed = [
+            msgspec.structs.replace(one, blamed=True)
+            for one in settled.outcomes
+            if isinstance(one, Undone)
+        ]
+        return Settlement(tuple(blamed))
+
+    async def turned_back(self, names: Sequence[str], trouble: Settlement) -> Settlement:
+        """The settlement when not even a look at these got through to HubSpot.
+
+        It counts as an attempt, so that who is to blame goes alone one day, and is parked.
+        """
+        evident = self.around.passage.turned_back(names)
+        blamed = evident and len(names) == 1
+        why = trouble.why
+        message, status = ("", 0) if why is None else (why.message, why.status)
+        work = Workspace()
+        await rows.load(self.around.store, work, {"target": names})
+        docs = {name: journal.target_of(work, name) for name in names}
+        docs = {name: doc for name, doc in docs.items() if doc.state == "pending"}
+        causes = await journal.emitted(self.around.store, docs)
+        entries = []
+        for name, doc in docs.items():
+            attempt = Attempt(name, name, doc.command, doc.attempt + 1, causes[name] or 0)
+            outcome = Undone(name, BLOCKED, message, status, blamed=blamed)
+            event = event_of(
+                outcome,
+                attempt,
+                batch="",
+                correlation_id="",
+                retry_at_us=self._retry_at_us(attempt),
+            )
+            entries.append(Entry(name, event, causes[name]))
+        try:
+            await journal.append(self.around.store, work, entries)
+        except WrongVersion:
+            return trouble  # somebody moved: they are looked at again on the next turn
+        self.count(entries)
+        return Settlement() if evident else trouble
 
     def _retry_at_us(self, attempt: Attempt, after_s: float | None = None) -> int:
         delay_s = self.around.delay_s(attempt.attempt) if after_s is None else after_s

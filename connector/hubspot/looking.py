@@ -22,6 +22,7 @@ from connector.hubspot.delivery import Delivery
 from connector.hubspot.errors import NoAnswer
 from connector.hubspot.journal import Entry
 from connector.hubspot.matching import Match
+from connector.hubspot.passage import is_blocked
 from connector.hubspot.records import (
     BY_KEY,
     MERGED_IDS,
@@ -59,7 +60,8 @@ class Look(msgspec.Struct):
 
     `known`: records by the HubSpot ids asked for (`ids`). `matches`: what a rule says of a key
     that nothing was found by. `overruled`: keys of which a person has said to go ahead.
-    `trouble`: why nothing can be said, and nothing must be sent.
+    `trouble`: why nothing can be said, and nothing must be sent; `blocked`: for it did not get
+    through to HubSpot.
     """
 
     found: dict[str, Record] = {}
@@ -70,6 +72,7 @@ class Look(msgspec.Struct):
     matches: dict[str, Match] = {}
     overruled: set[str] = set()
     trouble: Settlement | None = None
+    blocked: bool = False
 
     def covers(self, key: str, doc: Target) -> bool:
         """Whether all was looked at that deciding on this target's command needs."""
@@ -225,6 +228,7 @@ class LookingDelivery(Delivery):
         if answer.status in missing and isinstance(answer.body, dict):
             return answer
         look.trouble = general_verdict(asked, answer)
+        look.blocked = is_blocked(answer)
         return None if look.trouble is not None else answer
 
     async def look_for_lost(self, names: Collection[str]) -> set[str]:

@@ -105,7 +105,8 @@ class ObjectDelivery(LookingDelivery):
         with tracer.start_as_current_span("write", context, links=links, attributes=attributes):
             look = await self.look(lane, mapping, docs)
             if look.trouble is not None:
-                return look.trouble
+                asked = [name for name, doc in docs.items() if must_look(doc)]
+                return await self.turned_back(asked, look.trouble) if look.blocked else look.trouble
             await self._park_unreadable(names, look)
             live = await self._definitions(mapping, docs)
             claimed = await self._claim(mapping, names, look, live)

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from connector.hubspot import passage
 from connector.hubspot.advice import RETRIES_EXHAUSTED, advice
 from connector.hubspot.settle import Outcome, Refused, Undone, Written
 from connector.hubspot.tally import LaneTally
@@ -64,11 +65,12 @@ def event_of(
                 why.owner,
             )
         case Undone() if outcome.blamed and attempt.attempt >= MAX_ATTEMPTS:
+            blocked = outcome.category == passage.BLOCKED
             return events.CommandParked(
                 attempt.command,
-                RETRIES_EXHAUSTED,
+                passage.BLOCKED if blocked else RETRIES_EXHAUSTED,
                 f"{attempt.attempt} attempts failed, the last one: {outcome.message}",
-                advice(RETRIES_EXHAUSTED),
+                passage.ADVICE if blocked else advice(RETRIES_EXHAUSTED),
                 outcome.status,
                 batch,
                 correlation_id,

@@ -17,6 +17,7 @@ from connector.hubspot import advice as advices
 from connector.hubspot.answer import Answer, clean, context_values, entries, message_of, text_of
 from connector.hubspot.culprit import Input, condemned, holders, named, split
 from connector.hubspot.errors import DailyLimitReached, NoAnswer, OutcomeUnknown
+from connector.hubspot.passage import BLOCKED, is_blocked
 from connector.hubspot.refusal import Why, codes, taken, why, why_whole
 from connector.hubspot.window import Gate
 
@@ -163,7 +164,7 @@ def general_verdict(keys: Sequence[str], answer: Answer) -> Settlement | None:
         return Settlement(tuple(Refused(key, reason) for key in keys), verdict="bar", why=reason)
     if foreign or status < 400 or status in {408, 423, 429, 477} or status >= 500:
         unknown = answer.ok or status == 408 or (status >= 500 and status not in _NOT_EXECUTED)
-        category = _category(status)
+        category = BLOCKED if is_blocked(answer) else _category(status)
         blamed = len(keys) == 1 and status in _BLAMED_ALONE
         return Settlement(
             tuple(Undone(key, category, message, status, unknown, blamed) for key in keys),
