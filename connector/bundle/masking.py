@@ -79,6 +79,7 @@ _OF_OTHERS: Final = ("match_", "conflict")
 _CODE: Final = re.compile(
     r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|CONFLICT|[a-z]+(?:_[a-z]+)+|rejected|merged"
 )
+_KEYS: Final = "keys "  # begins a selection that lists what somebody typed
 _LEFT_OUT: Final = "what HubSpot said is left out here: it may name others"
 # Fields of events that tell of nobody.
 _PLAIN_FIELDS: Final = frozenset(
@@ -226,6 +227,9 @@ class _Mask:
                 out[name] = _LEFT_OUT
             elif name == "reason" and _CODE.fullmatch(str(value)):
                 out[name] = value
+            elif name == "selection" and str(value).startswith(_KEYS):
+                # Of which others were sent again along with this record.
+                out[name] = _KEYS + self._names.text(str(value).removeprefix(_KEYS))
             elif name in _VALUES and isinstance(value, dict):
                 out[name] = {prop: self._shown(kind, prop, one) for prop, one in value.items()}
             elif name in _NAMES:

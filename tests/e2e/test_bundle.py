@@ -237,6 +237,15 @@ def test_addresses_are_made_up_in_any_message() -> None:
     assert "was refused" in text
 
 
+def test_a_replay_of_several_records_names_no_other() -> None:
+    """What else was sent again in the same breath is no part of the bundle, nor is its key."""
+    text = disguised(
+        ("audit/replay", events.ReplayRequested([TARGET[8:]], "keys ABC:01-QUILLER, XYZ:01-OTHER"))
+    )
+    assert [word for word in ("OTHER", "XYZ", "QUILLER") if word in text] == []
+    assert '"selection":"keys ' in text
+
+
 def test_digits_are_dates_only_where_dates_are_held() -> None:
     """A number that looks like a date is made up in any other column, and in keys; where a column
     is known to hold dates, by Sage 100 or by the mapping, it stays.

@@ -23,8 +23,11 @@ from tests.e2e.waiting import LIMIT_S, until
 COMPANY = f"companies/{KEY}"
 
 
-async def test_what_is_handed_on_waits_for_the_running_service(tmp_path: Path) -> None:
+async def test_what_is_handed_on_waits_for_the_running_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ordered beside the service, the erasure is carried out before anything is exported."""
+    monkeypatch.setattr(overdue, "PATIENCE_S", LIMIT_S)
     async with synced(tmp_path) as site, site.app() as app:
         config = site.config()
         stop = asyncio.Event()

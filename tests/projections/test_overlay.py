@@ -17,6 +17,7 @@ from eventstore import (
     CheckpointMoved,
     Clear,
     EventStore,
+    HeadMoved,
     Meta,
     NewEvent,
     Put,
@@ -117,6 +118,9 @@ async def test_events_appended_as_if(tmp_path: Path) -> None:
         assert [event.data for event in await overlay.read(2)] == [b"4"]
         with pytest.raises(CheckpointMoved):
             await overlay.append([], checkpoint=Checkpoint("p", 4, was=1))
+        with pytest.raises(HeadMoved):
+            await overlay.append([NewEvent("s", "D", b"6")], expect_head=5)
+        assert (await overlay.append([NewEvent("s", "D", b"6")], expect_head=4)).last == 5
         assert (await store.checkpoint("p")).position == 0
 
 
