@@ -202,8 +202,8 @@ def forget(store_file: Path, harmless: Harmless) -> None:
     for path in oldest_first(store_file):
         try:
             request = read(path)
-        except NoOrder:
-            path.unlink(missing_ok=True)
+        except (NoOrder, OSError):
+            path.unlink(missing_ok=True)  # nobody can tell what it holds
             continue
         left = without(request, harmless)
         if left != request:

@@ -134,9 +134,11 @@ async def test_a_list_that_cannot_be_read_stops_everything(tmp_path: Path) -> No
                 pass
 
 
-async def test_what_lies_beside_the_store_is_erased_too(tmp_path: Path) -> None:
-    """Orders that wait lose the values of the erased and nothing else; plans, drafts and orders
-    that were put aside go.
+async def test_what_lies_beside_the_store_is_erased_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orders that wait lose the values of the erased and nothing else; plans, drafts, orders that
+    were put aside and those that nobody can read go.
     """
     async with synced(tmp_path) as site:
         config = site.config()
@@ -155,10 +157,23 @@ async def test_what_lies_beside_the_store_is_erased_too(tmp_path: Path) -> None:
         drafts = [path.with_name(f"{path.name}.7.draft") for path in (plan, undoing)]
         for path in drafts:
             path.write_text("Wilhelmina Quist")
+        locked = await orders.leave(file, UndoWanted("locked", pins))
+        nonsense = locked.with_name("9-9-9.order")
+        nonsense.write_text("Wilhelmina Quist")
         await ask(config, KEY)
-        async with open_writer(config):
-            pass
-        assert [path.exists() for path in (aside, plan, *drafts)] == [False] * 4
+        read = order_files.read
+
+        def denied(path: Path) -> order_files.Request:
+            if path == locked:
+                raise PermissionError(13, "Permission denied")
+            return read(path)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(order_files, "read", denied)
+            async with open_writer(config):
+                pass
+        gone = (aside, plan, locked, nonsense, *drafts)
+        assert [path.exists() for path in gone] == [False] * len(gone)
         left = {
             COMPANY: {"sage100_terms": ("00", "01")},
             "companies/ABC:01-ABF": pins["companies/ABC:01-ABF"],
