@@ -17,18 +17,22 @@ from collections.abc import AsyncIterator, Awaitable
 from functools import partial
 from typing import Final, Literal
 
-from connector import anchors, breaker, erasing, orders, planning
+import msgspec
+
+from connector import anchors, breaker, erasing, greeting, orders, planning
 from connector.causes import Causes
 from connector.check import CheckLine
 from connector.config import Config
 from connector.config.mapping import load_mapping
 from connector.config.matching import deal_rule, match_rules
+from connector.errors import OtherEndFailed
 from connector.hubspot import schema
 from connector.hubspot.api import HubSpot
 from connector.hubspot.checks import check_deals, check_hubspot
 from connector.hubspot.deals import Deals
 from connector.hubspot.definitions import Definitions
 from connector.hubspot.delivery import Surroundings
+from connector.hubspot.errors import TokenRefused
 from connector.hubspot.matching import Matching
 from connector.hubspot.schema import SchemaReport
 from connector.hubspot.sharing import Sharing
@@ -129,14 +133,12 @@ class App:
         try:
             outcomes = await self._poll_once(sweep=sweep)
             turns = await self._write_all()
-            if await self._causes.release():
-                turns += await self._write_all()
-            if await self._deals.look():
-                turns += await self._write_all()
+            for more in (self._causes.release, self._deals.look):
+                if turns[-1].failed is None and await more():
+                    turns += await self._write_all()
         finally:
             await self._count_calls()
-            while await self.projector.step():
-                pass
+            await self._fold()
         return await self._report(outcomes, turns)
 
     async def apply(self, kept: planning.Kept, by: str) -> RunReport:
@@ -149,8 +151,7 @@ class App:
             turns = await self._write_all()
         finally:
             await self._count_calls()
-            while await self.projector.step():
-                pass
+            await self._fold()
         return await self._report([], turns)
 
     async def _report(self, outcomes: list[Outcome], turns: list[Summary]) -> RunReport:
@@ -169,13 +170,15 @@ class App:
             held=tuple(one.company for one in await breaker.held(self.store)),
             proposed=self.mappings.proposed,
             withheld=await self.store.count("withheld"),
+            failed=turns[-1].failed,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
         """The service: poll on schedule, project, write until `stop`; finish what is begun."""
         await self._prepare()
-        # A daily limit ends at the portal's midnight, and only the account knows its zone.
-        await schema.learn_midnight(self.hubspot)
+        self.writer.stopped = await greeting.greet(self.hubspot, self.writer.permission)
+        if self.writer.stopped is not None:
+            _log.error("nothing is written to HubSpot: %s", self.writer.stopped)
         try:
             while not stop.is_set():
                 # An erasure needs the store for itself: the service rests, and goes on after it.
@@ -183,8 +186,7 @@ class App:
                     await self._serve(pause)
         finally:
             await self._count_calls()
-            while await self.projector.step():
-                pass
+            await self._fold()
 
     async def _serve(self, stop: asyncio.Event) -> None:
         """Everything the service does, until `stop`."""
@@ -214,9 +216,19 @@ class App:
             _log.info("the read models are of another version; they are rebuilt from the log")
             await self.rebuild(verify=False)
             self.projector.hold = False
-        if await self.mappings.prepare():
-            while await self.projector.step():
-                pass
+        try:
+            is_first = await self.mappings.prepare()
+        except TokenRefused as problem:
+            await self.writer.permission.stopped(problem)
+            await self._fold()
+            raise
+        if is_first:
+            await self._fold()
+
+    async def _fold(self) -> None:
+        """Bring the read models to the end of the log."""
+        while await self.projector.step():
+            pass
 
     async def _poll_once(self, *, sweep: bool) -> list[Outcome]:
         """One round of every instance at a time, folding meanwhile."""
@@ -231,19 +243,33 @@ class App:
         return outcomes
 
     async def _write_all(self) -> list[Summary]:
-        """Decide and write by turns until a whole turn adds nothing to the log."""
+        """Decide and write by turns until a whole turn adds nothing to the log, or HubSpot fails.
+
+        The last turn then says so, and everything unwritten is pending still.
+        """
         turns: list[Summary] = []
         for _ in range(_MAX_TURNS):
             head = (await self.store.head()).last
             async with self._folding():
-                summary = await self.writer.run_until_idle(self._progress, again=not turns)
-            turns.append(summary)
+                turns.append(await self._write(again=not turns))
             while await self._advance():
                 await self._show_projecting()
             # The projector beside the writer may have decided after the writer's last look.
-            if (await self.store.head()).last == head:
+            if turns[-1].failed is not None or (await self.store.head()).last == head:
                 break
         return turns
+
+    async def _write(self, *, again: bool) -> Summary:
+        """One turn of the writer, to its end or to HubSpot's failure."""
+        refused: OtherEndFailed | None = None
+        if await greeting.is_called_for(self.store, self.hubspot, self.writer.permission):
+            refused = await greeting.greet(self.hubspot, self.writer.permission)
+        try:
+            if refused is None:
+                return await self.writer.run_until_idle(self._progress, again=again)
+        except OtherEndFailed as problem:
+            return msgspec.structs.replace(await self.writer.summary(), failed=problem)
+        return msgspec.structs.replace(await self.writer.summary(), lanes={}, failed=refused)
 
     @contextlib.asynccontextmanager
     async def _folding(self) -> AsyncIterator[None]:

@@ -39,6 +39,11 @@ class ConnectorError(Exception):
         return f"{text} Remedy: {self.remedy}" if self.remedy else text
 
 
+def told(problem: ConnectorError) -> dict[str, str]:
+    """The error as documents have it: "what", "where" and "remedy"."""
+    return {"what": problem.what, "where": problem.where, "remedy": problem.remedy}
+
+
 class Misconfigured(ConnectorError):
     """The configuration does not fit what it describes."""
 

@@ -39,6 +39,7 @@ BOOKKEEPING: Final = frozenset(
         *("PollStarted", "PollCompleted", "PollFailed", "SweepCompleted"),
         *("PollDeferred", "PollSkipped"),
         *("CallsCounted", "TrustRefused", "SchemaEnsured"),
+        *("WritingStopped", "WritingResumed", "LaneHeld", "LaneReleased"),
     }
 )
 _PAGE: Final = 500

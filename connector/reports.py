@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from connector import breaker, withheld
+from connector.errors import OtherEndFailed
 from connector.moments import iso
 from connector.naming import by_name
 from connector.projector import CHECKPOINT, entries_of
@@ -34,7 +35,10 @@ _BLIND_SPOT: Final = timedelta(days=7)
 
 
 class RunReport(msgspec.Struct, frozen=True):
-    """What `run_once` did: the passes, what was written, and what is left and why."""
+    """What `run_once` did: the passes, what was written, and what is left and why.
+
+    `failed`: what HubSpot did that ended the writing.
+    """
 
     passes: list[Outcome]
     written: dict[str, int]
@@ -44,12 +48,14 @@ class RunReport(msgspec.Struct, frozen=True):
     held: tuple[str, ...] = ()  # companies whose decisions wait for a person
     proposed: str = ""  # digest of the configured mapping while another one is in force
     withheld: int = 0  # records written without a property that HubSpot would not take
+    failed: OtherEndFailed | None = None
 
     @property
     def complete(self) -> bool:
         """Whether every pass was made, and nothing was parked, barred, held or left over."""
         unread = any(not one.completed and not one.skipped for one in self.passes)
         waits = self.pending or self.barred or self.held or self.proposed or self.withheld
+        waits = waits or self.failed is not None
         return not (unread or self.parked or waits)
 
 
@@ -90,6 +96,17 @@ class History(msgspec.Struct, frozen=True):
     state: str = ""
     choices: list[str] = []
     moments: list[HistoryMoment] = []
+
+
+def _refused(lane: str, found: Mapping[str, ObjectBook]) -> dict[str, str] | None:
+    """Why the token may not write this lane, or of associations some pair of lanes."""
+    if lane in found and found[lane].refused is not None:
+        return found[lane].refused
+    pairs = [(kind, book.refused) for kind, book in found.items() if book.refused is not None]
+    for pair, refused in pairs if lane == "associations" else []:
+        if pair not in LANES:
+            return {**refused, "message": f"{pair}: {refused['message']}"}
+    return None
 
 
 async def _scan_all(store: EventStore, table: str, prefix: str = "") -> list[tuple[str, Any]]:
@@ -140,7 +157,10 @@ async def status(store: EventStore, *, now: datetime | None = None) -> dict[str,
             continue
         entry = found.get(lane, ObjectBook())
         count = await store.count("withheld", prefix=f"{lane}/")
-        hubspot.append({"object": lane, **msgspec.structs.asdict(entry), "withheld": count})
+        row = {"object": lane, **msgspec.structs.asdict(entry), "withheld": count}
+        del row["refused"]
+        hubspot.append({**row, "error": _refused(lane, found) if entry.pending else None})
+    http = msgspec.structs.asdict(calls.get(books.CALLS, Calls()))
     return {
         "log": {
             "head": head.last,
@@ -152,11 +172,12 @@ async def status(store: EventStore, *, now: datetime | None = None) -> dict[str,
         "held": [msgspec.structs.asdict(one) for one in await breaker.held(store)],
         "sage100": sage,
         "hubspot": hubspot,
+        "hubspot_error": http.pop("refused"),
         "deals": {
             what: await store.count("deal", prefix=f"{what}/")
             for what in ("linked", "several", "none")
         },
-        "http": msgspec.structs.asdict(calls.get(books.CALLS, Calls())),
+        "http": http,
     }
 
 

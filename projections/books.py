@@ -175,7 +175,8 @@ def fold_calls(counted: e.CallsCounted, into: Folding) -> None:
     into.work.put(
         "calls_book",
         CALLS,
-        Calls(
+        replace(
+            calls,
             hubspot_calls=calls.hubspot_calls + counted.hubspot_calls,
             hubspot_writes=calls.hubspot_writes + counted.hubspot_writes,
             hubspot_reads=calls.hubspot_reads + counted.hubspot_reads,
@@ -191,6 +192,41 @@ def _day(told: e.CallsCounted | Calls) -> dict[str, Any]:
         "hubspot_daily_limit": told.hubspot_daily_limit,
         "hubspot_daily_left": told.hubspot_daily_left,
         "hubspot_resets_at": told.hubspot_resets_at,
+    }
+
+
+def wants_of_writing(payload: e.Event | None) -> tuple[str, str] | None:
+    """Table and key of the row that an event of audit/writing changes; None for any other event."""
+    match payload:
+        case e.WritingStopped() | e.WritingResumed():
+            return "calls_book", CALLS
+        case e.LaneHeld() | e.LaneReleased():
+            return "object_book", payload.object
+        case _:
+            return None
+
+
+def fold_writing(payload: e.Event | None, into: Folding) -> None:
+    """One event of audit/writing: what HubSpot does not let us write, why, and since when."""
+    match payload:
+        case e.WritingStopped() | e.WritingResumed():
+            calls = into.work.get("calls_book", Calls, CALLS) or Calls()
+            into.work.put("calls_book", CALLS, replace(calls, refused=_refusal(payload)))
+        case e.LaneHeld() | e.LaneReleased():
+            book = into.work.get("object_book", ObjectBook, payload.object) or ObjectBook()
+            into.work.put("object_book", payload.object, replace(book, refused=_refusal(payload)))
+        case _:
+            pass
+
+
+def _refusal(payload: e.Event) -> dict[str, str] | None:
+    if not isinstance(payload, e.WritingStopped | e.LaneHeld):
+        return None
+    return {
+        "category": payload.category,
+        "message": payload.message,
+        "remedy": payload.remedy,
+        "since": payload.since,
     }
 
 

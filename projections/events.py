@@ -51,6 +51,7 @@ from projections.settings_events import (
     UndoRequested,
 )
 from projections.upcasting import current_schema
+from projections.writing_events import LaneHeld, LaneReleased, WritingResumed, WritingStopped
 
 __all__ = [  # what is given on from there
     "AgingDateAdvanced",
@@ -69,6 +70,8 @@ __all__ = [  # what is given on from there
     "Erased",
     "Event",
     "FieldsPinned",
+    "LaneHeld",
+    "LaneReleased",
     "LogonReleased",
     "MappingActivated",
     "MassChangeReleased",
@@ -85,6 +88,8 @@ __all__ = [  # what is given on from there
     "TrustRefused",
     "UndoRequested",
     "Withheld",
+    "WritingResumed",
+    "WritingStopped",
 ]
 
 Via = Literal["cursor", "sweep"]

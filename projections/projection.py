@@ -46,6 +46,8 @@ def wants(entries: Sequence[Entry], *, ledger_too: bool = False) -> dict[str, se
             out["source"].add(entry.payload.company)
         elif isinstance(entry.payload, e.CallsCounted):
             out["calls_book"].add(books.CALLS)
+        elif place := books.wants_of_writing(entry.payload):
+            out[place[0]].add(place[1])
     return out
 
 
@@ -192,7 +194,7 @@ def _settings(entry: Entry, into: Folding) -> None:
         case e.CallsCounted() as counted:
             books.fold_calls(counted, into)
         case _:
-            pass
+            books.fold_writing(entry.payload, into)
 
 
 def _touch_company(company: str, position: int, into: Folding) -> None:

@@ -247,7 +247,10 @@ class PassBook(Doc, frozen=True):
 
 
 class ObjectBook(Doc, frozen=True):
-    """Commands of one HubSpot object by where they are: emitted = the sum of the others."""
+    """Commands of one HubSpot object by where they are: emitted = the sum of the others.
+
+    `refused`: why the token may not write any of them, as `books.fold_writing` tells.
+    """
 
     emitted: int = 0
     succeeded: int = 0
@@ -257,10 +260,14 @@ class ObjectBook(Doc, frozen=True):
     superseded: int = 0
     adopted: int = 0
     skipped: int = 0
+    refused: dict[str, str] | None = None
 
 
 class Calls(Doc, frozen=True):
-    """HTTP calls so far, and the account's calls of a day as HubSpot last told."""
+    """HTTP calls so far, and the account's calls of a day as HubSpot last told.
+
+    `refused`: why HubSpot does not accept the token, as `books.fold_writing` tells.
+    """
 
     hubspot_calls: int = 0
     hubspot_writes: int = 0
@@ -270,6 +277,7 @@ class Calls(Doc, frozen=True):
     hubspot_daily_limit: int | None = None
     hubspot_daily_left: int | None = None
     hubspot_resets_at: str = ""
+    refused: dict[str, str] | None = None
 
 
 class ActiveMapping(Doc, frozen=True):

@@ -16,7 +16,7 @@ from connector.cli.watch import watching
 from connector.cli.who import who
 from connector.config import Config
 from connector.config.mapping import load_mapping
-from connector.errors import Misconfigured
+from connector.errors import Misconfigured, told
 from connector.forecast import share_told
 from connector.hubspot.allowance import DAILY
 from connector.opening import open_reader
@@ -44,6 +44,7 @@ class Applied(msgspec.Struct, frozen=True):
     parked: int = 0
     pending: int = 0
     barred: dict[str, str] = {}
+    error: dict[str, str] | None = None
 
 
 def plan(
@@ -105,9 +106,12 @@ def apply(
         output.document(report)
     else:
         render_applied(report)
+    if report.error is not None:
+        error = report.error
+        output.failure(error["what"], where=error["where"], remedy=error["remedy"])
     for name, why in report.barred.items():
         output.failure(why, where=f"HubSpot {name}", remedy="'ml-connector check' says more.")
-    if report.barred:
+    if report.barred or report.error is not None:
         raise typer.Exit(3)
     if report.parked or report.pending:
         raise typer.Exit(1)
@@ -142,6 +146,7 @@ def _applied(kept: Kept, report: RunReport) -> Applied:
         parked=report.parked,
         pending=report.pending,
         barred=report.barred,
+        error=None if report.failed is None else told(report.failed),
     )
 
 

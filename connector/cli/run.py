@@ -18,12 +18,14 @@ from connector.cli.status import (
     held_lines,
     hubspot_table,
     proposed_line,
+    refusal_lines,
     waiting_line,
 )
 from connector.cli.stopping import stop_event
 from connector.cli.watch import watching
 from connector.config import Config
 from connector.config.unsupported import refuse_unsupported
+from connector.errors import told
 from connector.reports import RunReport
 from connector.sage100.passes import Outcome
 from connector.telemetry import setup_telemetry
@@ -81,6 +83,8 @@ async def _once(config: Config, *, sweep: bool, as_json: bool) -> int:
     errors = [one.error for one in report.passes if one.error is not None and one.waiting is None]
     for error in {id(error): error for error in errors}.values():
         output.failure(error.what, where=error.where, remedy=error.remedy)
+    if report.failed is not None:
+        output.failure(report.failed.what, where=report.failed.where, remedy=report.failed.remedy)
     for name, why in report.barred.items():
         output.failure(why, where=f"HubSpot {name}", remedy="'ml-connector check' says more.")
     return exit_code(report, status)
@@ -96,6 +100,7 @@ def exit_code(report: RunReport, status: dict[str, Any]) -> int:
         for one in report.passes
         if one.error is not None and one.waiting is None
     ]
+    codes += [report.failed.exit_code] if report.failed is not None else []
     if codes or report.barred:
         return max([*codes, 3 if report.barred else 0])
     parked = any(row["parked"] or row["withheld"] for row in status["hubspot"])
@@ -123,7 +128,8 @@ async def _service(config: Config) -> int:
             if in_time:
                 work.result()
                 log.info("stopped")
-                return 0
+                # A supervisor, too, is to see that nothing has been written any more.
+                return 0 if app.writer.stopped is None else app.writer.stopped.exit_code
             log.warning("cut off after %.0f s; the next start goes on from the log", DRAIN_S)
             return CUT_OFF
 
@@ -135,6 +141,7 @@ def _document(report: RunReport, status: dict[str, Any]) -> dict[str, Any]:
         "parked": report.parked,
         "pending": report.pending,
         "barred": report.barred,
+        "error": None if report.failed is None else told(report.failed),
         "held": status["held"],
         "proposed": report.proposed,
         "withheld": report.withheld,
@@ -157,9 +164,7 @@ def _outcome(one: Outcome) -> dict[str, Any]:
         "missed_by_cursor": one.missed,
         "vanished": one.vanished,
         "waiting_since": one.waiting.since if one.waiting is not None else None,
-        "error": None
-        if error is None or one.waiting is not None
-        else {"what": error.what, "where": error.where, "remedy": error.remedy},
+        "error": None if error is None or one.waiting is not None else told(error),
     }
 
 
@@ -180,7 +185,8 @@ def render(report: RunReport, status: dict[str, Any]) -> None:
     ):
         output.say(f"Sage 100: {text}")
     written = ", ".join(f"{count:,} {name}" for name, count in report.written.items() if count)
-    output.say(f"Written to HubSpot: {written or 'nothing, it is up to date'}.")
+    nothing = "nothing, it is up to date" if report.complete else "nothing"
+    output.say(f"Written to HubSpot: {written or nothing}.")
     output.show(hubspot_table(status))
     if report.pending:
         output.say(f"{report.pending:,} commands are still to be sent; the next run goes on.")
@@ -192,6 +198,8 @@ def render(report: RunReport, status: dict[str, Any]) -> None:
             "see 'ml-connector parked'."
         )
     for line in held_lines(status):
+        output.say(line)
+    for line in refusal_lines(status):
         output.say(line)
     if report.proposed:
         output.say(proposed_line(report.proposed))

@@ -53,11 +53,12 @@ async def _mapping(config: Config, store: EventStore) -> dict[str, str]:
 
 
 def needs_person(report: dict[str, Any]) -> bool:
-    """Whether a sum does not close, something is parked or held, or a pass ended in an error."""
+    """Whether a sum does not close, something is parked or held, or an end failed or refused us."""
     return (
         not report["books_close"]
         or bool(report["held"])
-        or any(row["parked"] or row["withheld"] for row in report["hubspot"])
+        or report["hubspot_error"] is not None
+        or any(row["parked"] or row["withheld"] or row["error"] for row in report["hubspot"])
         or any(row["error"] for row in report["sage100"])
         or bool(report["mapping"]["proposed"])
     )
@@ -83,7 +84,9 @@ def render(report: dict[str, Any]) -> None:
         output.say(f"  {line}")
     output.show(hubspot_table(report))
     output.say(closing_line(report))
-    if "forecast" in report:
+    for line in refusal_lines(report):
+        output.say(line)
+    if "forecast" in report and report["hubspot_error"] is None:
         waits = forecast.told(msgspec.convert(report["forecast"], forecast.Forecast))
         if waits:
             output.say(waits)
@@ -129,6 +132,26 @@ def waiting_line(waiting: dict[str, str]) -> str:
         f"waiting since {waiting['since']}. {waiting['message']} It goes on by itself; an error "
         f"from {waiting['alarm_at']} on."
     )
+
+
+def refusal_lines(report: dict[str, Any]) -> list[str]:
+    """What HubSpot does not let us write: since when, in its words, and what to do about it."""
+    lines = []
+    error = report["hubspot_error"]
+    if error is not None:
+        waiting = output.counted(sum(row["pending"] for row in report["hubspot"]), "command")
+        lines.append(
+            f"WRITING HAS STOPPED since {error['since']} ({waiting} pending). {_told(error)}"
+        )
+    for row in report["hubspot"]:
+        if row["error"]:
+            waiting = output.counted(row["pending"], "command")
+            since = row["error"]["since"]
+            told = _told(row["error"])
+            lines.append(
+                f"HubSpot takes no {row['object']} since {since} ({waiting} pending). {told}"
+            )
+    return lines
 
 
 def blind_spots(report: dict[str, Any]) -> list[str]:

@@ -8,14 +8,12 @@ property cannot be unique is refused untouched.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
-from connector.errors import ConnectorError
 from connector.hubspot import currencies, customs
 from connector.hubspot.answer import (
     Answer,
@@ -36,7 +34,6 @@ from projections import events
 from projections.mapping.rules import Mapping, ObjectMapping
 
 STREAM: Final = "config/schema"
-_log: Final = logging.getLogger(__name__)
 _LOOKS: Final = 6  # a new property shows up 250 to 700 ms after its creation
 _LOOK_S: Final = 0.5
 
@@ -130,14 +127,6 @@ async def _account(hubspot: HubSpot) -> dict[str, Any]:
     """The account's details. Raises TokenRefused, HubSpotUnreachable."""
     details: dict[str, Any] = checked(await hubspot.account_details(), hubspot).body
     return details
-
-
-async def learn_midnight(hubspot: HubSpot) -> None:
-    """Ask for the portal's time zone, by which its days end; that it cannot be had ends nothing."""
-    try:
-        await portal_id(hubspot)
-    except ConnectorError as problem:
-        _log.error("%s", problem)
 
 
 def checked(answer: Answer, hubspot: HubSpot) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from connector.errors import OtherEndFailed
 from projections.tables import LANES
 
 
@@ -30,13 +31,14 @@ class Summary(msgspec.Struct, frozen=True):
     """A run that came to rest: its counts, and what is left.
 
     `pending`: commands not sent yet, of which `gated` wait for the projector to compare an adopted
-    record. `barred`: HubSpot object to why none of it can be written.
+    record. `barred`: HubSpot object to why none of it can be written. `failed`: why it gave up.
     """
 
     lanes: dict[str, LaneTally]
     pending: int
     gated: int
     barred: dict[str, str]
+    failed: OtherEndFailed | None = None
 
     @property
     def succeeded(self) -> int:

@@ -30,6 +30,7 @@ from connector.hubspot.objects import ObjectDelivery
 from connector.hubspot.outage import Outage
 from connector.hubspot.outbox import Outbox
 from connector.hubspot.pace import MOST, Pace, metered
+from connector.hubspot.permission import Permission
 from connector.hubspot.settle import Settlement, Undone
 from connector.hubspot.tally import LaneTally, Summary, tallies
 from connector.progress import Progress, Silent
@@ -81,6 +82,7 @@ class Writer:
         self._stalled = False
         self._waited = 0  # batches of a backfill since invoices were looked for
         self.stopped: TokenRefused | None = None
+        self.permission = Permission(around.store, around.now_us)
 
     @property
     def in_flight(self) -> int:
@@ -113,7 +115,7 @@ class Writer:
         self._outage.answered()
         await self._recover()
         await self._work(stop or asyncio.Event(), progress or Silent(), until_idle=True)
-        return await self._summary()
+        return await self.summary()
 
     async def run(self, stop: asyncio.Event, progress: Progress | None = None) -> None:
         """Write whatever comes until `stop`, then let batches in flight end (at most drain_s).
@@ -280,6 +282,7 @@ class Writer:
             settled = task.result()
             self._heed(batch.lane, settled)
             done = self._done[batch.lane] + self._around.tallies[batch.lane].succeeded
+            await self.permission.heed(batch.lane, settled, self.stopped)
             progress.write(batch.lane, done, await self._outbox.pending(batch.lane))
 
     def _heed(self, lane: str, settled: Settlement) -> None:
@@ -354,7 +357,8 @@ class Writer:
             self._outbox.give_back(batch.lane, batch.names)
         self._running.clear()
 
-    async def _summary(self) -> Summary:
+    async def summary(self) -> Summary:
+        """What was done since this run began, and what is left."""
         left = {lane: await self._outbox.pending(lane) for lane in LANES}
         copies: Mapping[str, LaneTally] = {
             lane: msgspec.structs.replace(tally) for lane, tally in self._around.tallies.items()

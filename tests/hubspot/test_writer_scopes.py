@@ -9,6 +9,7 @@ import pytest
 
 from connector.hubspot.api import LINK_LIMIT
 from connector.hubspot.outbox import Outbox
+from connector.hubspot.permission import STREAM as PERMISSION
 from connector.hubspot.scopes import Holds, Standing, kind_of
 from projections import events, keys
 from tests.e2e.waiting import until
@@ -155,6 +156,25 @@ async def test_a_run_ends_with_links_that_may_not_be_made_pending(site: Site) ->
         assert site.portal.calls.count(status=403) == asked
     assert len(site.portal.associations("contacts", "companies")) == 1
     assert await site.books_close()
+
+
+async def test_a_pair_that_may_not_be_linked_is_told_once(site: Site) -> None:
+    """Other associations go on beside it, and end nothing; what is told ends with that pair."""
+    await with_deals(site, 3)
+    await site.emit(keys.association(JOE, ACME), linked="true")
+    await site.writer().run_until_idle()
+    await site.emit(keys.association(INVOICE, ACME), linked="true")
+    await site.writer().run_until_idle()
+    told = await site.store.history(PERMISSION)
+    [held] = [events.decode(event.type, event.data) for event in told]
+    assert isinstance(held, events.LaneHeld)
+    assert (held.object, held.category) == ("invoices > deals", "missing_scope")
+    site.portal.grant(None)
+    assert (await site.writer().run_until_idle()).pending == 0
+    assert [one.type for one in await site.store.history(PERMISSION)] == [
+        "LaneHeld",
+        "LaneReleased",
+    ]
 
 
 async def test_held_links_before_all_others_are_passed_over(site: Site) -> None:
