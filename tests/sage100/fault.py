@@ -6,8 +6,9 @@ the fault mended                                          two sweeps, and all is
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import msgspec
 import pytest
 
 from connector.sage100.agent import Limits
+from connector.sandbox.agent.pace import ManualPace
 from projections import events as e
 from tests.sage100.room import Room, failures, open_room
 
@@ -26,7 +28,8 @@ def nothing(room: Room) -> None:
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """`options`: of the agent; `told`: how the connector is configured at first.
+    """`options`: of the agent; `told`: how the connector is configured at first. With `manual` the
+    agent's waits last until the test lets the time pass.
 
     `make` and `mend` do it; `restart`: the person who mended it started the connector anew, and
     with `release` said so too, without which no restart helps.
@@ -41,9 +44,10 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
     told: dict[str, Any] = {}
     limits: Limits | None = None
+    manual: bool = False
     category: str = ""
     code: str = ""
-    says: tuple[str, ...]
+    says: tuple[str, ...] = ()
     waits: bool = False
     restart: bool = False
     release: bool = False
@@ -57,13 +61,35 @@ def rows(*table: Fault) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("fault", table, ids=[one.name for one in table])
 
 
-async def suffer(fault: Fault, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Go through the fault and out of it again."""
-    async with open_room(folder, limits=fault.limits, **fault.options) as room:
+@contextlib.asynccontextmanager
+async def at_work(fault: Fault, folder: Path) -> AsyncIterator[Room]:
+    """A good pass is over, and a day at the office."""
+    pace = ManualPace() if fault.manual else None
+    async with open_room(folder, limits=fault.limits, pace=pace, **fault.options) as room:
         room.told = dict(fault.told)
         outcomes = await room.round()
         assert all(one.completed for one in outcomes.values())
         room.work()
+        yield room
+
+
+async def survive(fault: Fault, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Go through what passes by itself: no pass has failed, and nobody is told to do anything."""
+    async with at_work(fault, folder) as room:
+        before = await room.head()
+        await _done(fault.make, room)
+        outcomes = await room.round(sweep=fault.sweep)
+        assert all(one.completed for one in outcomes.values())
+        assert await failures(room, before) == []
+        _, alarm = await room.operator(capsys)
+        assert not alarm
+        await _done(fault.mend, room)
+        await room.healed()
+
+
+async def suffer(fault: Fault, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Go through the fault and out of it again."""
+    async with at_work(fault, folder) as room:
         before, requests = await room.head(), room.sim.calls.requests
         await _done(fault.make, room)
         await room.round(sweep=fault.sweep)

@@ -6,6 +6,7 @@ is compared with what Sage 100 holds.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -21,6 +22,7 @@ from connector.rebuild import all_tables
 from connector.sage100 import refusals
 from connector.sage100.agent import Agent, Limits
 from connector.sage100.auth import Credentials
+from connector.sage100.auth_certificate import ClientCertificate
 from connector.sage100.passes import WORK_TABLES, Outcome
 from connector.sage100.retry import Retry
 from connector.sage100.rounds import Rounds
@@ -33,6 +35,7 @@ from connector.sandbox.agent import (
     maintenance,
     posting,
 )
+from connector.sandbox.agent.pace import Pace
 from connector.secret import Secret
 from eventstore import EventStore, open_store
 from projections import events as e
@@ -44,7 +47,9 @@ from tests.sage100.world import World, rounds
 
 
 class Room:
-    """`told` is how the connector is configured: keywords of Credentials, Agent and Instance."""
+    """`told` is how the connector is configured: keywords of Credentials, Agent and Instance, and
+    `trust` of Trust.
+    """
 
     def __init__(self, sim: SimulatedAgent, store: EventStore, clock: ManualClock) -> None:
         self.sim = sim
@@ -65,15 +70,19 @@ class Room:
         """Start the connector, or start it again."""
         await self.stop()
         sim, told = self.sim, self.told
+        trust, certificate = None, None
+        if sim.options.tls is not None:
+            if sim.options.client_certificates == "required":
+                certificate = told.get("certificate", await asyncio.to_thread(self._ours))
+            believed = told.get("trust", {"ca_bundle": sim.tls.ca_bundle})
+            trust = Trust(sim.endpoint, identity=certificate, **believed)
         credentials = Credentials(
             scheme=told.get("scheme", "basic"),
             username=told.get("username", sim.username),
             password=Secret(told.get("password", sim.password)),
             api_key=Secret(told.get("api_key", sim.api_key)),
+            certificate=certificate,
         )
-        trust = None
-        if sim.options.tls is not None:
-            trust = Trust(sim.endpoint, ca_bundle=sim.tls.ca_bundle)
         agent = await self._stack.enter_async_context(
             Agent(
                 sim.endpoint,
@@ -86,6 +95,11 @@ class Room:
             )
         )
         self._rounds = rounds(agent, self.store, self.world, **told.get("instance", {}))
+
+    def _ours(self) -> ClientCertificate:
+        """The certificate that the agent's CA has issued to us."""
+        file = self.sim.tls.client()
+        return ClientCertificate(file, Secret(file.read_text("ascii")))
 
     async def stop(self) -> None:
         """End the connector."""
@@ -162,7 +176,7 @@ class Room:
 
 @contextlib.asynccontextmanager
 async def open_room(
-    folder: Path, *, limits: Limits | None = None, **options: Any
+    folder: Path, *, limits: Limits | None = None, pace: Pace | None = None, **options: Any
 ) -> AsyncIterator[Room]:
     """A small company behind an agent with these options, and a poller that has not begun."""
     clock = ManualClock(NOW)
@@ -176,7 +190,7 @@ async def open_room(
     tables = [*all_tables(), *WORK_TABLES]
     async with (
         open_store(f"sqlite:///{folder}/e.db", tables=tables) as store,
-        SimulatedAgent(AgentOptions(**{**usual, **options}), clock=clock) as sim,
+        SimulatedAgent(AgentOptions(**{**usual, **options}), clock=clock, pace=pace) as sim,
     ):
         activated = e.MappingActivated(MAPPING.digest, compiled.content(MAPPING))
         await store.append([new("config/mapping", activated)])

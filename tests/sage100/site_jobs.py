@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from connector.sandbox.agent import Company, jobs, period_end, posting, renumbering
+from connector.sandbox.agent import (
+    Company,
+    arrangements,
+    batches,
+    jobs,
+    period_end,
+    posting,
+    renumbering,
+)
 from connector.sandbox.agent.values import cents
 
 Job = Callable[[Company, int], object]
 
 
 def _merge(company: Company, pick: int) -> None:
-    keys = [(row["ARDivisionNo"], row["CustomerNo"]) for row in company.rows("AR_Customer")]
+    keys = _customers(company, pick)
     if len(keys) > 1:
-        source = keys[pick % len(keys)]
-        renumbering.merge_customers(company, source, keys[(pick + 1) % len(keys)])
+        renumbering.merge_customers(company, keys[0], keys[1])
 
 
 def _match(company: Company, pick: int) -> None:
@@ -31,6 +38,40 @@ def _match(company: Company, pick: int) -> None:
         jobs.match_credit(company, credit, invoice)
 
 
+def _customers(company: Company, pick: int) -> list[tuple[str, str]]:
+    """All of them, another one first each time."""
+    keys = [(row["ARDivisionNo"], row["CustomerNo"]) for row in company.rows("AR_Customer")]
+    return keys[pick % len(keys) :] + keys[: pick % len(keys)] if keys else []
+
+
+def _enter(company: Company, pick: int) -> None:
+    """Invoices are entered, one of them edited and one deleted: nothing of it may be seen."""
+    batch = f"{pick % 3:05}"
+    numbers = [
+        batches.enter_invoice(company, batch, customer, f"{10 + pick % 90}.25")
+        for customer in _customers(company, pick)[:3]
+    ]
+    if len(numbers) == 3:
+        batches.edit_invoice(company, batch, numbers[0], "77.10")
+        batches.delete_invoice(company, batch, numbers[1])
+
+
+def _post(company: Company, pick: int) -> None:
+    """All that was entered is posted, in some batches under new numbers."""
+    for batch in list(company.batches):
+        batches.post_batch(company, batch, renumber=pick % 3 == 0, stamp=pick % 2 == 0)
+
+
+def _national(company: Company, pick: int) -> None:
+    """One customer buys, and another owes, and pays a part."""
+    customers = _customers(company, pick)
+    if len(customers) > 1:
+        payer, buyer = customers[:2]
+        stamp = pick % 2 == 0
+        invoice = arrangements.national_invoice(company, payer, buyer, "88", stamp=stamp)
+        posting.receive_payment(company, invoice, "8", stamp=stamp)
+
+
 # name -> what it does; a ModelError is Sage 100's refusal
 JOBS: dict[str, Job] = {
     "import": lambda company, pick: jobs.import_customers(company, {"Comment": f"job {pick}"}),
@@ -44,5 +85,8 @@ JOBS: dict[str, Job] = {
         company, company.clock().date() - timedelta(days=pick % 900)
     ),
     "merge": _merge,
+    "batch entered": _enter,
+    "batches posted": _post,
+    "national account": _national,
     "longer invoice numbers": lambda company, _: renumbering.expand_invoice_numbers(company),
 }

@@ -6,6 +6,7 @@ view of every record is that of Sage 100, none invented and none lost.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -142,6 +143,16 @@ def contact_removed(room: Room) -> str:
     return "ABC:01-ABF:ZOE"
 
 
+async def contact_gone_for_a_while(room: Room) -> str:
+    """The contact is deleted, taken for gone, and then restored from somewhere, as it was."""
+    row = room.company.row("AR_CustomerContact", (*BUYER, "ZOE"))
+    key = contact_removed(room)
+    for _ in range(2):
+        await room.round(sweep=True)
+    room.company.put("AR_CustomerContact", row)
+    return key
+
+
 def a_batch(room: Room) -> None:
     """An invoice that is entered and not posted."""
     batches.enter_invoice(room.company, "00001", BUYER, "61.20", invoice_no="BATCH01")
@@ -221,6 +232,14 @@ ROWS = (
         tells=("not found in 2 complete sweeps in a row",),
     ),
     Change(
+        name="a record that returns",
+        before=a_contact,
+        do=contact_gone_for_a_while,
+        events=(e.RecordVanished, e.RecordReturned, e.RecordObserved),
+        kinds=("unknown",),
+        tells=("not found in 2 complete sweeps in a row", "found again"),
+    ),
+    Change(
         name="an open item paid, then gone",
         before=without_history,
         do=paid_and_gone,
@@ -287,6 +306,8 @@ async def test_each_change_arrives(
         assert await sight.differences(room.store, room.company) == {}
         before = await room.head()
         key = change.do(room)
+        if inspect.isawaitable(key):
+            key = await key
         await room.round()
         seen = await sight.differences(room.store, room.company)
         assert (seen == {}) is change.stamped, seen

@@ -6,18 +6,21 @@ without us (a wrong password in our configuration) is in `test_every_refusal`.
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from connector.sage100.agent import Limits
 from connector.sandbox.agent import (
+    Capacity,
     DoctypeXml,
     DropConnection,
     Exclusive,
     Hold,
     HttpAnswer,
+    LogonOptions,
     MalformedXml,
     Oversized,
     SoapFault,
@@ -26,7 +29,8 @@ from connector.sandbox.agent import (
     TruncatedBody,
 )
 from connector.sandbox.agent.faults import AnyFault
-from tests.sage100.fault import Act, Fault, rows, suffer
+from connector.sandbox.agent.pace import ManualPace
+from tests.sage100.fault import Act, Fault, nothing, rows, suffer, survive
 from tests.sage100.room import Room
 
 ALL: dict[str, Any] = {"times": 9_999}
@@ -108,8 +112,118 @@ def answer(name: str, fault: AnyFault, category: str, *says: str, limits: Any = 
     )
 
 
+def log_on_ends(**ends: int) -> Act:
+    """Connections end so while we log on; the connector begins with a new one."""
+
+    async def end(room: Room) -> None:
+        conduct(**ends)(room)
+        await room.start()
+
+    return end
+
+
+def logging_on(name: str, make: Act, mend: Act, *says: str, **more: Any) -> tuple[Fault, ...]:
+    """What comes between us and IIS while we log on, by either scheme."""
+    schemes: tuple[Literal["Negotiate", "NTLM"], ...] = ("Negotiate", "NTLM")
+    return tuple(
+        Fault(
+            name=f"{scheme}: {name}",
+            options={"logon": LogonOptions(schemes=(scheme,), lock_after=3)},
+            told={"scheme": scheme.lower()},
+            make=make,
+            mend=mend,
+            says=says,
+            **more,
+        )
+        for scheme in schemes
+    )
+
+
+def sleeps(room: Room) -> None:
+    """IIS has stopped the application pool: the next request wakes it, which takes its time."""
+    sessions = room.sim.sessions
+    sessions.capacity = Capacity(cold_start_s=30.0)
+    sessions.restart()
+
+
+def time_passes(seconds: float) -> Act:
+    """The agent's own waits come to their end."""
+
+    async def let(room: Room) -> None:
+        pace_of(room).advance(seconds)
+        if room.sim._gap is not None:
+            await room.sim._gap
+
+    return let
+
+
+def pace_of(room: Room) -> ManualPace:
+    """The agent's waits, in the test's hand."""
+    pace = room.sim.sessions.pace
+    assert isinstance(pace, ManualPace)
+    return pace
+
+
+async def wakes_in_time(room: Room) -> None:
+    """It sleeps, and is up before anybody has lost patience."""
+    sleeps(room)
+
+    async def wake() -> None:
+        await pace_of(room).asleep()
+        pace_of(room).advance(30.0)
+
+    room.told["waking"] = asyncio.create_task(wake())
+
+
+async def restarts(room: Room) -> None:
+    """The agent's process ends, and takes a while to come back."""
+    room.sim.restart(5.0)
+    await pace_of(room).asleep()
+
+
+async def restarts_in_the_middle(room: Room) -> None:
+    """It ends while it reads the first page of invoices for us."""
+    held = room.sim.inject(Hold(entity="AR_Invoice"))
+
+    async def end() -> None:
+        await held.reached.wait()
+        room.sim.restart(5.0)
+
+    room.told["ending"] = asyncio.create_task(end())
+
+
 CUSTOMERS: dict[str, Any] = {"entity": "AR_Customer", **ALL}
 
+HICCUPS = (
+    *logging_on(
+        "a connection is replaced",
+        log_on_ends(ends_after_challenge=2),
+        nothing,
+    ),
+    *logging_on("an answer to a proof is lost", log_on_ends(ends_at_proof=1), nothing),
+    Fault(name="a cold start", manual=True, make=wakes_in_time),
+)
+LOG_ONS = (
+    *logging_on(
+        "a proxy keeps no connection",
+        log_on_ends(ends_after_challenge=10**6),
+        conduct(ends_after_challenge=0),
+        "came to no end in 8 requests",
+        "every proxy before it, keeps connections open",
+        category="unreachable",
+        asked=24,
+    ),
+    *logging_on(
+        "answers to proofs are lost",
+        log_on_ends(ends_at_proof=10**6),
+        conduct(ends_at_proof=0),
+        "was sent 2 times and the connection ended without an answer",
+        "a few of those lock the account",
+        category="unreachable",
+        asked=4,
+        restart=True,
+    ),
+)
 IN_USE = (
     Fault(
         name="exclusive use",
@@ -225,6 +339,33 @@ ANSWERS = (
         asked=80,
     ),
     Fault(
+        name="a cold start that takes too long",
+        manual=True,
+        make=sleeps,
+        mend=time_passes(30.0),
+        limits=SOON,
+        category="timeout",
+        says=("Nothing came for 0.2 s", "overloaded"),
+        asked=3,
+    ),
+    Fault(
+        name="the agent restarts",
+        manual=True,
+        make=restarts,
+        mend=time_passes(5.0),
+        category="unreachable",
+        says=("No connection", "IIS and the network in between are up"),
+        asked=0,
+    ),
+    Fault(
+        name="the agent restarts in the middle of a pass",
+        manual=True,
+        make=restarts_in_the_middle,
+        mend=time_passes(5.0),
+        category="unreachable",
+        says=("No connection", "IIS and the network in between are up"),
+    ),
+    Fault(
         name="nobody listens",
         make=lambda room: room.sim.go_down(),
         mend=lambda room: room.sim.come_back(),
@@ -240,6 +381,22 @@ async def test_each_fault_of_the_contract(
     fault: Fault, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A fault says what it is and what to do, or since when it waits; afterwards all is healed."""
+    await suffer(fault, tmp_path, capsys)
+
+
+@rows(*HICCUPS)
+async def test_each_hiccup_passes_unnoticed(
+    fault: Fault, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is over before we lose patience costs no pass and alarms nobody."""
+    await survive(fault, tmp_path, capsys)
+
+
+@rows(*LOG_ONS)
+async def test_each_log_on_that_comes_to_no_end(
+    fault: Fault, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What ends connections is looked for, no account is locked; mended, all is healed."""
     await suffer(fault, tmp_path, capsys)
 
 

@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 
 from connector.sage100.auth import Scheme
+from connector.sage100.auth_certificate import ClientCertificate
 from connector.sandbox.agent import LogonOptions, SoapFault
+from connector.sandbox.agent.tls_certificates import Authority
+from connector.secret import Secret
 from projections import events as e
 from tests.sage100.fault import Act, Fault, rows, suffer
 from tests.sage100.room import Room
@@ -128,6 +131,62 @@ async def renewed(room: Room) -> None:
     await asyncio.to_thread(listener.use, "good")
 
 
+async def of_another_ca(room: Room) -> None:
+    """Ours is a certificate, but of nobody whom the agent trusts."""
+
+    def issued() -> ClientCertificate:
+        folder = room.sim.tls.ca_bundle.parent
+        file = Authority("UMBRELLA").client("ml-connector").write(folder / "umbrella.pem")
+        return ClientCertificate(file, Secret(file.read_text("ascii")))
+
+    await told(certificate=await asyncio.to_thread(issued))(room)
+
+
+def of_tls(name: str, make: Act, *says: str, code: str, wrong: str, **options: Any) -> Fault:
+    """Our own configuration of TLS does not go with the agent's."""
+    return Fault(
+        name=f"TLS: {name}",
+        options={"tls": "good", **options},
+        make=make,
+        mend=corrected(wrong),
+        category="tls",
+        code=code,
+        says=("localhost", "issued by", "sha256:", *says),
+        asked=0,
+        event=e.TrustRefused,
+        restart=True,
+    )
+
+
+OURS: dict[str, Any] = {
+    "code": "client_certificate",
+    "wrong": "certificate",
+    "client_certificates": "required",
+}
+OUR_TLS = (
+    of_tls(
+        "another certificate than the pinned one",
+        told(trust={"pin": f"sha256:{'ab' * 32}"}),
+        "pin",
+        "compare the fingerprint on the server",
+        code="pin_mismatch",
+        wrong="trust",
+    ),
+    of_tls(
+        "no client certificate",
+        told(certificate=None),
+        "client_certificate and client_key",
+        "SSL Settings",
+        **OURS,
+    ),
+    of_tls(
+        "a client certificate of another CA",
+        of_another_ca,
+        "another client certificate than ours",
+        "Trusted Root Certification Authorities",
+        **OURS,
+    ),
+)
 TRUST = tuple(
     Fault(
         name=f"TLS: {profile}",
@@ -213,6 +272,14 @@ async def test_each_refused_log_on(
     fault: Fault, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One attempt, the remedy, no locked account; corrected or released, all is healed."""
+    await suffer(fault, tmp_path, capsys)
+
+
+@rows(*OUR_TLS)
+async def test_each_certificate_of_ours_that_does_not_fit(
+    fault: Fault, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pin or a client certificate that the agent's does not go with; corrected, all is healed."""
     await suffer(fault, tmp_path, capsys)
 
 

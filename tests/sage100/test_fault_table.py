@@ -24,6 +24,7 @@ from tests.e2e import (
 from tests.sage100 import (
     test_answers,
     test_change_cursor,
+    test_change_emptied,
     test_change_gone,
     test_change_held,
     test_change_machine,
@@ -41,8 +42,10 @@ from tests.sage100 import (
     test_logon_hostile,
     test_page_size,
     test_poller,
+    test_refusals,
     test_rounds,
     test_service,
+    test_site_day,
     test_sweep,
     test_trust,
     test_trust_check,
@@ -51,8 +54,11 @@ from tests.sandbox import test_agent_zeep
 
 REFUSED = test_every_refusal.test_each_refused_log_on
 UNTRUSTED = test_every_refusal.test_each_refused_certificate
+OUR_TLS = test_every_refusal.test_each_certificate_of_ours_that_does_not_fit
 MISFIT = test_every_refusal.test_each_configuration_that_does_not_fit
 FAULT = test_every_fault.test_each_fault_of_the_contract
+HICCUP = test_every_fault.test_each_hiccup_passes_unnoticed
+LOG_ON = test_every_fault.test_each_log_on_that_comes_to_no_end
 STRANGER = test_every_fault.test_each_answer_of_somebody_else
 UNUSABLE = test_every_fault.test_each_answer_that_cannot_be_used
 CHANGE = test_every_change.test_each_change_arrives
@@ -66,10 +72,21 @@ TABLE: dict[str, dict[str, tuple[Proof, ...]]] = {
         "wrong API key": (REFUSED,),
         "a scheme that is not offered": (REFUSED,),
         "Sage 100 refuses the agent's user": (REFUSED,),
-        "a connection is replaced": (test_logon.test_a_replaced_connection_logs_on_anew,),
-        "a proxy keeps no connection": (test_logon.test_a_proxy_that_keeps_no_connection_is_named,),
+        "refused over restarts, until released or corrected": (
+            REFUSED,
+            test_refusals.test_four_starts_make_one_attempt,
+            test_refusals.test_a_release_allows_one_attempt_more,
+            test_refusals.test_a_corrected_password_works_at_once,
+        ),
+        "a connection is replaced": (HICCUP, test_logon.test_a_replaced_connection_logs_on_anew),
+        "a proxy keeps no connection": (
+            LOG_ON,
+            test_logon.test_a_proxy_that_keeps_no_connection_is_named,
+        ),
         "200 pages cost one handshake": (test_logon.test_one_log_on_serves_a_connection,),
         "an answer to a proof is lost": (
+            HICCUP,
+            LOG_ON,
             test_logon.test_a_lost_answer_to_a_proof_is_asked_again_once,
             test_logon.test_unanswered_proofs_do_not_lock_the_account,
         ),
@@ -77,16 +94,18 @@ TABLE: dict[str, dict[str, tuple[Proof, ...]]] = {
             test_logon_hostile.test_a_server_that_proves_nothing_is_not_believed,
         ),
         "no, or no trusted, client certificate": (
+            OUR_TLS,
             test_logon_certificate.test_without_a_trusted_certificate_nothing_is_said,
             test_trust.test_a_client_certificate_that_is_demanded_is_asked_for,
         ),
     },
     "trust": {
-        "each flaw of a certificate, old TLS, another site's": (UNTRUSTED,),
+        "each flaw of a certificate, an unknown CA, old TLS, another site's": (UNTRUSTED,),
         "an address instead of a name": (
             test_trust.test_an_address_gets_the_default_sites_certificate,
         ),
         "another certificate than the pinned one": (
+            OUR_TLS,
             test_trust.test_another_certificate_than_the_pinned_is_refused,
         ),
         "plain HTTP on the port": (test_trust.test_plain_http_on_the_port_is_named,),
@@ -141,10 +160,17 @@ TABLE: dict[str, dict[str, tuple[Proof, ...]]] = {
             CHANGE,
             test_change_gone.test_an_open_invoice_that_vanishes_is_paid_when_what_came_in_covers_it,
         ),
-        "a record that returns": (test_sweep.test_a_vanished_row_that_is_there_again_returns,),
+        "a record that returns": (
+            CHANGE,
+            test_sweep.test_a_vanished_row_that_is_there_again_returns,
+        ),
         "a mass change, and its release": (
             test_breaker.test_a_mass_change_that_is_meant_goes_on_after_the_release,
             test_change_held.test_new_keys_are_held_by_a_cursor_pass_before_anything_is_decided,
+        ),
+        "an entity that shows nothing any more": (
+            test_change_emptied.test_what_becomes_empty_is_held_and_heals,
+            test_change_emptied.test_a_single_record_may_go,
         ),
         "another company's files": (
             test_breaker.test_another_company_under_the_code_reaches_hubspot_with_nothing,
@@ -172,7 +198,19 @@ TABLE: dict[str, dict[str, tuple[Proof, ...]]] = {
             test_time.test_a_new_day_ages_what_is_open_and_nothing_else,
             test_time.test_other_aging_options_age_everything_anew,
         ),
-        "the site's midnight": (test_rounds.test_the_sites_day_reaches_the_log_once_a_day,),
+        "aging limits by which nothing can be aged": (
+            MISFIT,
+            test_rounds.test_a_company_that_cannot_be_aged_is_passed_over,
+        ),
+        "the site's midnight": (
+            test_rounds.test_the_sites_day_reaches_the_log_once_a_day,
+            test_site_day.test_a_day_begins_at_the_sites_midnight_without_a_round,
+            test_time.test_a_day_begins_while_nothing_may_be_read,
+        ),
+        "a clock of ours that is wrong": (
+            test_site_day.test_a_day_that_the_agents_clock_contradicts_is_not_told,
+            test_time.test_a_day_told_by_a_wrong_clock_is_taken_back,
+        ),
     },
     "manners": {
         "one request at a time": (test_client.test_one_request_at_a_time,),
@@ -196,7 +234,14 @@ TABLE: dict[str, dict[str, tuple[Proof, ...]]] = {
         ),
         "a redirect": (test_answers.test_a_redirect_is_not_followed,),
         "cut off, trickling, silent, oversized, malformed, with a DTD": (UNUSABLE,),
-        "an agent that is down": (UNUSABLE,),
+        "pages that go round": (UNUSABLE, test_poller.test_pages_that_go_round_are_refused),
+        "an agent that is down, or restarts": (UNUSABLE,),
+        "a cold start": (HICCUP, UNUSABLE),
+        "an odd clock, an endless wait, an error of this program": (
+            test_instances.test_an_odd_agent_fails_alone_and_heals,
+            test_instances.test_an_error_of_this_program_fails_one_instance_alone,
+            test_poller.test_a_cursor_that_cannot_be_read_counts_as_none,
+        ),
     },
     "configuration": {
         "another zone, a wrong column name": (MISFIT,),
@@ -212,7 +257,11 @@ TABLE: dict[str, dict[str, tuple[Proof, ...]]] = {
             test_instances.test_one_fails_and_the_other_is_kept_true,
         ),
         "one hangs": (test_instances.test_an_agent_that_hangs_delays_nobody_else,),
-        "one refuses us": (test_instances.test_an_agent_that_refused_us_does_not_end_the_service,),
+        "one refuses us": (
+            test_instances.test_an_agent_that_refused_us_does_not_end_the_service,
+            test_instances.test_an_agent_that_refused_us_is_asked_again_after_a_release,
+        ),
+        "two of one agent": (test_instances.test_two_instances_of_one_agent_ask_it_in_turn,),
     },
     "another client": {
         "zeep reads the WSDL and calls all operations": (
@@ -243,9 +292,17 @@ def test_no_row_has_the_name_of_another() -> None:
     """Each row of the tables can be asked for by its name."""
     tables = (
         [one.name for one in (*test_every_fault.IN_USE, *test_every_fault.FAULT_CODES)],
+        [one.name for one in (*test_every_fault.HICCUPS, *test_every_fault.LOG_ONS)],
         [one.name for one in test_every_fault.STRANGERS],
         [one.name for one in test_every_fault.ANSWERS],
-        [one.name for one in (*test_every_refusal.TRUST, *test_every_refusal.MISFITS)],
+        [
+            one.name
+            for one in (
+                *test_every_refusal.TRUST,
+                *test_every_refusal.OUR_TLS,
+                *test_every_refusal.MISFITS,
+            )
+        ],
         [one.name for one in test_every_change.ROWS],
         [one.name for one in test_every_value.ROWS],
         [one.name for one in test_check.ROWS],

@@ -19,7 +19,7 @@ from connector.sage100.auth_handshake import Handshake, HandshakeBroken
 from connector.sage100.auth_logon import about_offers, names_in, token_for
 from connector.sage100.errors import AgentUnreachable, BadAnswer, LogonRefused, NotTrusted
 from connector.sage100.retry import ONCE
-from connector.sandbox.agent import Calls, LogonOptions
+from connector.sandbox.agent import Calls, Conduct, LogonOptions
 from connector.sandbox.agent.auth_account import Account
 from connector.sandbox.agent.auth_handshake import HandshakeScheme
 from connector.secret import Secret
@@ -52,7 +52,7 @@ def door_of(scheme: Scheme) -> HandshakeScheme:
     """The server's side of a scheme, with our account."""
     account = Account("ACME\\svc", PASSWORD)
     name: Literal["NTLM", "Negotiate"] = "NTLM" if scheme == "ntlm" else "Negotiate"
-    return HandshakeScheme(name, account, Calls(), LogonOptions())
+    return HandshakeScheme(name, account, Calls(), LogonOptions(), Conduct())
 
 
 def iis(

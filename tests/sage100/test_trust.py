@@ -62,7 +62,7 @@ async def refusal(sim: SimulatedAgent, **how: Any) -> TlsRefused:
 
 
 FLAWS: list[tuple[TlsProfile, Problem, list[str]]] = [
-    ("unknown-ca", "unknown_ca", ["ELSEWHERE Root CA", "Certification Path", "add it to"]),
+    ("unknown-ca", "unknown_ca", ["UMBRELLA Root CA", "Certification Path", "add it to"]),
     ("self-signed", "self_signed", ["certlm.msc", "ca_bundle", "pin ="]),
     ("expired", "expired", ["clock", "Renew", "Bindings…"]),
     ("not-yet-valid", "not_yet_valid", ["clock", "NTP"]),

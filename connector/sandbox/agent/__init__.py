@@ -41,6 +41,7 @@ also takes `times`, `after`, `operation`, `entity`, `company`:
     exclusive use of the files    a.conduct.exclusive = Exclusive()      exclusive
     record in use                 a.conduct.lock(entity, key), unlock    lock
     page cut short, with Next     AgentOptions(scan_limit=…)             conduct, --scan-limit
+    connections ended by a proxy  a.conduct.ends_after_challenge = 2     conduct
     aging limits told wrongly     a.conduct.aging_limits = "90 60 30"    conduct
     cursors that lead in a ring   a.conduct.goes_round = True            conduct
     rows behind a cap not served  a.conduct.scan_cap = 25_000            conduct scan_cap

@@ -25,6 +25,7 @@ from spnego.exceptions import BadBindingsError, SpnegoError
 from connector.sandbox.agent.auth import ConnectionState, Verdict
 from connector.sandbox.agent.auth_account import Account
 from connector.sandbox.agent.calls import Calls
+from connector.sandbox.agent.conduct import Conduct
 from connector.sandbox.agent.options import LogonOptions
 
 # How a first leg begins: NTLM's message 1, or SPNEGO's initial token.
@@ -41,6 +42,7 @@ class HandshakeScheme:
         account: Account,
         calls: Calls,
         options: LogonOptions,
+        conduct: Conduct,
         certificate: Callable[[], bytes | None] = lambda: None,
     ) -> None:
         self.name: str = name
@@ -48,8 +50,7 @@ class HandshakeScheme:
         self._calls = calls
         self._lasts = options.lasts
         self._bound = options.extended_protection
-        self._ends_after_challenge = options.ends_after_challenge
-        self._ends_at_proof = options.ends_at_proof
+        self._conduct = conduct
         self._certificate = certificate
 
     def challenge(self) -> str:
@@ -99,8 +100,8 @@ class HandshakeScheme:
         except _UNREADABLE:
             return Verdict(granted=False, reason="the token is none of this scheme")
         connection["legs", self.name] = context
-        ends = self._ends_after_challenge > 0
-        self._ends_after_challenge -= ends
+        ends = self._conduct.ends_after_challenge > 0
+        self._conduct.ends_after_challenge -= ends
         return Verdict(
             granted=False,
             reason="a Windows log-on is under way",
@@ -112,8 +113,8 @@ class HandshakeScheme:
     def _go_on(
         self, context: spnego.ContextProxy, token: bytes, connection: ConnectionState
     ) -> Verdict:
-        ends = self._ends_at_proof > 0
-        self._ends_at_proof -= ends
+        ends = self._conduct.ends_at_proof > 0
+        self._conduct.ends_at_proof -= ends
         hang_up: Literal["", "at once"] = "at once" if ends else ""
         refused = Verdict(granted=False, reason="Access is denied", hang_up=hang_up)
         try:

@@ -59,6 +59,8 @@ class Conduct(msgspec.Struct, kw_only=True):
     `server_time` is told in place of the clock's: .NET's "0001-01-01T00:00:00" for instance, by an
     agent that forgot to set it.
     `aging_limits` is told in place of each company's own (" ": none are told).
+    As behind a proxy, the connection ends after the next `ends_after_challenge` challenges of a
+    log-on, and in place of the next `ends_at_proof` answers to a proof.
     `goes_round`: from the third page of an entity on, Next leads back to the second.
     """
 
@@ -71,6 +73,8 @@ class Conduct(msgspec.Struct, kw_only=True):
     misread: dict[str, Misreading] = {}
     not_served: set[str] = set()
     aging_limits: str = ""
+    ends_after_challenge: int = 0
+    ends_at_proof: int = 0
     goes_round: bool = False
     server_time: str = ""
     server_skew_s: float = 0.0  # by how much the ServerTime told is ahead of the clock

@@ -1,9 +1,10 @@
 """Orders to the control endpoint that change how the agent and its site behave at the moment.
 
     conduct    scan_limit, scan_cap (0: none), separator_collision,        {}
-               blank_columns, misread, not_served, goes_round, aging_limits
-               ("": the company's), server_time ("": the clock's), server_skew_s,
-               seats_left, request_delay_s, row_delay_s
+               blank_columns, misread, not_served, ends_after_challenge,
+               ends_at_proof, goes_round, aging_limits ("": the company's),
+               server_time ("": the clock's), server_skew_s, seats_left,
+               request_delay_s, row_delay_s
     exclusive  on=true, company (all), module ("AR", "AP"; all),           {}
                message, retry_after_s
     lock       entity, key, on=true                                        {}
@@ -42,6 +43,8 @@ class ConductOrder(ControlOrder, frozen=True, tag="conduct"):
     misread: dict[str, Misreading] | None = None
     not_served: set[str] | None = None
     aging_limits: str | None = None
+    ends_after_challenge: int | None = None
+    ends_at_proof: int | None = None
     goes_round: bool | None = None
     server_time: str | None = None
     server_skew_s: float | None = None

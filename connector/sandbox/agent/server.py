@@ -111,6 +111,8 @@ class SimulatedAgent:
             row_delay_s=capacity.row_delay_s,
             misread={} if misread is None else {"*": misread},
             not_served=set(self.options.without),
+            ends_after_challenge=self.options.logon.ends_after_challenge,
+            ends_at_proof=self.options.logon.ends_at_proof,
         )
         self.sessions = Sessions(capacity, self.conduct, pace or RealPace())
         self._runner: web.AppRunner | None = None
@@ -297,7 +299,9 @@ class SimulatedAgent:
                 made.append(BasicScheme(self.account, self.options.realm))
             else:
                 made.append(
-                    HandshakeScheme(name, self.account, self.calls, logon, self._certificate)
+                    HandshakeScheme(
+                        name, self.account, self.calls, logon, self.conduct, self._certificate
+                    )
                 )
         return made
 

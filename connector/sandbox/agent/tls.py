@@ -35,6 +35,7 @@ PROFILES: Final[tuple[str, ...]] = get_args(TlsProfile)
 TLS_HOST: Final = "localhost"  # the name in the endpoint: an address carries no SNI
 NAMES: Final = (TLS_HOST, "127.0.0.1", "::1")
 WRONG: Final = (f"{TLS_HOST}.acme.test", "sage.acme.test")
+OTHER_COMPANY: Final = "UMBRELLA"
 OTHER_SITES: Final = ("intranet.acme.test", "www.acme.test")
 
 _ONLY: Final = {
@@ -110,7 +111,7 @@ class TlsListener:
         server = self.authority.server
         match profile:
             case "unknown-ca":
-                return {None: Authority("ELSEWHERE").server(*NAMES)}
+                return {None: Authority(OTHER_COMPANY).server(*NAMES)}
             case "self-signed":
                 return {None: issue(TLS_HOST, NAMES)}
             case "ends-soon":
