@@ -51,8 +51,9 @@ def decide(
             work.put("deferred", name, mark)
             continue
         wanted = desire.properties(name, work, mapping, known)
-        if not doc.hubspot_id and doc.state == "idle" and desire.gone(name, work):
-            wanted = Skip("gone from Sage 100 before it was ever sent")
+        gone = "" if doc.hubspot_id or _may_be_there(doc) else desire.gone(name, work)
+        if gone:
+            wanted = Skip(gone)
         if wanted is None:
             continue
         if isinstance(wanted, Skip):
@@ -61,6 +62,8 @@ def decide(
                 if doc.state != "idle":
                     told.insert(0, e.CommandSuperseded(doc.command, doc.state, None, wanted.reason))
                 _emit(name, doc, told, mark.cause, work, out)
+                for link in desire.links(name, work):
+                    _decide_no_link(link, wanted.reason, mark, work, out)
             elif wanted.reason == line.NOT_MAPPED and doc.state in _OPEN:
                 _drop(name, doc, wanted.reason, mark.cause, work, out)
             continue
@@ -78,6 +81,18 @@ def decide(
         for link in desire.links(name, work):
             _decide_link(link, Dirty(mark.cause), work, mapping.digest, out)
     return out
+
+
+def _may_be_there(doc: Target) -> bool:
+    """Whether an attempt of unknown outcome may have made the record: it is looked for first."""
+    return doc.unknown or bool(doc.doubt)
+
+
+def _decide_no_link(name: str, why: str, mark: Dirty, work: Workspace, out: list[Emission]) -> None:
+    """One end is not made after all: what was to link it is not carried out."""
+    doc = work.get("target", Target, name) or _EMPTY
+    if doc.state in _OPEN:
+        _drop(name, doc, why, mark.cause, work, out)
 
 
 def _decide_link(name: str, mark: Dirty, work: Workspace, digest: str, out: list[Emission]) -> None:

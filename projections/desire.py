@@ -16,7 +16,11 @@ from projections.mapping.compiled import CompiledMapping
 from projections.tables import Account, Bill, OpenItem, Source, SourceRow, Target
 from projections.workspace import Workspace
 
+# As the log has told it from the first: what begins with "gone" is known by that.
+GONE: Final = "gone from Sage 100 before it was ever sent"
+REPLACED: Final = "gone from the open items: another row of its number is open, its own comes later"
 _NOWHERE: Final = Source()
+_NO_BILL: Final = Bill()
 
 
 class Skip(NamedTuple):
@@ -112,12 +116,16 @@ def wants_link(name: str, work: Workspace) -> bool:
     return True
 
 
-def gone(name: str, work: Workspace) -> bool:
-    """Whether the source record of a company, vendor, contact, invoice or line has vanished."""
+def gone(name: str, work: Workspace) -> str:
+    """Why a company, vendor, contact, invoice or line is not to be made in HubSpot any more; ""
+    while its source record is there.
+    """
     kind, key = keys.split_target(name)
     if kind == "invoices":
-        bill = work.get("bill", Bill, keys.bill_of(key))
-        return bill is not None and keys.sequence_of(key) in bill.gone
+        bill = work.get("bill", Bill, keys.bill_of(key)) or _NO_BILL
+        if keys.sequence_of(key) in bill.gone:
+            return GONE
+        return REPLACED if keys.sequence_of(key) in bill.ended else ""
     found: Account | SourceRow | None
     match kind:
         case "companies":
@@ -131,8 +139,8 @@ def gone(name: str, work: Workspace) -> bool:
             found = work.get("contact", SourceRow, key)
             found = found or work.get("account", Account, keys.customer_of(key))
         case _:
-            return False
-    return found is not None and found.vanished
+            return ""
+    return GONE if found is not None and found.vanished else ""
 
 
 def _exists(name: str, work: Workspace) -> bool:

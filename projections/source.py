@@ -110,6 +110,18 @@ def _mark_erased(record: Record, into: Folding) -> None:
             work.put(table, record.key, replace(found, erased=True))
 
 
+def _touch(record: Record, position: int, into: Folding) -> None:
+    """What shows a contact, a vendor or a line of an invoice is to be decided on."""
+    match record.entity:
+        case "AR_CustomerContact":
+            into.dirty[f"contacts/{record.key}"] = position
+        case "AP_Vendor":
+            into.dirty[f"vendors/{record.key}"] = position
+        case "AR_InvoiceDetail":
+            # A line's key does not say which customer's it is, so that is looked up later.
+            into.fan_out(Fanout("details", f"{record.key.rpartition('-')[0]}-", position))
+
+
 def _customer(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
     before = into.work.get("account", Account, record.key) or _NEW_ACCOUNT
     after = replace(before, row=row, vanished=False)
@@ -139,7 +151,7 @@ def _contact(record: Record, row: dict[str, str], position: int, into: Folding) 
         account = into.work.get("account", Account, customer) or _NEW_ACCOUNT
         into.work.put("account", customer, replace(account, contacts=account.contacts + 1))
     into.work.put("contact", record.key, SourceRow(row))
-    into.dirty[f"contacts/{record.key}"] = position
+    _touch(record, position, into)
 
 
 def _terms(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
@@ -150,13 +162,12 @@ def _terms(record: Record, row: dict[str, str], position: int, into: Folding) ->
 
 def _vendor(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
     into.work.put("vendor", record.key, SourceRow(row))
-    into.dirty[f"vendors/{record.key}"] = position
+    _touch(record, position, into)
 
 
 def _detail(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
-    """A line of an invoice: its key does not say which customer's, so that is looked up later."""
     into.work.put("detail", record.key, SourceRow(row))
-    into.fan_out(Fanout("details", f"{record.key.rpartition('-')[0]}-", position))
+    _touch(record, position, into)
 
 
 def _sales(record: Record, row: dict[str, str], position: int, into: Folding) -> None:
@@ -240,11 +251,16 @@ def _vanished(record: Record, position: int, into: Folding, *, withdrawn: bool =
         account = work.get("account", Account, record.key)
         if account is not None:
             work.put("account", record.key, replace(account, vanished=True))
+            into.dirty[f"companies/{record.key}"] = position
+            own = contact.primary_key(record.key, account)
+            if own is not None:
+                into.dirty[f"contacts/{own}"] = position
     elif record.entity in _SOURCE_ROWS:
         table = _SOURCE_ROWS[record.entity]
         source_row = work.get(table, SourceRow, record.key)
         if source_row is not None:
             work.put(table, record.key, replace(source_row, vanished=True))
+            _touch(record, position, into)
 
 
 def put_alias(into: Folding, text: str, target: str) -> None:

@@ -137,7 +137,11 @@ class Rig:
         """HubSpot does everything that is pending, parents first."""
         for lane in ("companies", "vendors", "contacts", "invoices", "associations"):
             for row in await self.store.due(f"outbox_{lane}", upto=2**62, limit=10_000):
-                await self.carry_out(row.key, f"id of {row.key}")
+                ids = f"id of {row.key}"
+                if lane == "associations":
+                    ends = [await self.target(end) for end in keys.parents(row.key)]
+                    ids = ">".join(end.hubspot_id for end in ends)
+                await self.carry_out(row.key, ids)
 
     async def target(self, name: str) -> Target:
         """The ledger of a target."""
