@@ -63,9 +63,7 @@ class Matching:
         self._hubspot = hubspot
         self._sharing = sharing
         self._taken_over: dict[tuple[str, str], str] = {}  # (key property, HubSpot id) to our key
-        self._owners: dict[
-            str, set[str]
-        ] = {}  # key to the record that turned out to have its value
+        self._owners: dict[str, set[str]] = {}  # key to the record that has its value after all
 
     async def find(
         self, lane: str, mapping: ObjectMapping, wanted: Mapping[str, Mapping[str, str]], read: Ask
