@@ -31,6 +31,7 @@ _SOURCES: Final = {
 }
 _BEHIND: Final = 20
 _LETTERS: Final = 500  # looked at in one step
+_SOME: Final = 5
 _BLIND_SPOT: Final = timedelta(days=7)
 
 
@@ -169,6 +170,13 @@ async def status(store: EventStore, *, now: datetime | None = None) -> dict[str,
         },
         "books_close": all(book.closes for _, book in passes)
         and all(books.closes(entry) for entry in found.values()),
+        "unreadable": {
+            "records": await store.count("garbage"),
+            "some": {
+                row.key: decode("garbage", row.value).text
+                for row in await store.scan("garbage", limit=_SOME)
+            },
+        },
         "held": [msgspec.structs.asdict(one) for one in await breaker.held(store)],
         "sage100": sage,
         "hubspot": hubspot,

@@ -21,12 +21,16 @@ DEFAULT_LIMITS: Final = (30, 60, 90, 120)
 
 
 class Aging(msgspec.Struct, frozen=True):
-    """Sums in the company's currency: total, and current plus four older buckets."""
+    """Sums in the company's currency: total, and current plus four older buckets.
+
+    `unread`: items whose balance is no number; they are in none of the sums.
+    """
 
     balance: Decimal
     buckets: tuple[Decimal, Decimal, Decimal, Decimal, Decimal]
     oldest_due: date | None
     items: int
+    unread: int = 0
 
 
 def edges(basis: str, limits: Sequence[int]) -> tuple[int, int, int, int]:
@@ -55,10 +59,11 @@ def age(
     ends = edges(basis, limits)
     sums = [Decimal(0)] * 5
     oldest: date | None = None
-    count = 0
+    count = unread = 0
     for item in items:
         balance = values.amount(item.balance)
         count += 1
+        unread += values.is_garbage(item.balance)
         due, invoiced = terms.due(item.due_date, item.invoice_date, terms_rows.get(item.terms))
         since = invoiced if basis == "InvoiceDate" else due
         days = (as_of - since).days if since is not None else 0
@@ -72,4 +77,5 @@ def age(
         buckets=(first, second, third, fourth, fifth),
         oldest_due=oldest,
         items=count,
+        unread=unread,
     )

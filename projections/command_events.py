@@ -165,3 +165,12 @@ class RecordSkipped(Event, frozen=True):
     """A source record that by rule becomes no HubSpot object, and why."""
 
     reason: str
+
+
+class GarbageFound(Event, frozen=True):
+    """Cells of the source record that should be amounts are none: what hangs on them is left as
+    HubSpot has it. `cells`: column to what it holds; empty: all of them can be read again.
+    """
+
+    reason: Literal["NO_NUMBER"]
+    cells: dict[str, str] = msgspec.field(default_factory=dict)

@@ -63,7 +63,9 @@ def describe_terms(out: dict[str, str], code: str, terms_rows: Terms) -> None:
 
 
 def _revenue(account: Account, source: Source) -> Decimal | None:
-    """DollarsSold of the company's last fiscal periods; None without any sales history."""
+    """DollarsSold of the company's last fiscal periods; None without any sales history, or where
+    a part of it cannot be read.
+    """
     if not account.sales:
         return None
     return fiscal.sold(account.sales, source)
@@ -93,8 +95,9 @@ def _add_cached(out: dict[str, str], row: Mapping[str, str]) -> None:
 
     It is as old as DateLastAging says (sage100 section 5.4).
     """
-    if "CurrentBalance" in row:
-        total = sum((values.amount(row.get(column, "")) for column in _CACHED), Decimal(0))
+    cells = [row.get(column, "") for column in _CACHED]
+    if "CurrentBalance" in row and not any(map(values.is_garbage, cells)):
+        total = sum(map(values.amount, cells), Decimal(0))
         out["sage.aged_balance"] = str(total)
         out["sage.aged_on"] = row.get("DateLastAging", "")
 
@@ -113,6 +116,8 @@ def _add_aging(
         limits=source.aging_limits,
         terms_rows=terms_rows,
     )
+    if aged.unread:
+        return  # a sum of which a part is not known: what was said last stays, with its day
     current, first, second, third, fourth = aged.buckets
     out["aging.balance"] = str(aged.balance)
     out["aging.current"] = str(current)

@@ -7,7 +7,7 @@ while one is on its way, the decision waits for its outcome, which keeps command
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from projections import desire, diff, keys, ledger, line, personal, pins
@@ -54,18 +54,24 @@ def decide(
         gone = "" if doc.hubspot_id or _may_be_there(doc) else desire.gone(name, work)
         if gone:
             wanted = Skip(gone)
+        garbage = {} if gone else desire.garbage(name, work)
+        told: list[e.Event] = (
+            [e.GarbageFound("NO_NUMBER", garbage)] if garbage != doc.garbage else []
+        )
         if wanted is None:
             continue
         if isinstance(wanted, Skip):
             if doc.skipped != wanted.reason and not doc.hubspot_id:
-                told: list[e.Event] = [e.RecordSkipped(wanted.reason)]
                 if doc.state != "idle":
-                    told.insert(0, e.CommandSuperseded(doc.command, doc.state, None, wanted.reason))
+                    told.append(e.CommandSuperseded(doc.command, doc.state, None, wanted.reason))
+                told.append(e.RecordSkipped(wanted.reason))
                 _emit(name, doc, told, mark.cause, work, out)
                 for link in desire.links(name, work):
                     _decide_no_link(link, wanted.reason, mark, work, out)
             elif wanted.reason == line.NOT_MAPPED and doc.state in _OPEN:
                 _drop(name, doc, wanted.reason, mark.cause, work, out)
+            elif told:
+                _emit(name, doc, told, mark.cause, work, out)
             continue
         pinned = pins.in_force(doc, wanted) if doc.pins else {}
         if pinned:
@@ -77,7 +83,7 @@ def decide(
         difference = diff.compare(mapping.objects[kind], wanted, shown, force=bool(mark.force))
         if pinned:
             mark = pins.put_back(difference.changes, pinned, doc, mark)
-        _command(name, doc, difference, mark, mapping.digest, work, out)
+        _command(name, doc, difference, mark, mapping.digest, work, out, told)
         for link in desire.links(name, work):
             _decide_link(link, Dirty(mark.cause), work, mapping.digest, out)
     return out
@@ -159,19 +165,28 @@ def _command(
     digest: str,
     work: Workspace,
     out: list[Emission],
+    told: Sequence[e.Event] = (),
 ) -> None:
-    """Emit the difference unless the same is under way already; supersede what it replaces."""
+    """Emit the difference unless the same is under way already; supersede what it replaces.
+
+    `told`: what else is to be said of the target, before that.
+    """
     is_open = doc.state in {"pending", "held", "parked"}
-    events: list[e.Event] = []
-    version = doc.version
+    events = list(told)
+    version = doc.version + len(events)
     if not difference.changes and doc.hubspot_id and not doc.unkeyed:
         if is_open:
-            superseded = e.CommandSuperseded(doc.command, doc.state, None, "nothing left to do")  # type: ignore[arg-type]
-            _emit(name, doc, [superseded], mark.cause, work, out)
+            events.append(
+                e.CommandSuperseded(doc.command, doc.state, None, "nothing left to do")  # type: ignore[arg-type]
+            )
+        if events:
+            _emit(name, doc, events, mark.cause, work, out)
         return
     if is_open:
         after = {prop: value for prop, (_, value) in difference.changes.items()}
         if after == doc.changes and set(difference.fill) == set(doc.fill) and not mark.force:
+            if events:
+                _emit(name, doc, events, mark.cause, work, out)
             return
         events.append(
             e.CommandSuperseded(doc.command, doc.state, version + 2, "absorbed by a newer command")  # type: ignore[arg-type]

@@ -116,6 +116,14 @@ def wants_link(name: str, work: Workspace) -> bool:
     return True
 
 
+def garbage(name: str, work: Workspace) -> dict[str, str]:
+    """The amounts of an invoice that are no numbers: column to what it holds."""
+    kind, key = keys.split_target(name)
+    bill = work.get("bill", Bill, keys.bill_of(key)) if kind == "invoices" else None
+    row = invoice.standing(key, bill) if bill is not None else None
+    return invoice.unread(row) if row is not None else {}
+
+
 def gone(name: str, work: Workspace) -> str:
     """Why a company, vendor, contact, invoice or line is not to be made in HubSpot any more; ""
     while its source record is there.

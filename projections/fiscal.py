@@ -25,18 +25,20 @@ def advance(source: Source, period: str) -> Source:
     return msgspec.structs.replace(source, latest_period=latest, periods_per_year=per_year)
 
 
-def sold(sales: Mapping[str, str], source: Source) -> Decimal:
-    """DollarsSold over the company's last `revenue_periods` periods, the newest one included."""
+def sold(sales: Mapping[str, str], source: Source) -> Decimal | None:
+    """DollarsSold over the company's last `revenue_periods` periods, the newest one included; None
+    when one of them is no number.
+    """
     newest = _index(source.latest_period, source.periods_per_year)
     oldest = newest - source.revenue_periods
-    return sum(
-        (
-            values.amount(dollars)
-            for period, dollars in sales.items()
-            if oldest < _index(period, source.periods_per_year) <= newest
-        ),
-        Decimal(0),
-    )
+    counted = [
+        dollars
+        for period, dollars in sales.items()
+        if oldest < _index(period, source.periods_per_year) <= newest
+    ]
+    if any(map(values.is_garbage, counted)):
+        return None
+    return sum(map(values.amount, counted), Decimal(0))
 
 
 def _number(period: str) -> int:

@@ -8,6 +8,7 @@ are no documents and become none; they still count in the aging.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
@@ -40,19 +41,23 @@ _TIMED: Final = frozenset({"IN", "DM", "FC"})
 _PAYMENT: Final = "P"
 
 
+# What its total is made of, and what was not posted as due.
+_PARTS: Final = ("TaxableAmt", "NonTaxableAmt", "FreightAmt", "SalesTaxAmt")
+_WITHHELD: Final = "RetentionAmt"
+_BALANCE: Final = "Balance"
+
+
 def skip_reason(row: Mapping[str, str]) -> str:
     """Why this row becomes no HubSpot invoice, "" when it does."""
     return "balance forward is no document" if row.get("InvoiceType") in NO_DOCUMENT else ""
 
 
 def total(row: Mapping[str, str]) -> Decimal:
-    """Taxable + non-taxable + freight + tax; credits negative whatever sign the history has."""
-    amount = (
-        values.amount(row.get("TaxableAmt", ""))
-        + values.amount(row.get("NonTaxableAmt", ""))
-        + values.amount(row.get("FreightAmt", ""))
-        + values.amount(row.get("SalesTaxAmt", ""))
-    )
+    """Taxable + non-taxable + freight + tax; credits negative whatever sign the history has.
+
+    Of what can be read: see `unread`.
+    """
+    amount = sum((values.amount(row.get(part, "")) for part in _PARTS), Decimal(0))
     return -amount if amount > 0 and row.get("InvoiceType") in CREDITS else amount
 
 
@@ -62,48 +67,69 @@ def is_open(row: Mapping[str, str]) -> bool:
 
 
 def balance(row: Mapping[str, str]) -> Decimal:
-    """What is open, as signed in open receivables; nothing when the row is closed."""
-    return values.amount(row.get("Balance", "")) if is_open(row) else Decimal(0)
+    """What is open, as signed in open receivables; nothing when the row is closed.
+
+    As far as it can be read: see `unread`.
+    """
+    return values.amount(row.get(_BALANCE, "")) if is_open(row) else Decimal(0)
+
+
+def unread(row: Mapping[str, str]) -> dict[str, str]:
+    """The amounts of this row that are no numbers: column to what it holds.
+
+    What depends on one is not said, for it is not known; least of all is it nothing.
+    """
+    columns = (*_PARTS, _WITHHELD, _BALANCE) if is_open(row) else (*_PARTS, _WITHHELD)
+    return {name: cell for name in columns if values.is_garbage(cell := row.get(name, ""))}
 
 
 def open_item(row: Mapping[str, str]) -> OpenItem | None:
-    """What aging needs of the row, None when nothing is open."""
-    if not balance(row):
+    """What aging needs of the row, None when nothing is open. What cannot be read is open."""
+    cell = row.get(_BALANCE, "")
+    if not is_open(row) or not (values.amount(cell) or values.is_garbage(cell)):
         return None
     return OpenItem(
         row.get("InvoiceType", ""),
         row.get("InvoiceDate", ""),
         row.get("InvoiceDueDate", ""),
         row.get("TermsCode", "").rstrip(" "),
-        row.get("Balance", ""),
+        cell,
     )
 
 
-def status(row: Mapping[str, str]) -> str:
-    """open, partial, paid, credit or void.
+def status(row: Mapping[str, str]) -> str | None:
+    """open, partial, paid, credit or void; None: an amount that decides it cannot be read.
 
     Retainage is no part of what was posted as due (sage100 section 5.2): holding it back is no
     payment. A deposit is one.
     """
     if row.get("InvoiceType") == "XD":
         return "void"
+    garbage = unread(row)
+    if _BALANCE in garbage:
+        return None
     open_amount = balance(row)
     if open_amount < 0:
         return "credit"
     if open_amount == 0:
         return "paid"
-    posted = total(row) - values.amount(row.get("RetentionAmt", ""))
+    if garbage:
+        return None
+    posted = total(row) - values.amount(row.get(_WITHHELD, ""))
     return "partial" if open_amount < posted else "open"
 
 
-def native_status(row: Mapping[str, str], state: str) -> str | None:
-    """HubSpot's own invoice status that says nearest what ours does; None: it has none for it.
+def native_status(row: Mapping[str, str], state: str | None) -> str | None:
+    """HubSpot's own invoice status that says nearest what ours does; None: it has none for it, or
+    ours is not known.
 
     A credit is nothing that HubSpot could call open or paid; what is gone is voided, not deleted.
     """
     if state in {"void", "gone"}:
         return "voided"
-    if row.get("InvoiceType") in CREDITS or total(row) < 0:
+    if state is None or row.get("InvoiceType") in CREDITS:
+        return None
+    if total(row) < 0 or not unread(row).keys().isdisjoint(_PARTS):
         return None
     return "open" if state in {"open", "partial"} else "paid"
 
@@ -139,7 +165,9 @@ def paid_days(bill: Bill) -> tuple[int, int]:
     """(count, days): over the bill's paid debits, days from invoice to the newest payment."""
     count = days = 0
     for sequence, row in bill.rows.items() if bill.payments else ():
-        if row.get("InvoiceType") not in _TIMED or balance(row) or sequence in bill.withdrawn:
+        if row.get("InvoiceType") not in _TIMED or sequence in bill.withdrawn:
+            continue
+        if open_item(row) is not None:
             continue
         newest = newest_payment(bill, sequence)
         paid_on = values.day(newest[0]) if newest is not None else None
@@ -150,24 +178,35 @@ def paid_days(bill: Bill) -> tuple[int, int]:
     return count, days
 
 
-def facts(key: str, bill: Bill, terms_rows: Terms, source: Source) -> dict[str, str] | None:
-    """Derived facts of invoice `key` (ABC:01-ABF:0100215-000001-IN); None without its row."""
+def standing(key: str, bill: Bill) -> dict[str, str] | None:
+    """The row of invoice `key` (ABC:01-ABF:0100215-000001-IN) as it stands; None without one.
+
+    Nothing is open on it any more once it was purged, renumbered or deleted, or its number is open
+    anew.
+    """
     sequence = keys.sequence_of(key)
     row = bill.rows.get(sequence)
+    if row is None or not (sequence in bill.gone or sequence in bill.ended):
+        return row
+    return {**row, _BALANCE: "", "IsOpen": "N"}
+
+
+def facts(key: str, bill: Bill, terms_rows: Terms, source: Source) -> dict[str, str] | None:
+    """Derived facts of an invoice; None without its row. An amount that cannot be read, and what
+    hangs on it, is left out.
+    """
+    sequence = keys.sequence_of(key)
+    row = standing(key, bill)
     if row is None:
         return None
-    state = status(row)
-    ended = sequence in bill.ended
-    if ended or sequence in bill.gone:
-        # Purged, renumbered or deleted, or its number is open anew: nothing is owed on it.
-        state = "gone" if balance(row) else state
-        row = {**row, "Balance": "", "IsOpen": "N"}
+    garbage = unread(row)
+    was_open = row is not bill.rows[sequence] and open_item(bill.rows[sequence]) is not None
+    state = "gone" if was_open else status(row)
     due, _ = terms.due(
         row.get("InvoiceDueDate", ""),
         row.get("InvoiceDate", ""),
         terms_rows.get(row.get("TermsCode", "").rstrip(" ")),
     )
-    open_amount = balance(row)
     kind = row.get("InvoiceType", "")
     newest = newest_payment(bill, sequence)
     out = {
@@ -175,36 +214,47 @@ def facts(key: str, bill: Bill, terms_rows: Terms, source: Source) -> dict[str, 
         "key.company": keys.company_code(key),
         "key.customer": keys.customer_of(key),
         "key.record": keys.plain(key.partition(":")[2]),
-        "invoice.total": str(total(row)),
-        "invoice.balance": str(open_amount),
-        "invoice.status": state,
         "invoice.type": TYPES.get(kind, kind),
         "invoice.due_date": compact(due),
         "invoice.last_payment_date": newest[0] if newest is not None else "",
         "constant.false": "false",
         "constant.true": "true",
     }
+    if garbage.keys().isdisjoint(_PARTS):
+        out["invoice.total"] = str(total(row))
+    if state is not None:
+        out["invoice.status"] = state
     # HubSpot's own status takes nothing back: it waits for a row that is about to be seen again.
-    native = None if ended else native_status(row, state)
+    native = None if sequence in bill.ended else native_status(row, state)
     if native is not None:
         out["invoice.native_status"] = native
     if source.currency:
         out["source.currency"] = source.currency
-    as_of = values.day(source.as_of)
-    if open_amount <= 0 or due is None:
-        out["invoice.days_overdue"] = ""
-    elif as_of is not None:
-        out["invoice.days_overdue"] = str(max(0, (as_of - due).days))
+    if _BALANCE not in garbage:
+        out["invoice.balance"] = str(balance(row))
+        late = _days_overdue(balance(row), due, source)
+        if late is not None:
+            out["invoice.days_overdue"] = late
     describe_terms(out, row.get("TermsCode", ""), terms_rows)
     return out
+
+
+def _days_overdue(open_amount: Decimal, due: date | None, source: Source) -> str | None:
+    """Whole days past due, "" when nothing is; None as long as there is no as-of day."""
+    as_of = values.day(source.as_of)
+    if open_amount <= 0 or due is None:
+        return ""
+    return None if as_of is None else str(max(0, (as_of - due).days))
 
 
 def payment_entry(row: Mapping[str, str]) -> tuple[str, str, str, str]:
     """(type, date YYYYMMDD, amount without sign, HeaderSeqNo or "") of an AR_Payment row."""
     day = values.day(row.get("PaymentDate", "")) or values.day(row.get("TransactionDate", ""))
-    amount = abs(values.amount(row.get("TransactionAmt", "")))
+    cell = row.get("TransactionAmt", "")
+    # What is no number is kept as it is: nobody shows it as an amount, least of all as nothing.
+    amount = cell if values.is_garbage(cell) else str(abs(values.amount(cell)))
     posted_to = row.get("InvoiceHistoryHeaderSeqNo", "").strip()
-    return row.get("TransactionType", ""), compact(day), str(amount), posted_to
+    return row.get("TransactionType", ""), compact(day), amount, posted_to
 
 
 def sold(bill: Bill) -> bool:

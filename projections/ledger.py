@@ -155,6 +155,8 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
                 unkeyed=event.unkeyed,
                 lost=event.lost,
             )
+        case e.GarbageFound():
+            return replace(before, version=version, garbage=dict(event.cells))
         case e.RecordSkipped():
             return replace(before, version=version, skipped=event.reason)
         case _:
@@ -189,6 +191,8 @@ def track(work: Workspace, name: str, event: e.Event, version: int) -> Target:
         relist(work, name, before, after)
         if isinstance(event, e.DealMatched):
             _relist_deal(work, name, before, after)
+        if before.garbage != after.garbage:
+            _relist_garbage(work, name, after)
     return after
 
 
@@ -252,6 +256,14 @@ def _relist_withheld(work: Workspace, name: str, before: Target, after: Target) 
         work.put("withheld", name, PlainText(", ".join(sorted(listed))))
     elif before.withheld:
         work.remove("withheld", name)
+
+
+def _relist_garbage(work: Workspace, name: str, doc: Target) -> None:
+    if doc.garbage:
+        told = ", ".join(f"{column} {cell!r}" for column, cell in sorted(doc.garbage.items()))
+        work.put("garbage", name, PlainText(told))
+    else:
+        work.remove("garbage", name)
 
 
 def _in_the_way(doc: Target) -> set[str]:

@@ -30,6 +30,8 @@ def skip_reason(key: str, row: Mapping[str, str]) -> str:
     if kind in invoice.WITHOUT_LINES:
         named = invoice.TYPES.get(kind, kind).lower()
         return f"lines of this type of invoice ({named}) are no line items"
+    if values.is_garbage(row.get("ExtensionAmt", "")):
+        return f"its amount, {row['ExtensionAmt']!r}, is no number"
     if not values.amount(row.get("ExtensionAmt", "")):
         return "a line without an amount: a comment, or a part of a kit"
     return ""

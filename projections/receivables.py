@@ -54,10 +54,15 @@ NOTHING: Final[Figures] = (Decimal(0),) * len(MEASURES)
 
 
 class Side(NamedTuple):
-    """What one side says of one company: by customer key, and by invoice key."""
+    """What one side says of one company: by customer key, and by invoice key.
+
+    `unread`: invoice key to the balance of an open item that is no number. It is in none of the
+    figures, which are not all that is owed then.
+    """
 
     customers: dict[str, Figures]
     documents: dict[str, Decimal]
+    unread: dict[str, str]
 
 
 def cents(value: Decimal) -> Decimal:
@@ -95,12 +100,15 @@ def side_of(
     """What these open items (by invoice key) add up to."""
     by_customer: dict[str, list[OpenItem]] = defaultdict(list)
     documents: dict[str, Decimal] = {}
+    unread: dict[str, str] = {}
     for key, item in items.items():
         by_customer[keys.customer_of(key)].append(item)
-        if item.type not in invoice.NO_DOCUMENT:
+        if values.is_garbage(item.balance):
+            unread[key] = item.balance
+        elif item.type not in invoice.NO_DOCUMENT:
             documents[key] = cents(values.amount(item.balance))
     customers = {key: figures(some, source, terms_rows) for key, some in by_customer.items()}
-    return Side(customers, documents)
+    return Side(customers, documents, unread)
 
 
 class _Aside(NamedTuple):

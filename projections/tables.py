@@ -118,7 +118,7 @@ class Target(Doc, frozen=True):
     property to the value that was left out of the last write. `unkeyed`: the record was adopted
     and does not carry our key yet. `pins`: properties that an undo has put back.
     `deal`: HubSpot id of the deal an invoice belongs to; `deals`: several that it might; `number`:
-    what they were looked for by.
+    what they were looked for by. `garbage`: column to what it holds instead of an amount.
     """
 
     version: int = 0
@@ -143,6 +143,7 @@ class Target(Doc, frozen=True):
     deal: str = ""
     deals: tuple[str, ...] = ()
     number: str = ""
+    garbage: dict[str, str] = {}
 
 
 class Dirty(Doc, frozen=True):
@@ -312,6 +313,8 @@ TABLES: Final[dict[str, tuple[type[Doc], bool]]] = {
     "parked": (PlainText, False),
     "blocked": (PlainText, False),
     "withheld": (PlainText, False),
+    # records some amount of which is no number, and which cells that are
+    "garbage": (PlainText, False),
     # invoices by what became of the look for their deal: linked/…, several/…, none/…
     "deal": (PlainText, False),
     # the projector's own work list

@@ -17,7 +17,16 @@ from projections import keys, values
 from projections.receivables import cents
 from projections.tables import Account, Fanout, Target
 
-Reason = Literal["pending", "parked", "held", "vanished", "withheld field", "pinned", "unexplained"]
+Reason = Literal[
+    "pending",
+    "parked",
+    "held",
+    "vanished",
+    "withheld field",
+    "pinned",
+    "unreadable",
+    "unexplained",
+]
 _ZERO: Final = Decimal(0)
 Between = Literal["Sage 100 and ours", "ours and the ledger", "the ledger and HubSpot"]
 
@@ -54,6 +63,7 @@ class Circumstances(msgspec.Struct, frozen=True):
 
     `held`: its company waits for a person. `undecided`: it is on the work list, or on the way
     there. `unprojected`: rows behind the projector's place touch it. `account`: its customer.
+    `unread`: open items of it whose balance is no number, and what that holds.
     """
 
     doc: Target | None
@@ -61,6 +71,7 @@ class Circumstances(msgspec.Struct, frozen=True):
     held: bool = False
     undecided: bool = False
     unprojected: bool = False
+    unread: tuple[tuple[str, str], ...] = ()
 
 
 def amount_of(value: str) -> Decimal:
@@ -92,6 +103,8 @@ def why_not_written(ours: Decimal, prop: str, around: Circumstances) -> tuple[Re
         return "withheld field", "no rule of the mapping writes it"
     if around.held:
         return "held", "the company's decisions wait for a person: see 'ml-connector status'"
+    if around.unread:
+        return unreadable(around.unread)
     if doc is None or (not doc.version and not doc.hubspot_id):
         return _why_unknown(around)
     if doc.skipped and not doc.hubspot_id:
@@ -122,6 +135,13 @@ def why_not_written(ours: Decimal, prop: str, around: Circumstances) -> tuple[Re
     if doc.state in {"parked", "held"}:
         return "unexplained", f"command {doc.command} is {doc.state} and would set another value"
     return "unexplained", "'ml-connector replay --key' sends it again"
+
+
+def unreadable(items: Sequence[tuple[str, str]]) -> tuple[Reason, str]:
+    """That these open items (invoice key, what their balance holds) cannot be added up."""
+    told = "; ".join(f"the balance of {key} is {cell!r}, no number" for key, cell in items[:3])
+    more = f", and of {len(items) - 3} more" if len(items) > 3 else ""
+    return "unreadable", f"{told}{more}: HubSpot keeps what was told last"
 
 
 def _why_unknown(around: Circumstances) -> tuple[Reason, str]:

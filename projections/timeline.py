@@ -105,6 +105,12 @@ def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) ->
             text = f"HubSpot record {lost.hubspot_id} is gone: {lost.why}"
         case e.RecordSkipped() as skipped:
             text = f"becomes no HubSpot object: {skipped.reason}"
+        case e.GarbageFound() as garbage:
+            told = ", ".join(f"{name} {cell!r}" for name, cell in garbage.cells.items())
+            text = f"no amount is what Sage 100 shows as {told}: what hangs on it is left as it is"
+            if not told:
+                text = "all its amounts can be read again"
+            facts = {"reason": garbage.reason if told else ""}
         case e.DealMatched() as found:
             text = f"deal {found.deal} carries its number {found.value}"
             if not found.deal:

@@ -14,7 +14,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 _DATE: Final = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
-_NUMBER: Final = re.compile(r"([+-]?)(\d{0,20})(?:\.(\d{0,12}))?(-?)")
+_NUMBER: Final = re.compile(r"([+-]?)([1-9]\d{0,2}(?:,\d{3}){1,6}|\d{0,20})(?:\.(\d{0,12}))?(-?)")
+_BRACKETED: Final = re.compile(r"\([\d,.]{1,40}\)", re.ASCII)
 _UNDEFINED: Final = {0x81, 0x8D, 0x8F, 0x90, 0x9D}  # in Windows-1252
 REPLACEMENT: Final = "\ufffd"  # what the agent writes for bytes that are no text
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f�]+")
@@ -87,23 +88,33 @@ def moment(date_cell: str, time_cell: str) -> datetime | None:
     return start + timedelta(microseconds=int(hours * 3_600_000_000))
 
 
+@functools.lru_cache(maxsize=8192)
 def number(cell: str) -> Decimal | None:
-    """A decimal; `.5`, `-.5`, `1234.50-` occur. Blank is None, garbage is None."""
-    found = _NUMBER.fullmatch(cell.strip())
+    """A decimal; `.5`, `-.5`, `1234.50-`, `1,234.50-` and `(12.50)` occur, the last three being
+    print masks. Blank is None, garbage is None.
+    """
+    cell = cell.strip()
+    found = _NUMBER.fullmatch(cell)
     if found is None:
-        return None
+        inner = number(cell[1:-1]) if _BRACKETED.fullmatch(cell) else None
+        return None if inner is None else -inner
     sign, whole, fraction, trailing = found.groups()
     if not whole and not fraction:
         return None
     if sign and trailing:
         return None
-    value = Decimal(f"{whole or '0'}.{fraction or '0'}")
+    value = Decimal(f"{whole.replace(',', '') or '0'}.{fraction or '0'}")
     return -value if sign == "-" or trailing else value
 
 
 def amount(cell: str) -> Decimal:
-    """A money amount; blank and garbage count as nothing."""
+    """A money amount; blank and garbage count as nothing: where that matters, ask `is_garbage`."""
     return number(cell) or Decimal(0)
+
+
+def is_garbage(cell: str) -> bool:
+    """Whether a cell that should be a number holds something that is none; blank is not that."""
+    return number(cell) is None and cell.strip() != ""
 
 
 def money(value: Decimal) -> str:

@@ -53,10 +53,13 @@ async def _mapping(config: Config, store: EventStore) -> dict[str, str]:
 
 
 def needs_person(report: dict[str, Any]) -> bool:
-    """Whether a sum does not close, something is parked or held, or an end failed or refused us."""
+    """Whether a sum does not close, something is parked or held, an amount cannot be read, or an
+    end failed or refused us.
+    """
     return (
         not report["books_close"]
         or bool(report["held"])
+        or bool(report["unreadable"]["records"])
         or report["hubspot_error"] is not None
         or any(row["parked"] or row["withheld"] or row["error"] for row in report["hubspot"])
         or any(row["error"] for row in report["sage100"])
@@ -96,6 +99,8 @@ def render(report: dict[str, Any]) -> None:
             f"Deals: {deals['linked']:,} invoices linked, {deals['several']:,} with several deals "
             f"of their number, {deals['none']:,} with none; 'history' says which."
         )
+    for line in unreadable_lines(report):
+        output.say(line)
     for line in held_lines(report):
         output.say(line)
     if report["mapping"]["proposed"]:
@@ -161,6 +166,20 @@ def blind_spots(report: dict[str, Any]) -> list[str]:
         "were found by sweeps alone"
         for row in report["sage100"]
         if row["missed_7_days"]
+    ]
+
+
+def unreadable_lines(report: dict[str, Any]) -> list[str]:
+    """The records some amount of which is no number, and some of them by name."""
+    records, some = report["unreadable"]["records"], report["unreadable"]["some"]
+    if not records:
+        return []
+    more = f" … and {records - len(some):,} more" if records > len(some) else ""
+    return [
+        f"UNREADABLE: {records:,} invoices have amounts in Sage 100 that are no numbers. Balance "
+        "or total, and the aging of the customer, stay as last told. Correct them in Sage 100:",
+        *(f"  {name}: {cells}" for name, cells in some.items()),
+        *([more] if more else []),
     ]
 
 

@@ -31,8 +31,9 @@ async def circumstances(
     code: str,
     kind: str,
     page: Mapping[str, Target | None],
+    unread: Mapping[str, str],
 ) -> dict[str, Circumstances]:
-    """By external key, of records of one kind and company."""
+    """By external key, of records of one kind and company; `unread`: its invoices' unread cells."""
     names = {key: keys.target(kind, key) for key in page}
     customers = {key: keys.customer_of(key) for key in page}
     found = await store.rows(
@@ -49,6 +50,10 @@ async def circumstances(
     touched = source_rows.touched
     for_all = touched.get(f"{code}:{EVERYBODY}", 0) > standing.projected
     no_day = not source_rows.source(code).as_of
+    cells: dict[str, tuple[tuple[str, str], ...]] = {}
+    for item in sorted(unread.items()):
+        of = item[0] if kind == "invoices" else keys.customer_of(item[0])
+        cells[of] = (*cells.get(of, ()), item)
     return {
         key: Circumstances(
             doc=doc,
@@ -58,6 +63,7 @@ async def circumstances(
             or names[key] in listed
             or tieout.is_spread(standing.fanouts, names[key]),
             unprojected=for_all or touched.get(customers[key], 0) > standing.projected,
+            unread=cells.get(key, ()),
         )
         for key, doc in page.items()
     }

@@ -30,7 +30,7 @@ from connector.sage100.instance import Instance
 from eventstore import Commit, EventStore
 from projections import evidence, keys, receivables, tieout
 from projections.evidence import Evidence
-from projections.receivables import NOTHING, Side, SourceRows
+from projections.receivables import DOCUMENTS, NOTHING, Side, SourceRows
 from projections.tables import OpenItem, Source, SourceRow, Target
 from projections.tieout import Tally
 from projections.workspace import decode
@@ -39,6 +39,7 @@ _TYPES: Final = tuple({*receivables.TYPES, *evidence.TYPES})
 _PAGE: Final = 1_000
 _PAGE_EVENTS: Final = 2_000
 _MOST_TAKES: Final = 5
+_ZERO: Final = Decimal(0)
 
 
 async def prove(
@@ -112,6 +113,7 @@ class _Prover:
         self._folded = 0
         self._head = Commit(1, 0, 0, b"")
         self._standing = Standing()
+        self._unread: dict[str, str] = {}  # of the company in hand
 
     def owed(self, company: str) -> dict[str, Decimal]:
         """What the open items of each customer come to, as Sage 100 shows them."""
@@ -166,6 +168,7 @@ class _Prover:
 
     async def _company(self, code: str, kinds: Sequence[Mapped]) -> CompanyProof:
         sage = self._rows.side(code)
+        self._unread = sage.unread
         items: dict[str, OpenItem] = {
             key: doc async for key, doc in self._scan("open_item", f"{code}:")
         }
@@ -177,6 +180,9 @@ class _Prover:
         source: Source = decode("source", stored[code].value) if code in stored else Source()
         ours = receivables.side_of(items, source, terms)
         tally = Tally()
+        for key, cell in sorted(sage.unread.items()):
+            name, why = keys.target("invoices", key), tieout.unreadable([(key, cell)])
+            tally.differ(name, DOCUMENTS, "Sage 100 and ours", _ZERO, _ZERO, why)
         for one in kinds:
             await self._compare(code, one, _amounts(sage, one), _amounts(ours, one), tally)
         return CompanyProof(
@@ -249,6 +255,7 @@ class _Prover:
             code,
             one.kind,
             {key: page[key] for key in differing},
+            self._unread,
         )
         for key in differing:
             name = keys.target(one.kind, key)

@@ -94,6 +94,9 @@ def withdrawn(one: LastSeen, fingerprint: str) -> RecordVanished:
 
 
 async def _invoice(where: Where, one: LastSeen) -> tuple[str, str]:
+    garbage = invoice.unread(one.row).get("Balance")
+    if garbage is not None:
+        return "unknown", f"its balance was {garbage!r}, no number, when last seen"
     balance = invoice.balance(one.row)
     if balance == 0:
         dated = values.day(one.row.get("InvoiceDate", ""))

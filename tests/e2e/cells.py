@@ -35,8 +35,8 @@ def shown(cell: str) -> str:
 
 
 def money(cell: str) -> Decimal:
-    """An amount to the cent; blank is nothing."""
-    text = cell.strip()
+    """An amount to the cent, thousands apart or not; blank is nothing."""
+    text = cell.strip().replace(",", "")
     if text.endswith("-"):
         text = f"-{text[:-1]}"
     return rounded(Decimal(text or "0"), "0.01")

@@ -57,7 +57,7 @@ async def synced(site: Site, app: App) -> tuple[str, dict[str, str]]:
         if "/AR_Invoice/" in stored.stream:
             payload = events.decode(stored.type, stored.data)
             assert isinstance(payload, events.RecordObserved)
-            if payload.row.get("IsOpen") == "Y" and Decimal(payload.row["Balance"]) > 0:
+            if payload.row.get("IsOpen") == "Y" and cells.money(payload.row["Balance"]) > 0:
                 return stored.stream, payload.row
     raise LookupError("no open invoice")
 

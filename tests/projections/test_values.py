@@ -73,7 +73,24 @@ def test_moment_needs_a_day() -> None:
         ("-5-", None),
         ("1e5", None),
         ("NaN", None),
-        ("1,234", None),
+        ("1,234", Decimal(1234)),
+        ("1,234.50", Decimal("1234.50")),
+        ("1,234,567.50-", Decimal("-1234567.50")),
+        ("-1,234", Decimal(-1234)),
+        ("(12.50)", Decimal("-12.50")),
+        ("(1,234.50)", Decimal("-1234.50")),
+        ("0,123", None),
+        ("12,34", None),
+        ("1,2345", None),
+        (",123", None),
+        ("1234,567", None),
+        ("(5-)", None),
+        ("(-5)", None),
+        ("((5))", None),
+        ("()", None),
+        ("(", None),
+        ("12.5O", None),
+        ("*****", None),
         ("9" * 40, None),
     ],
 )
@@ -86,6 +103,17 @@ def test_number(cell: str, expected: Decimal | None) -> None:
 def test_number_reads_what_money_writes(value: Decimal) -> None:
     """A money amount written for HubSpot reads back as itself."""
     assert values.number(values.money(value)) == value
+
+
+@given(st.decimals(-(10**12), 10**12, places=2))
+def test_number_reads_what_masks_print(value: Decimal) -> None:
+    """With thousands apart, a minus before or behind, or in brackets: the same amount."""
+    plain, grouped = f"{abs(value):f}", f"{abs(value):,f}"
+    for text in (plain, grouped):
+        assert values.number(text) == abs(value)
+        for negative in (f"-{text}", f"{text}-", f"({text})"):
+            assert values.number(negative) == -abs(value)
+            assert not values.is_garbage(negative)
 
 
 @given(st.text())

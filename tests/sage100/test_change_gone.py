@@ -107,6 +107,16 @@ async def test_a_closed_invoice_that_vanishes_was_purged(desk: Desk) -> None:
     assert found.evidence.startswith("the invoice of 2026-09-01 was closed when last seen")
 
 
+async def test_a_balance_nobody_could_read_proves_nothing(desk: Desk) -> None:
+    """Nobody knows whether an invoice was paid or purged whose balance was no number."""
+    invoice = posting.post_invoice(desk.company, BUYER, "100", invoice_date=DAY)
+    maintenance.set_raw(desk.company, "AR_Invoice", invoice, "Balance", "1OO")
+    await desk.round()
+    maintenance.remove(desk.company, "AR_Invoice", invoice)
+    found = (await gone(desk))[name(invoice)]
+    assert (found.kind, "'1OO'" in found.evidence) == ("unknown", True)
+
+
 async def test_an_invoice_under_another_number_was_renumbered(desk: Desk) -> None:
     """A new key with the same customer, date and amounts appeared when it went."""
     invoice = posting.post_invoice(desk.company, BUYER, "123.45", invoice_date=DAY)

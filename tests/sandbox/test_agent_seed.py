@@ -30,6 +30,7 @@ def model() -> Model:
 
 def money(text: str) -> Decimal:
     """Sage 100's number text, read a second time and independently."""
+    text = text.replace(",", "")
     return -Decimal(text[:-1]) if text.endswith("-") else Decimal(text or "0")
 
 

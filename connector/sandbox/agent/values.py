@@ -59,14 +59,14 @@ def amount(cents: int) -> str:
 
 
 def masked(cents: int) -> str:
-    """Cents through a print mask: two decimals, a trailing minus; `-123450` → `1234.50-`."""
+    """Cents through a print mask, `#,###.00-`: `-123450` → `1,234.50-` (reference 1.2)."""
     whole, rest = divmod(abs(cents), 100)
-    return f"{whole}.{rest:02d}" + ("-" if cents < 0 else "")
+    return f"{whole:,}.{rest:02d}" + ("-" if cents < 0 else "")
 
 
 def number(text: str) -> Decimal:
-    """Any number Sage 100 writes: blank, `.5`, `-.5`, `12.50-`. ModelError when it is none."""
-    raw = text.strip()
+    """Any number Sage 100 writes: blank, `.5`, `-.5`, `1,212.50-`. ModelError when it is none."""
+    raw = text.strip().replace(",", "")
     if raw.endswith("-"):
         raw = "-" + raw[:-1]
     try:
