@@ -1,9 +1,9 @@
 """End the connector at every place where it waits, and print and keep what came of it.
 
-`python -m tests.selftest [--quick] [--every N] [--jobs N] [--report FILE]`; exits 1 when any end
-was another. `--quick`: each place at its first, middle and last pass; `--every`: every N-th
-point. How often a place is passed differs a little from one sync to the next; where a pass is not
-reached, an earlier one of the same place is taken.
+`python -m tests.selftest [--scene NAME] [--quick] [--every N] [--jobs N] [--report FILE]`; exits 1
+when any end was another. `--scene`: only that one of `scenes`; `--quick`: each place at its first,
+middle and last pass; `--every`: every N-th point. How often a place is passed differs a little from
+one run to the next; where a pass is not reached, an earlier one of the same place is taken.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from rich.table import Table
 
 from connector.telemetry import product_version
 from tests.selftest.crossing import Calm, Crossing, calm, crossed, process_context
+from tests.selftest.scenes import SCENES, Scene
 from tests.selftest.watch import Point
 
 _PACKAGES: Final = ("aiohttp", "aiosqlite", "msgspec")
@@ -39,24 +40,30 @@ _REPORT: Final = "selftest-report.json"
 def main() -> int:
     """Run, print the table, write the report; the exit code."""
     asked = argparse.ArgumentParser(prog="selftest", description=(__doc__ or "").partition("\n")[0])
+    asked.add_argument("--scene", choices=list(SCENES), action="append")
     asked.add_argument("--quick", action="store_true")
     asked.add_argument("--every", type=int, default=1)
     asked.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked.add_argument("--report", type=Path, default=Path(_REPORT))
     options = asked.parse_args()
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="selftest-") as folder:
-        right = asyncio.run(calm(Path(folder)))
-    points = (right.points() if options.quick else right.passes())[:: options.every]
+    calms = [_calm(SCENES[name]) for name in options.scene or SCENES]
+    points = [
+        (point, right)
+        for right in calms
+        for point in (right.points() if options.quick else right.passes())[:: options.every]
+    ]
     console = Console()
     found = []
-    for crossing in _crossings(points, right, options.jobs):
+    for crossing in _crossings(points, options.jobs):
         found.append(crossing)
         for fault in crossing.faults:
-            console.print(f"{crossing.point}: {fault}", markup=False, soft_wrap=True)
+            console.print(
+                f"{crossing.scene}: {crossing.point}: {fault}", markup=False, soft_wrap=True
+            )
         if len(found) % 100 == 0:
             console.print(f"{len(found):,} of {len(points):,} points", markup=False)
-    report = _report(right, points, found, time.monotonic() - started)
+    report = _report(calms, len(points), found, time.monotonic() - started)
     options.report.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     console.print(_table(found))
     ends = f"{report['ended']:,} of {len(points):,} points ended the process"
@@ -70,18 +77,24 @@ def main() -> int:
     return int(bool(report["faults"]))
 
 
-def _crossings(points: list[Point], right: Calm, jobs: int) -> Iterator[Crossing]:
+def _calm(scene: Scene) -> Calm:
+    with tempfile.TemporaryDirectory(prefix="selftest-") as folder:
+        return asyncio.run(calm(Path(folder), scene))
+
+
+def _crossings(points: list[tuple[Point, Calm]], jobs: int) -> Iterator[Crossing]:
     with ProcessPoolExecutor(jobs, mp_context=process_context()) as pool:
-        waiting = [pool.submit(crossed, point, right) for point in points]
+        waiting = [pool.submit(crossed, point, right) for point, right in points]
         for done in as_completed(waiting):
             yield done.result()
 
 
 def _report(
-    right: Calm, points: list[Point], found: list[Crossing], seconds: float
+    calms: list[Calm], points: int, found: list[Crossing], seconds: float
 ) -> dict[str, Any]:
     return {
-        "what": "the connector's first sync of a small site, ended at each point, then taken up",
+        "what": "the connector at work, ended at each point, then taken up",
+        "scenes": {right.scene: SCENES[right.scene].what for right in calms},
         "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "seconds": round(seconds),
         "versions": {
@@ -91,31 +104,33 @@ def _report(
             "sqlite": sqlite3.sqlite_version,
             "system": platform.platform(),
         },
-        "places": len(right.passed),
-        "passes": sum(right.passed.values()),
-        "points": len(points),
+        "places": sum(len(right.passed) for right in calms),
+        "passes": sum(sum(right.passed.values()) for right in calms),
+        "points": points,
         "ended": sum(one.reached for one in found),
         "not_reached": sum(not one.reached for one in found),
-        "places_ended_at": len({one.point[:2] for one in found if one.reached}),
+        "places_ended_at": len({(one.scene, *one.point[:2]) for one in found if one.reached}),
         "checked": [
-            "the next pass is complete, and the one after it writes nothing",
-            "HubSpot holds what it holds after an undisturbed sync, each record and link once",
+            "what takes it up comes to the end that undisturbed work does",
+            "the pass after it writes nothing",
+            "HubSpot holds what it holds after undisturbed work, each record and link once",
             "the hash chain covers the log, the read models are what the log says",
-            "the books close, nothing is left over",
+            "the books close; what is parked, held or called vanished is that of undisturbed work",
         ],
         "faults": [one for one in found if one.faults],
-        "results": [(*one.point, one.reached, not one.faults) for one in found],
+        "results": [(one.scene, *one.point, one.reached, not one.faults) for one in found],
     }
 
 
 def _table(found: list[Crossing]) -> Table:
     picture = Table(title="Ended where it waits", title_justify="left")
-    picture.add_column("task begins in")
+    picture.add_column("scene: task begins in")
     for heading in ("points", "ended", "not reached", "faults"):
         picture.add_column(heading, justify="right")
     rows: dict[str, Counter[str]] = {}
     for one in found:
-        row = rows.setdefault(one.point.place.partition(":")[0], Counter())
+        file = one.point.place.partition(":")[0]
+        row = rows.setdefault(f"{one.scene}: {file}", Counter())
         row["points"] += 1
         row["ended"] += one.reached
         row["faults"] += bool(one.faults)
