@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import hmac
 from typing import Final, NoReturn
+from unicodedata import category
+
+from connector.errors import ConnectorError
 
 HIDDEN: Final = "•••"
 
@@ -22,6 +25,11 @@ class Secret:
         if not value:
             raise ValueError("a secret must not be empty")
         self._value = value
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it can be revealed."""
+        return True
 
     def reveal(self) -> str:
         """The value itself, for the one call that needs it."""
@@ -45,3 +53,40 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is not written anywhere")
+
+
+class AbsentSecret(Secret):
+    """One that could not be had, for work that does not need it; else `reveal()` says why."""
+
+    __slots__ = ("_why",)
+
+    def __init__(self, why: ConnectorError) -> None:
+        super().__init__(HIDDEN)
+        self._why = why
+
+    @property
+    def is_there(self) -> bool:
+        """It is not."""
+        return False
+
+    def reveal(self) -> NoReturn:
+        """Raise why it could not be had."""
+        raise self._why
+
+
+def control_character(value: str) -> int:
+    """The place of the first control character (line breaks are some), from 1; 0 for none."""
+    return next((place for place, one in enumerate(value, 1) if category(one) == "Cc"), 0)
+
+
+def unfit_for_a_header(value: str) -> str:
+    """Why this text cannot travel in an HTTP header, repeating none of it; "" when it can."""
+    place = control_character(value)
+    if place:
+        return f"holds a line break or another control character (at place {place})"
+    if value.strip() != value:
+        return "holds blanks before or behind it"
+    if not value.isascii():
+        place = next(place for place, one in enumerate(value, 1) if not one.isascii())
+        return f"holds a letter or sign that no key or token has (at place {place})"
+    return ""

@@ -72,9 +72,10 @@ def _nothing() -> None:
 
 
 def secrets_of(settings: Any) -> Iterator[Secret]:
-    """Every secret anywhere in a configuration."""
+    """Every secret anywhere in a configuration, as far as it could be had."""
     if isinstance(settings, Secret):
-        yield settings
+        if settings.is_there:
+            yield settings
     elif isinstance(settings, msgspec.Struct):
         for field in msgspec.structs.fields(settings):
             yield from secrets_of(getattr(settings, field.name))

@@ -155,8 +155,15 @@ def _connect(path: Path, mode: str, cache_kib: int) -> sqlite3.Connection:
     try:
         _check_version(path, conn.execute("PRAGMA user_version").fetchone()[0])
         conn.execute(f"PRAGMA cache_size = -{cache_kib}")
-    except BaseException:
+    except BaseException as error:
         conn.close()
+        if getattr(error, "sqlite_errorname", "").startswith(
+            ("SQLITE_READONLY", "SQLITE_CANTOPEN")
+        ):
+            raise Unavailable(
+                f"{path} cannot be opened by this user ({error}): whoever reads it, too, must be "
+                f"able to write {path.name}-shm and {path.name}-wal in {path.parent}"
+            ) from error
         raise
     return conn
 

@@ -17,7 +17,7 @@ from connector.config.unsupported import refuse_unsupported
 
 def check(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Try out Sage 100's agent and HubSpot, down to columns and properties; changes nothing."""
-    config = load(ctx)
+    config = load(ctx, both_ends=True)
     refuse_unsupported(config)
     lines = run_async(check_both_ends(config))
     ok = all(line.ok for line in lines)

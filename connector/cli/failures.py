@@ -43,7 +43,12 @@ _REMEDIES: Final[tuple[tuple[type[eventstore.EventStoreError], int, str], ...]] 
         "Stop the service, keep the damaged file for inspection, restore the last good backup; "
         "'ml-connector verify' names the first broken position.",
     ),
-    (eventstore.Unavailable, 1, "See to disk space and permissions, then try again."),
+    (
+        eventstore.Unavailable,
+        1,
+        "See to disk space and permissions (most simply: run the command as the user of the "
+        "service), then try again.",
+    ),
 )
 
 

@@ -101,7 +101,7 @@ def apply(
     as_json: AsJson = False,
 ) -> None:
     """Carry out exactly this plan, or refuse because the log has moved."""
-    report = run_async(_apply(load(ctx), digest))
+    report = run_async(_apply(load(ctx, both_ends=True), digest))
     if as_json:
         output.document(report)
     else:

@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from connector import beside
-from connector.app import open_app
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.cli.watch import watching
 from connector.config import Config
+from connector.opening import open_writer
+from connector.projector import Projector
 from connector.rebuild import RebuildReport
+from connector.rebuild import rebuild as make_anew
 from eventstore import StoreMissing
 
 
@@ -44,8 +46,8 @@ async def _rebuild(config: Config, *, verify: bool) -> RebuildReport:
     with watching(output.stderr()) as progress:
         if verify:
             return await beside.verify(config.store.url, progress=progress)
-        async with open_app(config, progress=progress) as app:
-            return await app.rebuild(verify=False)
+        async with open_writer(config) as store:
+            return await make_anew(store, Projector(store), verify=False, progress=progress)
 
 
 def render(report: RebuildReport) -> None:

@@ -63,7 +63,7 @@ def run(
 
 
 def _configured(ctx: typer.Context) -> Config:
-    config = load(ctx)
+    config = load(ctx, both_ends=True)
     refuse_unsupported(config)
     need_store_folder(config)
     return config

@@ -39,13 +39,14 @@ class Session(msgspec.Struct, frozen=True):
     verbose: bool = False
 
 
-def load(ctx: typer.Context) -> Config:
+def load(ctx: typer.Context, *, both_ends: bool = False) -> Config:
     """The configuration; notices go to standard error, and so do log lines while the command runs.
 
-    Raises InvalidConfiguration.
+    `both_ends`: the command opens them, so that every secret must be there; else one is asked for
+    where it is wanted. Raises InvalidConfiguration.
     """
     session = session_of(ctx)
-    config = load_config(session.config_path, os.environ)
+    config = load_config(session.config_path, os.environ, secrets_needed=both_ends)
     console = output.stderr()
     handler = setup_logging(
         config,

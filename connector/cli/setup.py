@@ -13,7 +13,7 @@ from connector.hubspot.schema import SchemaReport
 
 def setup(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Create what HubSpot lacks; what is there is left alone, so it is safe to repeat."""
-    config = load(ctx)
+    config = load(ctx, both_ends=True)
     need_store_folder(config)
     report = run_async(_setup(config))
     if as_json:

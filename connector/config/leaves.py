@@ -20,18 +20,27 @@ from connector.config import secrets
 from connector.errors import Misconfigured
 from connector.sage100.endpoint import is_loopback
 from connector.sage100.schedule import interval, quiet_hours, schedule
+from connector.secret import Secret
 
 
 class Refused(ValueError):
     """The value is not what the key needs; the text says why."""
 
 
+class Missing(Refused):
+    """What the value refers to is not there; who does not need it can do without."""
+
+
 class Surroundings(msgspec.Struct, frozen=True):
-    """What a value may refer to: files beside the configuration, and environment variables."""
+    """What a value may refer to: files beside the configuration, and environment variables.
+
+    `secrets_needed`: a secret that is not there is refused; else only where it is wanted.
+    """
 
     folder: Path
     env: Mapping[str, str]
     notices: list[str]
+    secrets_needed: bool = True
 
 
 class Leaf(msgspec.Struct, frozen=True):
@@ -231,14 +240,21 @@ def _names(raw: Any, _: Surroundings) -> dict[str, str]:
     return dict(raw)
 
 
-def _secret(raw: Any, around: Surroundings) -> object:
-    try:
-        secret, notice = secrets.resolve(raw, folder=around.folder, env=around.env)
-    except secrets.Unresolved as problem:
-        raise Refused(str(problem)) from None
-    if notice:
-        around.notices.append(notice)
-    return secret
+def _secret(objection: secrets.Objection) -> Callable[[Any, Surroundings], Secret]:
+    def read(raw: Any, around: Surroundings) -> Secret:
+        try:
+            secret, notice = secrets.resolve(
+                raw, folder=around.folder, env=around.env, objection=objection
+            )
+        except secrets.Unavailable as problem:
+            raise Missing(str(problem)) from None
+        except secrets.Unresolved as problem:
+            raise Refused(str(problem)) from None
+        if notice:
+            around.notices.append(notice)
+        return secret
+
+    return read
 
 
 ADDRESS = Leaf(
@@ -264,7 +280,10 @@ PROPERTY = Leaf(
     "the internal name of a HubSpot property (a-z, 0-9 and _)", _matching(r"[a-z][a-z0-9_]{0,99}")
 )
 RESERVE = Leaf('a share from "0%" to "90%"', _reserve)
-SECRET = Leaf('{ env = "NAME" } or { file = "PATH" }', _secret, private=True)
+_FROM_OUTSIDE = '{ env = "NAME" } or { file = "PATH" }'
+SECRET = Leaf(_FROM_OUTSIDE, _secret(secrets.text), private=True)
+KEY = Leaf(_FROM_OUTSIDE, _secret(secrets.header), private=True)
+PRIVATE_KEY = Leaf(_FROM_OUTSIDE, _secret(secrets.lines), private=True)
 SHARE = Leaf('a share from "1%" to "100%"', _share)
 STORE_URL = Leaf(
     '"sqlite:///events.db" (beside this file), "sqlite:////absolute/path.db" or "postgresql://…"',

@@ -20,18 +20,19 @@ _NO_FILE: Final = (
 )
 
 
-def load_config(path: Path, env: Mapping[str, str]) -> Config:
+def load_config(path: Path, env: Mapping[str, str], *, secrets_needed: bool = True) -> Config:
     """The configuration in `path`, its secrets taken from `env` or from files beside it.
 
-    Relative paths in the file are relative to the file. Raises InvalidConfiguration, which lists
-    every mistake with its line.
+    Relative paths in the file are relative to the file. `secrets_needed`: False for work that opens
+    no end; a secret that is not there then says so where it is wanted after all. Raises
+    InvalidConfiguration, which lists every mistake with its line.
     """
     text = _text(path)
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise InvalidConfiguration(path, [_syntax(str(problem))]) from None
-    around = Surroundings(folder=path.absolute().parent, env=env, notices=[])
+    around = Surroundings(path.absolute().parent, env, notices=[], secrets_needed=secrets_needed)
     reader = Reader(locate.lines_of(text), around)
     tables = reader.table(Tables, raw)
     if tables is not None:

@@ -13,14 +13,17 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get
 
 import msgspec
 
-from connector.config.leaves import Leaf, Refused, Surroundings
+from connector.config.leaves import Leaf, Missing, Refused, Surroundings
 from connector.config.locate import Path, line_of
 from connector.config.problems import Problem, nearest, shown
 from connector.config.settings import Tables
+from connector.errors import Misconfigured
+from connector.secret import AbsentSecret
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 _WRONG: Final = object()
+_BRING: Final = "Set it for this command as for the service, or correct where it is looked for."
 
 
 class Reader:
@@ -75,6 +78,8 @@ class Reader:
             return leaf.read(raw, self._around)
         except Refused as problem:
             reason = str(problem)
+            if isinstance(problem, Missing) and not self._around.secrets_needed:
+                return AbsentSecret(Misconfigured(reason, where=dotted(path), remedy=_BRING))
             if leaf.private:
                 self.refuse(path, reason)
             else:

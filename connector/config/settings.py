@@ -36,9 +36,9 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
     scheme: Literal["negotiate", "ntlm", "basic"]
     username: Annotated[str, leaves.TEXT]
     password: Annotated[Secret, leaves.SECRET]
-    api_key: Annotated[Secret | None, leaves.SECRET] = None
+    api_key: Annotated[Secret | None, leaves.KEY] = None
     client_certificate: Annotated[Path | None, leaves.FILE] = None
-    client_key: Annotated[Secret | None, leaves.SECRET] = None
+    client_key: Annotated[Secret | None, leaves.PRIVATE_KEY] = None
 
 
 class TlsSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +118,7 @@ class HubSpotSettings(msgspec.Struct, frozen=True, kw_only=True):
     lines of invoices are read and kept with them.
     """
 
-    token: Annotated[Secret, leaves.SECRET]
+    token: Annotated[Secret, leaves.KEY]
     base_url: Annotated[str, leaves.ADDRESS] = "https://api.hubapi.com"
     api_version: Literal["2026-03", "2026-09"] = "2026-03"
     tier: Literal["free", "starter", "professional", "enterprise"] = "free"

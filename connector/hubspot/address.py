@@ -1,4 +1,4 @@
-"""Which addresses of HubSpot's API a token may be sent to: over TLS, or on this machine."""
+"""Which addresses of HubSpot's API a token may be sent to, and which tokens can be sent at all."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from connector.errors import Misconfigured
 from connector.hubspot.answer import clean
+from connector.secret import Secret, unfit_for_a_header
 
 
 def checked(base_url: str) -> str:
@@ -22,6 +23,14 @@ def checked(base_url: str) -> str:
             remedy="Use https; http is allowed on this machine only (127.0.0.0/8, ::1, localhost).",
         )
     return base_url.rstrip("/")
+
+
+def sendable(token: Secret) -> Secret:
+    """The token, if a request can carry it. Raises Misconfigured."""
+    why = unfit_for_a_header(token.reveal())
+    if why:
+        raise Misconfigured(f"the token {why}", where="[hubspot] token", remedy="Write it anew.")
+    return token
 
 
 def _is_loopback(host: str) -> bool:

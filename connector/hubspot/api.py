@@ -19,7 +19,7 @@ import aiohttp
 import msgspec
 
 from connector.hubspot import pace
-from connector.hubspot.address import checked
+from connector.hubspot.address import checked, sendable
 from connector.hubspot.answer import Answer, clean, text_of, worked_s
 from connector.hubspot.calls import CallCounter
 from connector.hubspot.errors import NeverSent, OutcomeUnknown
@@ -77,12 +77,14 @@ class HubSpot:
         read_s: float = _READ_S,
         total_s: float = _TOTAL_S,
     ) -> None:
-        """Raise Misconfigured for an address that would send the token in the clear."""
+        """Raise Misconfigured for an address that would send the token in the clear, and for a
+        token that no request can carry.
+        """
         self.limiter = limiter
         self.calls = CallCounter(limiter.day)
         self.base_url = checked(base_url)
         self.api_version = api_version
-        self._token = token
+        self._token = sendable(token)
         self._timeout = aiohttp.ClientTimeout(
             total=total_s, connect=None, sock_connect=connect_s, sock_read=read_s
         )

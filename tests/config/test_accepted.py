@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from connector.config import InvalidConfiguration, load_config
+from connector.errors import Misconfigured
 from connector.secret import HIDDEN
+from connector.telemetry import secrets_of
 from tests.config.sample import ENV, SECOND_AGENT, TEXT, changed, load
 
 
@@ -121,6 +124,35 @@ def test_secret_from_a_file(tmp_path: Path) -> None:
     config = load(tmp_path, changed('{ env = "HUBSPOT_TOKEN" }', '{ file = "token" }'))
     assert config.hubspot.token.reveal() == "from-file"
     assert config.notices == ()
+
+
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbffrom-file\r\n", b"from-file\r\n", b"from-file"])
+def test_secret_file_of_any_editor(tmp_path: Path, content: bytes) -> None:
+    """A byte order mark and the line's end, as editors leave them, are not part of it."""
+    secret = tmp_path / "token"
+    secret.write_bytes(content)
+    config = load(tmp_path, changed('{ env = "HUBSPOT_TOKEN" }', '{ file = "token" }'))
+    assert config.hubspot.token.reveal() == "from-file"
+
+
+def test_a_password_is_any_text(tmp_path: Path) -> None:
+    """Blanks and letters of any language belong to a password as they are."""
+    config = load(tmp_path, TEXT, ENV | {"SAGE100_PASSWORD": " p\u00e4ss w\u00f6rd "})
+    assert config.sage100[0].auth.password.reveal() == " p\u00e4ss w\u00f6rd "
+
+
+def test_a_secret_that_nobody_needs_may_be_missing(tmp_path: Path) -> None:
+    """Without secrets the configuration loads for reports; whoever reveals one hears what to do."""
+    path = tmp_path / "ml-connector.toml"
+    path.write_text(TEXT, encoding="utf-8")
+    config = load_config(path, {}, secrets_needed=False)
+    assert list(secrets_of(config)) == []
+    with pytest.raises(Misconfigured, match="HUBSPOT_TOKEN is not set") as raised:
+        config.hubspot.token.reveal()
+    assert (raised.value.where, raised.value.exit_code) == ("hubspot.token", 2)
+    path.write_text(changed('{ env = "HUBSPOT_TOKEN" }', '"pat-na1"'), encoding="utf-8")
+    with pytest.raises(InvalidConfiguration):
+        load_config(path, {}, secrets_needed=False)
 
 
 def test_secret_file_open_to_others_is_noticed(tmp_path: Path) -> None:

@@ -104,6 +104,31 @@ def test_empty_environment_variable(tmp_path: Path) -> None:
     assert "HUBSPOT_TOKEN is empty" in problem.message
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("HUBSPOT_TOKEN", "pat-na1\nX-Other: 1", "a line break or another control character"),
+        ("HUBSPOT_TOKEN", "pat-na1-\x07", "control character (at place 9)"),
+        ("HUBSPOT_TOKEN", "pat-na1-\u00e9", "no key or token has (at place 9)"),
+        ("HUBSPOT_TOKEN", "\ufeffpat-na1", "no key or token has (at place 1)"),
+        ("HUBSPOT_TOKEN", " pat-na1", "blanks before or behind it"),
+        ("HUBSPOT_TOKEN", "pat-na1\r\n", "a line break or another control character"),
+        ("SAGE100_API_KEY", "k\u00e9y", "no key or token has"),
+        ("SAGE100_API_KEY", "k3y-1\t", "control character"),
+        ("SAGE100_PASSWORD", "pass\nword", "a line break or another control character"),
+    ],
+)
+def test_secret_that_cannot_be_sent(tmp_path: Path, name: str, value: str, why: str) -> None:
+    """What no header can carry is refused at start, by where it came from and never by itself."""
+    with pytest.raises(InvalidConfiguration) as raised:
+        load(tmp_path, TEXT, ENV | {name: value})
+    (problem,) = raised.value.problems
+    assert f"the environment variable {name} holds" in problem.message
+    assert why in problem.message
+    assert value.strip() not in str(raised.value)
+    assert raised.value.exit_code == 2
+
+
 @pytest.mark.parametrize("content", [None, "", "\n"])
 def test_secret_file_missing_or_empty(tmp_path: Path, content: str | None) -> None:
     """A secret's file that cannot be used is named."""
