@@ -20,6 +20,7 @@ from typing import Final, Literal
 import msgspec
 
 from connector import anchors, breaker, erasing, greeting, orders, planning
+from connector.addresses import refuse_moved
 from connector.causes import Causes
 from connector.check import CheckLine
 from connector.config import Config
@@ -109,6 +110,7 @@ class App:
         """Create what the portal lacks of the mapping's groups and properties."""
         await is_current(self.store)  # an empty store is of this version from its first event on
         wanted = self.mappings.configured
+        await refuse_moved(self.store, wanted)
         report = await schema.setup(
             self.store,
             self.hubspot,

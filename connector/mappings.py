@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from connector.addresses import refuse_moved
 from connector.errors import Misconfigured
 from connector.hubspot import schema
 from connector.hubspot.api import HubSpot
@@ -75,12 +76,16 @@ class Mappings:
         return "" if same else self.configured.digest
 
     async def prepare(self) -> bool:
-        """Find the mapping in force, or put the first one in force; whether that was done."""
+        """Find the mapping in force, or put the first one in force; whether that was done.
+
+        Raises AddressMoved when the configured one can never come into force here.
+        """
         found = await active(self._store)
         self.current = found or self.configured
         if found is None:
             await self._activate(self.configured)
         elif self.proposed:
+            await refuse_moved(self._store, self.configured)
             _log.warning(
                 "the configured mapping (%s) is not the one in force (%s), which stays so: see "
                 "what it would change with 'ml-connector plan', then 'ml-connector apply DIGEST'",

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from connector import breaker, rows
+from connector.addresses import refuse_moved
 from connector.breaker import HeldCompany
 from connector.errors import ConnectorError, Misconfigured
 from connector.hubspot.limiter import Limiter
@@ -93,7 +94,7 @@ async def make(
     *,
     everything: bool = False,
 ) -> Made:
-    """What would be sent with this mapping. Raises Misconfigured, PlanRefused.
+    """What would be sent with this mapping. Raises NoFigures, AddressMoved, PlanRefused.
 
     When the log moves meanwhile, it is made again, a few times.
     """
@@ -132,6 +133,7 @@ async def _make(
     active = await in_force(store)
     new_mapping = active is None or active.digest != mapping.digest
     if new_mapping:
+        await refuse_moved(store, mapping)
         activated = events.MappingActivated(mapping.digest, compiled.content(mapping))
         await store.append([new_event(MAPPING_STREAM, activated)])
     await Projector(store).run_until_idle()

@@ -6,6 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from connector.cli.demo_site import a_day_at_the_office
@@ -169,3 +170,81 @@ def test_a_mapping_that_is_none(bench: Bench, tmp_path: Path) -> None:
     path.write_text("version = 7\n", encoding="utf-8")
     assert bench.command("plan", "--mapping", path).code == 2
     assert bench.command("plan", "--mapping", tmp_path / "missing.toml").code == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("sage100_customer_key", "erp_key", '[companies] key is "erp_key"'),
+        ('hubspot_type = "invoices"', 'hubspot_type = "p_bills"', "[invoices] hubspot_type"),
+    ],
+)
+def test_an_address_stands_once_records_were_written(
+    bench: Bench, old: str, new: str, told: str
+) -> None:
+    """Another key or type would lose every record: refused in plan, start and setup, with reasons.
+
+    Neither the log nor the portal is changed by it, and the old file is content again.
+    """
+    text = (resources.files("projections.mapping") / "default.toml").read_text("utf-8")
+    path = bench.site.config_path.parent / "moved.toml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    assert bench.command("run", "--once").code == 0
+    head = bench.command("status", "--json").json()["log"]["head"]
+    before = bench.site.config_path.read_text(encoding="utf-8")
+    portal = bench.at_the_site(bench.site.portal.snapshot)
+    ended = bench.command("plan", "--mapping", path, "--json")
+    assert ended.code == 2
+    error = ended.json()["error"]
+    assert told in error["what"]
+    assert "a new store" in error["remedy"]
+    configure(bench, path)
+    for arguments in (["run", "--once"], ["setup"], ["plan"]):
+        ended = bench.command(*arguments)
+        assert ended.code == 2, ended.out
+        assert told in ended.err
+    assert bench.command("status", "--json").json()["log"]["head"] == head
+    assert bench.at_the_site(bench.site.portal.snapshot) == portal
+    bench.site.config_path.write_text(before, encoding="utf-8")
+    assert bench.command("run", "--once").code == 0
+
+
+def test_an_address_that_hubspot_never_took_may_be_corrected(bench: Bench) -> None:
+    """A mistyped type: `check` names it, its records wait, the right one is planned and sent."""
+    text = (resources.files("projections.mapping") / "default.toml").read_text("utf-8")
+    path = bench.site.config_path.parent / "mapping.toml"
+    path.write_text(text.replace('hubspot_type = "contacts"', 'hubspot_type = "contatcs"'), "utf-8")
+    configure(bench, path)
+    lines = {one["subject"]: one for one in bench.command("check", "--json").json()["lines"]}
+    assert lines["HubSpot contatcs"]["ok"] is False
+    assert "hubspot_type" in lines["HubSpot contatcs"]["remedy"]
+    assert bench.command("run", "--once").code != 0
+    path.write_text(text, encoding="utf-8")
+    digest = bench.command("plan", "--json").json()["digest"]
+    assert bench.command("apply", digest).code in {0, 1}
+    assert bench.command("retry").code == 0
+    assert bench.command("run", "--once").code == 0
+    assert bench.at_the_site(bench.site.hubspot_records)["contacts"] > 0
+
+
+def test_a_plan_for_a_type_that_the_portal_lacks_is_not_applied(bench: Bench) -> None:
+    """`apply` looks into the portal first: a type that is not there is refused with its name."""
+    options = bench.site.portal.options
+    text = (resources.files("projections.mapping") / "default.toml").read_text("utf-8")
+    path = bench.site.config_path.parent / "mapping.toml"
+    wrong = text.replace('hubspot_type = "contacts"', 'hubspot_type = "contatcs"')
+    path.write_text(wrong, encoding="utf-8")
+    names = [
+        f"crm.{kind}.{name}.{what}"
+        for kind in ("objects", "schemas")
+        for name in ("companies", "invoices")
+        for what in ("read", "write")
+    ]
+    fewer = msgspec.structs.replace(options, scopes=tuple(names))
+    bench.at_the_site(lambda: setattr(bench.site.portal, "options", fewer))
+    assert bench.command("run", "--once").code == 3, "no contact was ever written"
+    bench.at_the_site(lambda: setattr(bench.site.portal, "options", options))
+    digest = bench.command("plan", "--mapping", path, "--json").json()["digest"]
+    ended = bench.command("apply", digest, "--json")
+    assert ended.code == 1
+    assert "contatcs" in ended.json()["error"]["what"]
