@@ -54,6 +54,7 @@ from connector.sage100.instance import instance_of
 from connector.sage100.passes import Outcome
 from connector.sage100.rounds import Rounds
 from connector.second_look import SecondLook
+from connector.unserved import Unserved
 from eventstore import EventStore, Meta
 from projections import events
 from projections.mapping import compiled
@@ -93,6 +94,7 @@ class App:
         self._causes = Causes(store)
         self._second_look = SecondLook(store, hubspot, around.mapping, definitions)
         self._deals = Deals(store, hubspot, deal_rule(config))
+        self._unserved = Unserved(store, config)
         self._rounds = {
             settings.name: Rounds(
                 agents[settings.name],
@@ -134,6 +136,7 @@ class App:
         await self._second_look.look()
         try:
             outcomes = await self._poll_once(sweep=sweep)
+            await self._unserved.warn(self.mapping)  # an agent may have said what it serves
             turns = await self._write_all()
             for more in (self._causes.release, self._deals.look):
                 if turns[-1].failed is None and await more():
@@ -226,6 +229,7 @@ class App:
             raise
         if is_first:
             await self._fold()
+        await self._unserved.warn(self.mapping)
 
     async def _fold(self) -> None:
         """Bring the read models to the end of the log."""

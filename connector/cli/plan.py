@@ -22,6 +22,7 @@ from connector.hubspot.allowance import DAILY
 from connector.opening import open_reader
 from connector.planning import Kept, Made
 from connector.reports import RunReport
+from connector.unserved import warnings
 from eventstore import StoreInUse
 from projections.events import PlanApplied
 from projections.mapping import compiled
@@ -61,11 +62,14 @@ def plan(
     """Every field that would change in HubSpot, without a call; prints a digest to apply."""
     config = load(ctx)
     wanted = load_mapping(config) if mapping is None else read_mapping(mapping)
-    made = run_async(_plan(config, wanted, everything=everything))
+    made, unserved = run_async(_plan(config, wanted, everything=everything))
     share = made.plan.calls / DAILY[config.hubspot.tier]
     if as_json:
-        output.document(document(made, everything=everything) | {"share_of_day": round(share, 4)})
+        more = {"share_of_day": round(share, 4), "warnings": unserved}
+        output.document(document(made, everything=everything) | more)
     else:
+        for text in unserved:
+            output.say(f"WARNING: {text}")
         render(made, everything=everything, share=share)
 
 
@@ -84,15 +88,18 @@ def read_mapping(path: Path) -> compiled.CompiledMapping:
         raise Misconfigured(str(problem), where="--mapping", remedy=remedy) from None
 
 
-async def _plan(config: Config, mapping: compiled.CompiledMapping, *, everything: bool) -> Made:
+async def _plan(
+    config: Config, mapping: compiled.CompiledMapping, *, everything: bool
+) -> tuple[Made, list[str]]:
     async with open_reader(config) as store:
+        unserved = await warnings(store, config, mapping)
         made = await planning.make(store, mapping, config.hubspot.tier, everything=everything)
     if config.store.file is not None:
         try:
             await planning.keep(config.store.file, made)
         except OSError as problem:
             output.note(f"the plan cannot be kept ({problem}): 'apply' will not find it")
-    return made
+    return made, unserved
 
 
 def apply(
