@@ -5,16 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
+from connector import erasure_list
 from connector.archive import ExportReport, ImportReport, export, must_be_importable, restore
 from connector.cli import output
 from connector.cli.counting import counting
 from connector.cli.session import AsJson, load, run_async
 from connector.config.settings import StoreSettings
+from connector.moments import iso
 from connector.overdue import refuse_while_overdue
 from connector.rebuild import outdated
 from connector.store import open_log
+from eventstore import Commit
 
 Store = Annotated[
     str | None,
@@ -65,21 +69,48 @@ def import_log(
     as_json: AsJson = False,
 ) -> None:
     """Take an exported log into an empty store, or on into one that holds its beginning."""
-    report = run_async(_import(store or load(ctx).store.url, file))
+    url = store or load(ctx).store.url
+    report, head = run_async(_import(url, file))
+    notice = run_async(erased_since(StoreSettings(url=url).file, head)) if report.restored else ""
     if as_json:
-        output.document(report)
+        output.document(msgspec.structs.asdict(report) | {"notice": notice})
     else:
         render(report)
+        if notice:
+            output.say(notice)
     if not report.complete:
         raise typer.Exit(1)
 
 
-async def _import(url: str, file: Path) -> ImportReport:
+async def _import(url: str, file: Path) -> tuple[ImportReport, Commit]:
     store = StoreSettings(url=url).file
     await must_be_importable(file, store_exists=store is None or store.exists())
     with counting(output.stderr(), "imported up to position") as count:
         async with open_log(url) as opened:
-            return await restore(opened, file, count, also=[outdated()])
+            report = await restore(opened, file, count, also=[outdated()])
+            return report, await opened.head()
+
+
+async def erased_since(store_file: Path | None, head: Commit) -> str:
+    """What an operator must know of people erased after the imported log was written; or ""."""
+    if store_file is None:
+        return ""
+    path = erasure_list.file_of(store_file)
+    listed = await erasure_list.read(store_file)
+    if not listed:
+        return (
+            f"No list of erased records lies beside this store ({path}). Whoever was erased after "
+            "this log was written is in it again: put the former store's list there, under this "
+            "name, before anything else uses the store."
+        )
+    written = iso(head.recorded_at_us)
+    later = sum(one.time > written for one in listed)
+    if not later:
+        return ""
+    return (
+        f"This log was written before {output.counted(later, 'erasure')} on {path}: the next "
+        "command that opens the store carries them out."
+    )
 
 
 def render(report: ImportReport) -> None:

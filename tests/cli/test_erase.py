@@ -115,3 +115,32 @@ def test_nothing_is_handed_on_while_an_erasure_is_pending(
     exported = bench.command("export", file)
     assert (exported.code, exported.err.count("pending")) == (0, 0)
     assert name not in file.read_text()
+
+
+def test_an_older_export_says_that_it_holds_who_was_erased_since(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """`import` names the list that is to lie beside the new store; with it, who was erased is."""
+    assert bench.command("run", "--once").code == 0
+    key, customer = first_customer(bench)
+    log = tmp_path / "log.jsonl"
+    assert bench.command("export", log).code == 0
+    assert bench.command("erase", key, "--yes").code == 0
+    folder = bench.site.config_path.parent
+    text = bench.site.config_path.read_text(encoding="utf-8")
+    for name in ("bare.db", "kept.db"):
+        bench.site.config_path.write_text(
+            text.replace("sqlite:///events.db", f"sqlite:///{name}"), encoding="utf-8"
+        )
+        if name == "kept.db":
+            shutil.copy(folder / "events.db.erased", folder / "kept.db.erased")
+        ended = bench.command("import", log)
+        assert ended.code == 0
+        assert bench.command("rebuild").code == 0
+        shown = bench.command("history", f"companies/{key}", "--all").out
+        if name == "bare.db":
+            assert f"No list of erased records lies beside this store ({folder / name}" in ended.out
+            assert customer in shown
+        else:
+            assert "written before 1 erasure on" in ended.out
+            assert customer not in shown
