@@ -125,10 +125,9 @@ def _left_today(http: dict[str, Any]) -> str:
     """What HubSpot last told of the account's calls of the day."""
     if http.get("hubspot_daily_left") is None:
         return ""
-    return (
-        f"; {http['hubspot_daily_left']:,} of {http['hubspot_daily_limit']:,} were left of the day "
-        f"that ends {http['hubspot_resets_at']}"
-    )
+    ends = http["hubspot_resets_at"]
+    when = f"of the day that ends {ends}" if ends else "of the day"
+    return f"; {http['hubspot_daily_left']:,} of {http['hubspot_daily_limit']:,} were left {when}"
 
 
 def waiting_line(waiting: dict[str, str]) -> str:

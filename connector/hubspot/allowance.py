@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Literal
 
 Tier = Literal["free", "starter", "professional", "enterprise"]
@@ -65,11 +65,19 @@ class Midnight:
         if self.zone is None:
             return _PROBE_S
         now = self._wall(self.zone)
-        midnight = datetime.combine(
-            now.date() + timedelta(days=1), datetime.min.time(), tzinfo=self.zone
-        )
         # Plus a minute: HubSpot's midnight need not be ours to the second.
-        return max(midnight.timestamp() - now.timestamp(), 0.0) + 60.0
+        return max(_midnight_after(now).timestamp() - now.timestamp(), 0.0) + 60.0
+
+    def comes_at(self) -> datetime | None:
+        """The portal's next midnight, in UTC; None when it is not known."""
+        if self.zone is None:
+            return None
+        return _midnight_after(self._wall(self.zone)).astimezone(UTC)
+
+
+def _midnight_after(now: datetime) -> datetime:
+    tomorrow = now.date() + timedelta(days=1)
+    return datetime.combine(tomorrow, datetime.min.time(), tzinfo=now.tzinfo)
 
 
 class Allowance:

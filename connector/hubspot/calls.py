@@ -41,6 +41,7 @@ class CallCounter:
             return None
         self._told = now
         day = self._day()
+        ends = None if day is None else day.resets_at
         return CallsCounted(
             hubspot_calls=now.hubspot_calls - told.hubspot_calls,
             hubspot_writes=now.hubspot_writes - told.hubspot_writes,
@@ -48,5 +49,5 @@ class CallCounter:
             hubspot_429=now.hubspot_429 - told.hubspot_429,
             hubspot_daily_limit=None if day is None else day.limit,
             hubspot_daily_left=None if day is None else day.left,
-            hubspot_resets_at="" if day is None else f"{day.resets_at:%Y-%m-%dT%H:%M:%SZ}",
+            hubspot_resets_at="" if ends is None else f"{ends:%Y-%m-%dT%H:%M:%SZ}",
         )

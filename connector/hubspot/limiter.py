@@ -15,7 +15,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import Final
 
 import msgspec
@@ -75,11 +75,11 @@ class LimiterState(msgspec.Struct, frozen=True):
 
 
 class Day(msgspec.Struct, frozen=True):
-    """The account's calls of a day as HubSpot told, and when they come back (UTC)."""
+    """The account's calls of a day as HubSpot told, and when they come back (UTC), if known."""
 
     limit: int
     left: int
-    resets_at: datetime
+    resets_at: datetime | None
 
 
 class Limiter:
@@ -138,8 +138,7 @@ class Limiter:
         day = self._days["general"]
         if day.limit is None or day.left is None:
             return None
-        resets_at = self._wall(UTC) + timedelta(seconds=self._midnight.until_s())
-        return Day(day.limit, day.left, resets_at)
+        return Day(day.limit, day.left, self._midnight.comes_at())
 
     @asynccontextmanager
     async def slot(self, gate: Gate) -> AsyncIterator[Place]:

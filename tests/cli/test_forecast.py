@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
+from connector.cli.demo_site import a_day_at_the_office
 from connector.forecast import Forecast, forecast, told
 from projections.tables import Calls
 from tests.cli.conftest import Bench
@@ -67,3 +69,14 @@ def test_status_foretells_what_waits(bench: Bench) -> None:
     assert report["forecast"]["usable_today"] > 100_000, "as HubSpot's headers said"
     assert report["http"]["hubspot_daily_limit"] == 625_000
     assert "less than a minute at the least" in bench.command("status").out.replace("\n", " ")
+
+
+def test_the_portal_s_day_is_shown_as_it_ends(bench: Bench) -> None:
+    """After any run that wrote: midnight in the portal's zone, whether it had to set up or not."""
+    assert bench.command("run", "--once").code == 0
+    shown = [bench.command("status", "--json").json()["http"]["hubspot_resets_at"]]
+    bench.at_the_site(lambda: a_day_at_the_office(bench.site))
+    assert bench.command("run", "--once").code == 0
+    shown.append(bench.command("status", "--json").json()["http"]["hubspot_resets_at"])
+    midnight = re.compile(r"\d{4}-\d\d-\d\dT0[56]:00:00Z")  # America/Chicago
+    assert [bool(midnight.fullmatch(one)) for one in shown] == [True, True], shown

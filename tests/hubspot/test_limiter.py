@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -275,6 +275,22 @@ async def test_a_429_leaves_the_other_gates_open() -> None:
     gates.refused("general", "TEN_SECONDLY_ROLLING", None)
     async with gates.slot("associations"):
         assert time.now == 1_000.0
+
+
+@pytest.mark.parametrize(
+    ("zone", "ends"),
+    [("", None), ("America/Chicago", "2026-11-23T06:00:00"), ("Asia/Tokyo", "2026-11-22T15:00:00")],
+)
+def test_the_end_of_the_day_is_told_as_it_is_or_not_at_all(zone: str, ends: str | None) -> None:
+    """Neither how long we hold back for safety nor a guess in an unknown zone is shown."""
+    now = datetime(2026, 11, 22, 8, 15, 42, 999_999, tzinfo=UTC)
+    gates = Limiter("free", wall=now.astimezone)
+    gates.learn("general", day_of(900))
+    gates.portal_zone = ZoneInfo(zone) if zone else None
+    told = gates.day()
+    assert told is not None
+    assert (told.limit, told.left) == (1_000, 900)
+    assert told.resets_at == (datetime.fromisoformat(f"{ends}+00:00") if ends else None)
 
 
 async def test_the_day_s_limit_is_told_and_ends_at_the_portal_s_midnight() -> None:
