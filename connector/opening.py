@@ -81,7 +81,7 @@ async def _make_readable(config: Config) -> None:
     try:
         async with open_writer(config) as store:
             if not await can_be_read(store):  # an erasure may just have made them
-                _log.warning("the read models are of another version: they are made from the log")
+                _log.warning("after an update or an import: the read models are made from the log")
                 await rebuild(store, Projector(store), verify=False)
     except (StoreInUse, Unavailable) as problem:
         raise Misconfigured(

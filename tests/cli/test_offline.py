@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,35 @@ def test_who_opens_an_end_needs_its_secrets(
     what = ended.json()["error"]["what"]
     assert [name for name in SECRETS if f"{name} is not set" in what] == list(missing)
     assert bench.at_the_site(bench.site.hubspot_calls) == calls
+
+
+REPORTS = (
+    ["status"],
+    ["history", "ABC:01-ABF"],
+    ["parked"],
+    ["plan"],
+    ["rehearse"],
+    ["replay", "--object", "vendors", "--dry-run"],
+    ["erase", "ABC:01-ABF", "--dry-run"],
+)
+
+
+@pytest.mark.parametrize("arguments", REPORTS, ids=lambda arguments: arguments[0])
+def test_no_report_of_an_imported_log_shows_zeros(
+    bench: Bench, tmp_path: Path, arguments: list[str]
+) -> None:
+    """Whichever comes first after an import says what it said of the store that was exported."""
+    assert bench.command("run", "--once").code == 0
+    before = bench.command(*arguments)
+    assert bench.command("export", tmp_path / "log.jsonl").code == 0
+    text = bench.site.config_path.read_text(encoding="utf-8")
+    bench.site.config_path.write_text(
+        text.replace("sqlite:///events.db", "sqlite:///moved.db"), encoding="utf-8"
+    )
+    assert bench.command("import", tmp_path / "log.jsonl").code == 0
+    ended = bench.command(*arguments)
+    time = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z|moved\.db|events\.db")
+    assert (ended.code, time.sub("", ended.out)) == (before.code, time.sub("", before.out))
 
 
 @pytest.mark.parametrize(
