@@ -88,7 +88,8 @@ class Mappings:
             await refuse_moved(self._store, self.configured)
             _log.warning(
                 "the configured mapping (%s) is not the one in force (%s), which stays so: see "
-                "what it would change with 'ml-connector plan', then 'ml-connector apply DIGEST'",
+                "what it would change with 'ml-connector plan', then 'ml-connector apply DIGEST'; "
+                "or name the file that was applied as hubspot.mapping",
                 self.configured.digest[:12],
                 found.digest[:12],
             )

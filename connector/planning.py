@@ -70,12 +70,16 @@ class Made(msgspec.Struct, frozen=True):
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """A plan's file: what `apply` needs. `mapping`: its content, empty when it is in force."""
+    """A plan's file: what `apply` needs. `mapping`: its content, empty when it is in force.
+
+    `source`: the file that was named for it, "" for the configured one.
+    """
 
     digest: str
     position: int
     records: int
     mapping: dict[str, Any] = {}
+    source: str = ""
 
 
 async def in_force(store: EventStore) -> events.MappingActivated | None:
@@ -228,10 +232,10 @@ def folder_of(store_file: Path) -> Path:
     return store_file.with_name(store_file.name + ".plans")
 
 
-async def keep(store_file: Path, made: Made) -> Path:
-    """Keep a plan for `apply`, readable by its owner only; where it lies."""
+async def keep(store_file: Path, made: Made, source: str = "") -> Path:
+    """Keep a plan for `apply`, readable by its owner only; where it lies. `source`: see Kept."""
     content = compiled.content(made.mapping) if made.plan.new_mapping else {}
-    kept = Kept(made.plan.digest, made.plan.position, made.plan.records, content)
+    kept = Kept(made.plan.digest, made.plan.position, made.plan.records, content, source)
     return await asyncio.to_thread(_write, folder_of(store_file), kept)
 
 

@@ -36,7 +36,10 @@ _WHY: Final = {
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """What became of a plan: carried out here, or handed to the running service."""
+    """What became of a plan: carried out here, or handed to the running service.
+
+    `next`: what the configuration needs, where it names another mapping; "" for nothing.
+    """
 
     digest: str
     records: int
@@ -46,6 +49,7 @@ class Applied(msgspec.Struct, frozen=True):
     pending: int = 0
     barred: dict[str, str] = {}
     error: dict[str, str] | None = None
+    next: str = ""
 
 
 def plan(
@@ -62,7 +66,8 @@ def plan(
     """Every field that would change in HubSpot, without a call; prints a digest to apply."""
     config = load(ctx)
     wanted = load_mapping(config) if mapping is None else read_mapping(mapping)
-    made, unserved = run_async(_plan(config, wanted, everything=everything))
+    named = "" if mapping is None else str(mapping.absolute())
+    made, unserved = run_async(_plan(config, wanted, named, everything=everything))
     share = made.plan.calls / DAILY[config.hubspot.tier]
     if as_json:
         more = {"share_of_day": round(share, 4), "warnings": unserved}
@@ -89,14 +94,14 @@ def read_mapping(path: Path) -> compiled.CompiledMapping:
 
 
 async def _plan(
-    config: Config, mapping: compiled.CompiledMapping, *, everything: bool
+    config: Config, mapping: compiled.CompiledMapping, named: str, *, everything: bool
 ) -> tuple[Made, list[str]]:
     async with open_reader(config) as store:
         unserved = await warnings(store, config, mapping)
         made = await planning.make(store, mapping, config.hubspot.tier, everything=everything)
     if config.store.file is not None:
         try:
-            await planning.keep(config.store.file, made)
+            await planning.keep(config.store.file, made, named)
         except OSError as problem:
             output.note(f"the plan cannot be kept ({problem}): 'apply' will not find it")
     return made, unserved
@@ -133,7 +138,7 @@ async def _apply(config: Config, digest: str) -> Applied:
     try:
         with watching(output.stderr()) as progress:
             async with open_app(config, progress=progress) as app:
-                return _applied(kept, await app.apply(kept, by))
+                return _applied(kept, await app.apply(kept, by), _next(config, kept))
     except* StoreInUse:
         pass
     # The service runs: it is told instead, once we know that the plan holds.
@@ -141,10 +146,22 @@ async def _apply(config: Config, digest: str) -> Applied:
         await planning.check(store, kept, config.hubspot.tier)
     applied = PlanApplied(kept.digest, kept.position, "", kept.records, by)
     await orders.leave(file, applied)
-    return Applied(kept.digest, kept.records, handed_over=True)
+    return Applied(kept.digest, kept.records, handed_over=True, next=_next(config, kept))
 
 
-def _applied(kept: Kept, report: RunReport) -> Applied:
+def _next(config: Config, kept: Kept) -> str:
+    """That the configuration is to name the mapping which this plan puts in force."""
+    mapping = compiled.restore(kept.mapping) if kept.mapping else None
+    if mapping is None or mapping.digest == load_mapping(config).digest:
+        return ""
+    file = f'"{kept.source}"' if kept.source else "the file it was made from"
+    return (
+        f"Now set mapping = {file} under [hubspot] in {config.path}: else every start says that "
+        "the configured mapping is not in force."
+    )
+
+
+def _applied(kept: Kept, report: RunReport, then: str) -> Applied:
     return Applied(
         kept.digest,
         kept.records,
@@ -154,6 +171,7 @@ def _applied(kept: Kept, report: RunReport) -> Applied:
         pending=report.pending,
         barred=report.barred,
         error=None if report.failed is None else told(report.failed),
+        next=then,
     )
 
 
@@ -240,6 +258,8 @@ def render_applied(report: Applied) -> None:
             f"Plan {report.digest[:12]} is handed to the running service: {report.records:,} "
             "records, as far as nothing comes between."
         )
+        if report.next:
+            output.say(report.next)
         return
     written = ", ".join(f"{count:,} {name}" for name, count in report.written.items() if count)
     output.say(f"Plan {report.digest[:12]} is carried out. Written: {written or 'nothing'}.")
@@ -247,3 +267,5 @@ def render_applied(report: Applied) -> None:
         output.say(f"{report.parked:,} commands are parked: see 'ml-connector parked'.")
     if report.pending:
         output.say(f"{report.pending:,} commands are still to be sent; the next run goes on.")
+    if report.next:
+        output.say(report.next)

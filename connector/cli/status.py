@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
@@ -14,6 +16,7 @@ from connector.config import Config
 from connector.config.mapping import load_mapping
 from connector.errors import Misconfigured
 from connector.opening import open_reader
+from connector.sage100.schedule import quiet_hours, quiet_told, quiet_until
 from eventstore import EventStore
 
 
@@ -29,11 +32,13 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 
 async def _read(config: Config) -> dict[str, Any]:
+    now = datetime.now(UTC)
     async with open_reader(config) as store:
         report = await reports.status(store)
         pending = await forecast.of_pending(store, config.hubspot.tier, config.hubspot.reserve)
         report["forecast"] = msgspec.structs.asdict(pending)
         report["mapping"] = await _mapping(config, store)
+    report["quiet"] = quiet_now(config, now)
     # What is configured no more, a mistyped company code for instance, is nobody's worry.
     wanted = {(one.name, code) for one in config.sage100 for code in one.companies}
     report["sage100"] = [
@@ -50,6 +55,19 @@ async def _mapping(config: Config, store: EventStore) -> dict[str, str]:
     except Misconfigured:
         waiting = ""  # whatever is wrong with the file, the commands that need it say so
     return {"in_force": found.digest if found is not None else "", "proposed": waiting}
+
+
+def quiet_now(config: Config, now: datetime) -> list[dict[str, str]]:
+    """The instances whose quiet hours it is at `now` (aware), and until when, in words."""
+    found = []
+    for settings in config.sage100:
+        zone = ZoneInfo(settings.timezone)
+        until = quiet_until(quiet_hours(settings.quiet_hours), now, zone)
+        if until is not None:
+            ends = f"{until:%Y-%m-%dT%H:%M:%SZ}"
+            told = quiet_told(until, zone)
+            found.append({"instance": settings.name, "until": ends, "told": told})
+    return found
 
 
 def needs_person(report: dict[str, Any]) -> bool:
@@ -70,6 +88,8 @@ def needs_person(report: dict[str, Any]) -> bool:
 def render(report: dict[str, Any]) -> None:
     """The books as tables, and the verdict under them."""
     output.show(sage100_table(report))
+    for one in report["quiet"]:
+        output.say(f"  {one['instance']}: {one['told']}: the service asks nothing until then")
     for row in report["sage100"]:
         if row["error"]:
             where = f"{row['company']} {row['entity']}"
@@ -117,7 +137,8 @@ def proposed_line(digest: str) -> str:
     """That the configured mapping is not in force, and what to do about it."""
     return (
         f"The configured mapping ({digest[:12]}) is not in force yet: 'ml-connector plan' shows "
-        "what it would change, 'ml-connector apply DIGEST' puts it in force."
+        "what it would change, 'ml-connector apply DIGEST' puts it in force. Or is the one in "
+        "force the right one, applied from another file? Then name that file as hubspot.mapping."
     )
 
 

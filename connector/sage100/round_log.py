@@ -19,6 +19,7 @@ from connector.sage100.failure import ended
 from connector.sage100.instance import Instance
 from connector.sage100.passes import Outcome
 from connector.sage100.place import Journal, meta_of
+from connector.sage100.schedule import quiet_told
 from connector.sage100.trust_log import TrustLog
 from eventstore.types import EventStore, NewEvent
 from projections.events import SCHEMA, CallsCounted, PollDeferred, PollSkipped, Via, encode, type_of
@@ -37,6 +38,17 @@ class RoundLog:
         self._trust = TrustLog(store, instance.name)
         self._not_served: set[str] = set()
         self._noted: AgentError | None = None  # said in full already, for another entity
+        self._is_quiet = False
+
+    def quiet(self, until: datetime | None) -> None:
+        """Until when quiet hours last, None outside of any: told when they begin and end."""
+        if self._is_quiet == (until is not None):
+            return
+        self._is_quiet = until is not None
+        told = "quiet hours are over"
+        if until is not None:
+            told = f"{quiet_told(until, self._instance.zone())}: nothing is asked"
+        log.info("%s: %s", self._instance.name, told)
 
     async def fail(self, company: str, entity: str, via: Via, error: AgentError) -> Outcome:
         """A pass that could not even begin."""

@@ -133,6 +133,7 @@ class Rounds:
             now = self._now().astimezone(UTC)
             ready = table.ready(now)
             wake = quiet_until(self._quiet, now, self._zone)
+            self._log.quiet(wake)
             if wake is None and ready:
                 via: Via = "sweep" if "sweep" in ready else "cursor"
                 known = self._instance.entities

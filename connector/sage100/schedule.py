@@ -120,6 +120,11 @@ def quiet_until(spans: Sequence[Span], now: datetime, zone: ZoneInfo) -> datetim
     return ends if ends > now.astimezone(UTC) else None
 
 
+def quiet_told(until: datetime, zone: ZoneInfo) -> str:
+    """Until when nothing is asked, on the site's clock: "quiet until 04:30 (America/Chicago)"."""
+    return f"quiet until {until.astimezone(zone):%H:%M} ({zone.key})"
+
+
 def _next_local(moment: datetime, ends: time, zone: ZoneInfo) -> datetime:
     """The next time the local clock shows `ends`; one that the clock skips is taken after it."""
     day = moment.date() if moment.time() < ends else moment.date() + timedelta(days=1)

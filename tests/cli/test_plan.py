@@ -74,6 +74,24 @@ def test_a_changed_mapping_is_planned_before_it_comes_into_force(bench: Bench) -
     assert bench.command("rebuild", "--verify").code == 0
 
 
+def test_what_was_applied_from_another_file_is_to_be_configured(bench: Bench) -> None:
+    """`apply` names the file and the line; until that is done `status` knows both ways out."""
+    assert bench.command("run", "--once").code == 0
+    path = louder(bench)
+    digest = bench.command("plan", "--mapping", path, "--json").json()["digest"]
+    applied = bench.command("apply", digest)
+    assert applied.code == 0
+    assert f'Now set mapping = "{path}" under [hubspot]' in applied.out
+    status = bench.command("status")
+    assert status.code == 1
+    assert "'ml-connector apply DIGEST'" in status.out
+    assert "name that file as hubspot.mapping" in status.out
+    configure(bench, path)
+    assert bench.command("status").code == 0
+    digest = bench.command("plan", "--json").json()["digest"]
+    assert bench.command("apply", digest, "--json").json()["next"] == ""
+
+
 def test_a_plan_is_refused_once_the_log_has_moved(bench: Bench) -> None:
     """A pass that finds nothing leaves a plan good; a change in Sage 100 makes it be refused."""
     assert bench.command("run", "--once").code == 0
