@@ -18,6 +18,7 @@ from eventstore import EventStore
 from projections import events
 
 _PAGE: Final = 500
+_SHOWN: Final = 5  # of what may be named
 _FOR_EVER: Final = 2**62
 
 
@@ -66,15 +67,22 @@ async def of_round(store: EventStore, position: int | None) -> Scope:
 
 async def of_plan(store: EventStore, digest: str) -> Scope:
     """What a plan let go on."""
-    stored = [
-        event
+    applied = [
+        (event, found.digest)
         for event in await store.history(PLAN_STREAM)
         if isinstance(found := events.decode(event.type, event.data), events.PlanApplied)
-        and len(digest) >= 8
-        and found.digest.startswith(digest.lower())
     ]
+    wanted = digest.lower()
+    stored = [event for event, one in applied if len(wanted) >= 8 and one.startswith(wanted)]
     if not stored:
-        raise Misconfigured(f"no plan {digest!r} was ever applied", where="--plan")
+        newest = [one[:12] for _, one in applied[-_SHOWN:]]
+        raise Misconfigured(
+            f"no plan {digest!r} was ever applied",
+            where="--plan",
+            remedy=_there_were(
+                newest, "Applied were", "No plan ever was: undo by --run or --since"
+            ),
+        )
     [commit] = await store.commits([stored[-1].position])
     last = commit.last if commit is not None else stored[-1].position
     text = f"plan {digest[:12]}"
@@ -87,9 +95,19 @@ async def of_replay(store: EventStore, position: int | None) -> Scope:
     asked = stored[-1].position if position is None and stored else position or 0
     [commit] = await store.commits([asked])
     if commit is None or not any(event.position == asked for event in stored):
-        raise Misconfigured("the log has no such replay", where="--replay")
+        newest = [f"{event.position}" for event in stored[-_SHOWN:]]
+        raise Misconfigured(
+            "the log has no such replay",
+            where="--replay",
+            remedy=_there_were(newest, "There were, by position", "None was ever asked for"),
+        )
     text = f"the replay at position {commit.first}"
     return Scope(text, first=commit.first, cause_first=commit.first, cause_last=commit.last)
+
+
+def _there_were(newest: list[str], some: str, none: str) -> str:
+    """What may be named instead, the newest last."""
+    return f"{some}: {', '.join(newest)}." if newest else f"{none}."
 
 
 async def of_time(store: EventStore, since_us: int, until_us: int | None) -> Scope:

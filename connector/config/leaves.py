@@ -286,7 +286,7 @@ KEY = Leaf(_FROM_OUTSIDE, _secret(secrets.header), private=True)
 PRIVATE_KEY = Leaf(_FROM_OUTSIDE, _secret(secrets.lines), private=True)
 SHARE = Leaf('a share from "1%" to "100%"', _share)
 STORE_URL = Leaf(
-    '"sqlite:///events.db" (beside this file), "sqlite:////absolute/path.db" or "postgresql://…"',
+    '"sqlite:///events.db" (beside this file) or "sqlite:////absolute/path.db"',
     _store_url,
 )
 SWITCH = Leaf("true or false", _switch)

@@ -21,10 +21,13 @@ def refuse_unsupported(config: Config) -> None:
         )
     if config.hubspot.invoices == "custom" and config.hubspot.mapping is not None:
         raise Misconfigured(
-            "a mapping of your own says itself what invoices are in HubSpot",
+            f'invoices = "custom" is a choice of the built-in mapping, and mapping = '
+            f'"{config.hubspot.mapping.name}" names one of your own (init writes that line)',
             where=f"{config.path}, [hubspot] invoices",
-            remedy='Leave it out, and put hubspot_type = "p_sage100_invoice" under [invoices] in '
-            "the mapping, without the rules for HubSpot's own properties (hs_…).",
+            remedy="Either take the line mapping out: the built-in mapping is in force then, as "
+            "init wrote it, without what you have changed in the file. Or take the line invoices "
+            'out, and put hubspot_type = "p_sage100_invoice" under [invoices] in your mapping, '
+            "without the rules for HubSpot's own properties (hs_…).",
         )
     for agent in config.sage100:
         where = f'{config.path}, [[sage100]] "{agent.name}"'

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 import msgspec
 
+from connector.connecting import why_not
 from connector.hubspot import pace
 from connector.hubspot.address import checked, sendable
 from connector.hubspot.answer import Answer, clean, text_of, worked_s
@@ -315,7 +316,7 @@ class HubSpot:
                 return await _read(response, lowered), lowered
         except _NEVER_SENT as problem:
             pace.met_trouble()
-            raise NeverSent(f"cannot connect: {clean(str(problem))}", where=url) from problem
+            raise NeverSent(f"cannot connect: {clean(why_not(problem))}", where=url) from problem
         except TimeoutError as problem:
             pace.met_trouble()
             raise OutcomeUnknown("no answer in time", where=url) from problem

@@ -32,6 +32,10 @@ class NoAnswer(Unreachable):
     """No complete answer came from HubSpot."""
 
     category = "no_answer"
+    default_remedy = (
+        "See that this machine reaches HubSpot: DNS, firewall or proxy, [hubspot] base_url. If it "
+        "passes, nothing: it is tried again."
+    )
 
 
 class NeverSent(NoAnswer):
@@ -76,8 +80,8 @@ class HubSpotUnreachable(Unreachable):
     """HubSpot failed to answer several times in a row; everything unwritten stays pending."""
 
     default_remedy = (
-        "See status.hubspot.com and the way to the network; then run again: it goes on where it "
-        "stopped."
+        "See that this machine reaches HubSpot (DNS, firewall or proxy, [hubspot] base_url), and "
+        "status.hubspot.com; then run again: it goes on where it stopped."
     )
 
 

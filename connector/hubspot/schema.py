@@ -34,6 +34,10 @@ from projections import events
 from projections.mapping.rules import Mapping, ObjectMapping
 
 STREAM: Final = "config/schema"
+_FOREIGN: Final = (
+    "This is no answer of HubSpot's: correct [hubspot] base_url, or see what stands between (a "
+    "proxy, a firewall)."
+)
 _LOOKS: Final = 6  # a new property shows up 250 to 700 ms after its creation
 _LOOK_S: Final = 0.5
 
@@ -135,8 +139,10 @@ def checked(answer: Answer, hubspot: HubSpot) -> Answer:
         raise TokenRefused(
             f"HubSpot does not accept the token: {message_of(answer)}", where=hubspot.base_url
         )
-    if answer.status == 429 or answer.status >= 500 or not isinstance(answer.body, dict):
-        raise HubSpotUnreachable(message_of(answer), where=hubspot.base_url)
+    foreign = not isinstance(answer.body, dict)
+    if answer.status == 429 or answer.status >= 500 or foreign:
+        remedy = _FOREIGN if foreign and answer.status < 500 else ""
+        raise HubSpotUnreachable(message_of(answer), where=hubspot.base_url, remedy=remedy)
     return answer
 
 

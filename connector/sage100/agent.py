@@ -25,6 +25,7 @@ from typing import Final, TypeVar
 import aiohttp
 import msgspec
 
+from connector.connecting import why_not
 from connector.sage100 import auth, envelope
 from connector.sage100.auth_logon import Logon, about_offers, names_in
 from connector.sage100.body import Unpacker
@@ -347,7 +348,7 @@ class Agent:
 
     def _broken(self, call: Call, problem: Exception) -> AgentError:
         """The error for an exchange that did not come to its end."""
-        text = call.excerpt(str(problem)) or type(problem).__name__
+        text = call.excerpt(why_not(problem)) or type(problem).__name__
         if isinstance(problem, aiohttp.ConnectionTimeoutError):
             what = f"No connection within {self._limits.connect_s:g} s."
             timeout = AgentTimeout(what, call)

@@ -191,3 +191,23 @@ def test_an_undo_of_nothing_in_particular(bench: Bench, arguments: list[str]) ->
     """An undo says exactly what is meant, or is refused."""
     assert bench.command("run", "--once").code == 0
     assert bench.command("undo", *arguments, "--dry-run").code == 2
+
+
+def test_what_was_never_applied_or_asked_for(bench: Bench) -> None:
+    """A plan or replay that is not in the log: told which there are, or that there is none."""
+    assert bench.command("run", "--once").code == 0
+
+    def remedy(*arguments: str) -> str:
+        ended = bench.command("undo", *arguments, "--json")
+        assert ended.code == 2
+        found: str = ended.json()["error"]["remedy"]
+        return found
+
+    assert "No plan ever was" in remedy("--plan", "0123456789ab")
+    assert "None was ever asked for" in remedy("--replay", "last")
+    assert bench.command("replay", "--object", "vendors").code == 0
+    assert bench.command("run", "--once").code == 0
+    digest = bench.command("plan", "--json").json()["digest"]
+    assert bench.command("apply", digest).code == 0
+    assert f"Applied were: {digest[:12]}." in remedy("--plan", "0123456789ab")
+    assert "There were, by position: " in remedy("--replay", "1")

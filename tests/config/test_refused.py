@@ -258,6 +258,13 @@ def test_wrong_value(tmp_path: Path, right: str, wrong: str, key: str) -> None:
     assert "expected" in problem.message
 
 
+def test_a_store_is_a_file(tmp_path: Path) -> None:
+    """What is asked for instead of a bad address is what a start accepts, and nothing else."""
+    message = only_problem(tmp_path, changed('"sqlite:///events.db"', '"events.db"')).message
+    assert "sqlite:////absolute/path.db" in message
+    assert "postgresql" not in message
+
+
 @pytest.mark.parametrize(
     ("wrong", "hint"),
     [

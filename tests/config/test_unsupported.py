@@ -61,5 +61,7 @@ def test_custom_invoices_go_with_the_built_in_mapping(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured) as raised:
         refuse_unsupported(load(tmp_path, own))
     assert raised.value.where.endswith("[hubspot] invoices")
+    assert 'mapping = "own.toml"' in raised.value.what
+    assert "take the line mapping out" in raised.value.remedy
     assert "p_sage100_invoice" in raised.value.remedy
     refuse_unsupported(load(tmp_path, changed(line, f'{line}\ninvoices = "custom"')))

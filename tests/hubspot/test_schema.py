@@ -176,8 +176,15 @@ async def test_setup_says_who_refuses_it(tmp_path: Path) -> None:
                 await setup(store, hubspot, SOURCE, MAPPING.digest)
         portal.inject(faults.html(503))
         async with a_client(portal) as hubspot:
-            with pytest.raises(HubSpotUnreachable):
+            with pytest.raises(HubSpotUnreachable) as down:
                 await setup(store, hubspot, SOURCE, MAPPING.digest)
+        assert "status.hubspot.com" in down.value.remedy
+        portal.inject(faults.html(404))
+        async with a_client(portal) as hubspot:
+            with pytest.raises(HubSpotUnreachable) as elsewhere:
+                await setup(store, hubspot, SOURCE, MAPPING.digest)
+        assert "[hubspot] base_url" in elsewhere.value.remedy
+        assert "status.hubspot.com" not in elsewhere.value.remedy
 
 
 # ------------------------------------------------------------ check

@@ -252,4 +252,6 @@ async def test_hubspot_that_is_not_there_is_said_to_be_so(site: Site) -> None:
     with pytest.raises(HubSpotUnreachable, match="cannot connect") as problem:
         await site.writer(patience=2).run_until_idle()
     assert problem.value.exit_code == 3
+    assert "DNS, firewall or proxy, [hubspot] base_url" in problem.value.remedy
+    assert "ssl" not in problem.value.what, "it was plain http"
     assert await site.types(ACME) == ["CommandEmitted"]
