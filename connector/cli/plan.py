@@ -15,7 +15,7 @@ from connector.cli.session import AsJson, load, run_async
 from connector.cli.watch import watching
 from connector.cli.who import who
 from connector.config import Config
-from connector.config.mapping import load_mapping
+from connector.config.mapping import load_mapping, read_mapping
 from connector.errors import Misconfigured, told
 from connector.forecast import share_told
 from connector.hubspot.allowance import DAILY
@@ -65,7 +65,7 @@ def plan(
 ) -> None:
     """Every field that would change in HubSpot, without a call; prints a digest to apply."""
     config = load(ctx)
-    wanted = load_mapping(config) if mapping is None else read_mapping(mapping)
+    wanted = load_mapping(config) if mapping is None else read_mapping(mapping, "--mapping")
     named = "" if mapping is None else str(mapping.absolute())
     made, unserved = run_async(_plan(config, wanted, named, everything=everything))
     share = made.plan.calls / DAILY[config.hubspot.tier]
@@ -76,21 +76,6 @@ def plan(
         for text in unserved:
             output.say(f"WARNING: {text}")
         render(made, everything=everything, share=share)
-
-
-def read_mapping(path: Path) -> compiled.CompiledMapping:
-    """A mapping file named on the command line. Raises Misconfigured."""
-    remedy = "Correct the file, or name another; 'ml-connector init' writes the default mapping."
-    try:
-        return compiled.parse(path.read_text("utf-8"), origin=str(path))
-    except OSError as problem:
-        why = f"the mapping cannot be read: {problem.strerror or problem}"
-        raise Misconfigured(why, where=f"--mapping {path}", remedy=remedy) from None
-    except UnicodeDecodeError:
-        why = "the mapping is not UTF-8 text"
-        raise Misconfigured(why, where=f"--mapping {path}", remedy=remedy) from None
-    except compiled.MappingError as problem:
-        raise Misconfigured(str(problem), where="--mapping", remedy=remedy) from None
 
 
 async def _plan(

@@ -9,11 +9,10 @@ import typer
 
 from connector import mappings, rehearsal
 from connector.cli import output
-from connector.cli.plan import read_mapping
 from connector.cli.session import AsJson, load, run_async
 from connector.cli.watch import watching
 from connector.config import Config
-from connector.config.mapping import load_mapping
+from connector.config.mapping import load_mapping, read_mapping
 from connector.errors import Misconfigured
 from connector.opening import open_reader
 from connector.rehearsal import Rehearsal
@@ -34,7 +33,7 @@ def rehearse(
 ) -> None:
     """Fold the whole log under another mapping too; show both side by side, write nothing."""
     config = load(ctx)
-    wanted = load_mapping(config) if mapping is None else read_mapping(mapping)
+    wanted = load_mapping(config) if mapping is None else read_mapping(mapping, "--mapping")
     if scratch is not None and not scratch.is_dir():
         raise typer.BadParameter(f"--scratch: {scratch} is no folder")
     found = run_async(_rehearse(config, wanted, scratch.resolve() if scratch else None))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
+from connector.config import locate
 from connector.config.settings import Config
 from connector.errors import Misconfigured
 from connector.hubspot.customs import is_custom
@@ -58,11 +60,26 @@ def _read(config: Config) -> compiled.CompiledMapping:
         if config.hubspot.line_items:
             document = with_lines(document)
         return compiled.restore(document, origin="the built-in mapping")
+    return read_mapping(path, "hubspot.mapping")
+
+
+def read_mapping(path: Path, named_by: str) -> compiled.CompiledMapping:
+    """A mapping file; `named_by`: what names it. Raises Misconfigured, with the line."""
+    remedy = (
+        "Correct the file, or name another; 'ml-connector init' in an empty folder writes the "
+        "default mapping."
+    )
+    where = f"{named_by} = {str(path)!r}"
     try:
-        return compiled.parse(path.read_text("utf-8"), origin=str(path))
-    except (OSError, UnicodeDecodeError) as problem:
-        raise Misconfigured(
-            f"The mapping cannot be read: {problem}.", where=f"hubspot.mapping = {str(path)!r}"
-        ) from None
+        text = path.read_text("utf-8")
+    except OSError as problem:
+        what = f"the mapping cannot be read: {problem.strerror or problem}"
+        raise Misconfigured(what, where=where, remedy=remedy) from None
+    except UnicodeDecodeError:
+        raise Misconfigured("the mapping is not UTF-8 text", where=where, remedy=remedy) from None
+    try:
+        return compiled.parse(text, origin=str(path))
     except compiled.MappingError as problem:
-        raise Misconfigured(str(problem), where="hubspot.mapping") from None
+        line = locate.line_of(locate.lines_of(text), problem.path) if problem.path else None
+        where = f"{path}, line {line}" if line is not None else str(path)
+        raise Misconfigured(problem.what, where=where, remedy=remedy) from None

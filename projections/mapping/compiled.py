@@ -6,18 +6,17 @@ work, naming the rule. `CompiledObject.shape` is the hot path of every projectio
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from projections import likeness
 from projections.likeness import Kind
-from projections.mapping import rules
+from projections.mapping import misfit, rules
 from projections.mapping.facts import DERIVED
 from projections.mapping.transforms import NUMERIC, TRANSFORMS, Transform
 
@@ -28,7 +27,13 @@ _COLUMN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 
 
 class MappingError(ValueError):
-    """The mapping cannot be used."""
+    """The mapping cannot be used. `path`: the key of its file that is wrong; () for all of it."""
+
+    def __init__(self, what: str, origin: str = "", path: misfit.Path = ()) -> None:
+        """`origin`: of the mapping, a file for instance; `what` says the rest."""
+        self.what = what
+        self.path = path
+        super().__init__(f"{origin}: {what}" if origin else what)
 
 
 class CompiledRule(NamedTuple):
@@ -112,7 +117,7 @@ def parse(text: str, *, origin: str = "mapping") -> CompiledMapping:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise MappingError(f"{origin}: not valid TOML: {error}") from None
+        raise MappingError(f"not valid TOML: {error}", origin) from None
     return _convert(document, origin)
 
 
@@ -131,37 +136,45 @@ def _convert(document: Mapping[str, Any], origin: str) -> CompiledMapping:
     try:
         mapping = msgspec.convert(document, rules.Mapping)
     except msgspec.ValidationError as error:
-        raise MappingError(f"{origin}: {error}") from None
-    objects = {
-        name: _compile(section, f"{origin}: {name}") for name, section in mapping.objects().items()
-    }
+        found = misfit.explain(error, document)
+        raise MappingError(found.what, origin, found.path) from None
+    try:
+        objects = {name: _compile(one, name) for name, one in mapping.objects().items()}
+    except _Wrong as wrong:
+        what = f"{misfit.place(wrong.path, document)}{wrong}"
+        raise MappingError(what, origin, wrong.path) from None
     canonical = msgspec.json.encode(mapping, order="sorted")
     return CompiledMapping(hashlib.sha256(canonical).hexdigest(), mapping, objects)
 
 
-def _compile(section: rules.ObjectMapping, place: str) -> CompiledObject:
+class _Wrong(Exception):
+    """A key that is of the right kind and says nothing that could be carried out."""
+
+    def __init__(self, what: str, *path: str | int) -> None:
+        self.path = path
+        super().__init__(what)
+
+
+def _compile(section: rules.ObjectMapping, name: str) -> CompiledObject:
     compiled: dict[str, CompiledRule] = {}
     if _NAME.fullmatch(section.key) is None:
-        raise MappingError(f"{place}: key {section.key!r} is no HubSpot property name")
-    for rule in section.rules:
-        where = f"{place}: property {rule.property!r}"
+        raise _Wrong(f"{section.key!r} is no HubSpot property name", name, "key")
+    for index, rule in enumerate(section.rules):
+        place = (name, "rules", index)
         if _NAME.fullmatch(rule.property) is None:
-            raise MappingError(f"{where}: no HubSpot property name (a-z, 0-9 and _)")
+            raise _Wrong("no HubSpot property name (a-z, 0-9 and _)", *place, "property")
         if rule.property in compiled or rule.property == section.key:
-            raise MappingError(f"{where}: mapped twice")
+            raise _Wrong("mapped twice", *place, "property")
         derived = "." in rule.source
         if derived and rule.source not in DERIVED:
-            raise MappingError(
-                f"{where}: no such fact {rule.source!r}{_nearest(rule.source, DERIVED)}"
-            )
+            close = misfit.nearest(rule.source, DERIVED)
+            raise _Wrong(f'there is no fact "{rule.source}"{close}', *place, "from")
         if not derived and _COLUMN.fullmatch(rule.source) is None:
-            raise MappingError(f"{where}: {rule.source!r} is no Sage 100 column name")
+            raise _Wrong(f"{rule.source!r} is no Sage 100 column name", *place, "from")
         transform = TRANSFORMS.get(rule.transform)
         if transform is None:
-            raise MappingError(
-                f"{where}: no such transform {rule.transform!r}"
-                f"{_nearest(rule.transform, TRANSFORMS)}"
-            )
+            close = misfit.nearest(rule.transform, TRANSFORMS)
+            raise _Wrong(f'there is no transform "{rule.transform}"{close}', *place, "transform")
         compiled[rule.property] = CompiledRule(
             property=rule.property,
             source=rule.source,
@@ -191,8 +204,3 @@ def _step(rule: CompiledRule) -> _Step:
 
 def _explicit(values: Mapping[str, str]) -> Transform:
     return lambda cell: values.get(cell.strip())
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
