@@ -162,7 +162,7 @@ def test_a_store_of_an_earlier_version_is_read_after_the_update(bench: Bench) ->
     conn.close()
     first = bench.command("status", "--json")
     assert first.code == 0
-    assert "they are made from the log" in first.err
+    assert "the read models are made from the log" in first.err
     assert first.json() == before
     for command in (("history", f"companies/{key_of_any(bench)}"), ("proof",), ("plan",)):
         ended = bench.command(*command)

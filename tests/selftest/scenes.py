@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from connector import planning, reports
+from connector import planning, replaying, reports
 from connector.app import App
 from connector.mappings import PLAN_STREAM
 from connector.sandbox.agent import AgentOptions, maintenance, posting
@@ -72,8 +72,8 @@ async def _much_to_do(site: Site) -> None:
         assert sum(row["parked"] for row in status["hubspot"]) == 1
         assert sum(row["held"] for row in status["hubspot"]) > 1
         portal.cure("companies", _key(sick))
-        selection, targets = await reports.select_for_replay(app.store, is_parked=True)
-        await reports.request_replay(app.store, selection, targets, dry_run=False)
+        selection, targets = await replaying.select_for_replay(app.store, is_parked=True)
+        await replaying.request_replay(app.store, selection, targets, dry_run=False)
     maintenance.change_customer(company, buyer, {"TelephoneNo": "(312) 555-0142"})
     invoice = posting.post_invoice(company, buyer, "1250.00")
     posting.receive_payment(company, invoice, "400.00")
