@@ -46,7 +46,7 @@ SPOTS: Final = {
         Spot("connector/hubspot/delivery.py", RECORD, "leaves"),
     ],
     "apply": [
-        Spot("connector/mappings.py", "await self._store.append(new, meta", "returns"),
+        Spot("connector/mappings.py", "await self._store.append(new, expect_head", "returns"),
         Spot("connector/hubspot/delivery.py", RECORD, "leaves"),
     ],
 }
