@@ -165,6 +165,7 @@ class Projector:
     async def _fold(self, entries: list[Entry]) -> tuple[Workspace, list[decide.Emission]]:
         work = Workspace()
         await rows.load(self._store, work, projection.wants(entries))
+        await rows.load(self._store, work, projection.wants_also(entries, work))
         into = Folding(work)
         projection.fold(entries, into)
         await self._wake_deferred(into)

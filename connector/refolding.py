@@ -76,6 +76,7 @@ async def refold(
             entries = entries_of(page)
             work = Workspace()
             await tables.load(work, projection.wants(entries, ledger_too=True))
+            await tables.load(work, projection.wants_also(entries, work))
             into = Folding(work)
             if ledger_only:
                 projection.fold_ledger(entries, into)

@@ -1,4 +1,4 @@
-"""The fold of bills: what goes by one customer, invoice number and type, and what it adds to them.
+"""The fold of bills: what goes by one customer, invoice number and type, and what it adds to whom.
 
 A bill has a row for each HeaderSeqNo that its number was posted under, and payments. The open file
 of Sage 100 holds it once whatever the HeaderSeqNo (sage100 section 2.3): where one sequence is seen
@@ -14,7 +14,7 @@ import msgspec
 
 from projections import invoice, keys
 from projections.folding import Folding
-from projections.tables import Account, Bill
+from projections.tables import Account, Bill, PlainText
 
 replace = msgspec.structs.replace
 _NEW_ACCOUNT: Final = Account()
@@ -77,8 +77,9 @@ def see_invoice(key: str, row: dict[str, str], position: int, into: Folding) -> 
     after = observed(before, sequence, row)
     into.work.put("bill", name, after)
     is_new = sequence not in before.rows
+    _resell(key, before.rows.get(sequence, {}), row, position, into)
     _reopen(name, sequence, before, after, position, into)
-    _contribute(name, before, after, into, invoices=int(is_new))
+    _contribute(name, before, after, position, into, invoices=int(is_new))
     return is_new
 
 
@@ -89,7 +90,7 @@ def lose_invoice(key: str, position: int, into: Folding, *, withdrawn: bool) -> 
     after = vanished(before, sequence, withdrawn=withdrawn)
     if sequence in before.rows:
         into.work.put("bill", name, after)
-        _contribute(name, before, after, into, invoices=0)
+        _contribute(name, before, after, position, into)
     _reopen(name, sequence, before, after, position, into)
 
 
@@ -129,19 +130,46 @@ def _reopen(
 def _pay(name: str, before: Bill, after: Bill, position: int, into: Folding) -> None:
     """The bill's payments have changed: its customer and its invoices show them."""
     into.work.put("bill", name, after)
-    _contribute(name, before, after, into, invoices=0)
+    _contribute(name, before, after, position, into)
     into.dirty[f"companies/{keys.customer_of(name)}"] = position
     for sequence in after.rows:
         into.dirty[f"invoices/{keys.invoice_of(name, sequence)}"] = position
 
 
-def _contribute(name: str, before: Bill, after: Bill, into: Folding, *, invoices: int) -> None:
-    """Replace what the bill added to its customer by what it adds now.
+def _resell(
+    key: str, before: dict[str, str], row: dict[str, str], position: int, into: Folding
+) -> None:
+    """Keep the invoices in mind that a customer bought and another one pays; the link of one that
+    was sold to somebody else is to be looked at.
+    """
+    was, now = invoice.buyer(key, before), invoice.buyer(key, row)
+    if was and was != now:
+        into.work.remove("bought", f"{was}>{key}")
+        into.dirty[keys.association(f"invoices/{key}", f"companies/{was}")] = position
+    if now:
+        into.work.put("bought", f"{now}>{key}", PlainText())
+
+
+def buyers(key: str, bill: Bill) -> set[str]:
+    """Who bought what is billed under the number of this invoice, as far as others pay it."""
+    return {found for row in bill.rows.values() if (found := invoice.buyer(key, row))}
+
+
+def _contribute(
+    name: str, before: Bill, after: Bill, position: int, into: Folding, invoices: int = 0
+) -> None:
+    """Replace what the bill added to its customer, and to who bought, by what it adds now.
 
     The newest payment of all bills is known, not the one before it. When it is taken back, the
     bill's own one stands in its place, and Sage 100's own memory beside it (`retracted`).
     """
     customer = keys.customer_of(name)
+    was, now = invoice.sold_to(name, before), invoice.sold_to(name, after)
+    for other in sorted((was ^ now) - {customer}):
+        found = into.work.get("account", Account, other) or _NEW_ACCOUNT
+        posted = found.posted + (1 if other in now else -1)
+        into.work.put("account", other, replace(found, posted=posted))
+        into.dirty[f"companies/{other}"] = position
     account = into.work.get("account", Account, customer) or _NEW_ACCOUNT
     old_count, old_days = invoice.paid_days(before)
     count, days = invoice.paid_days(after)
@@ -153,7 +181,7 @@ def _contribute(name: str, before: Bill, after: Bill, into: Folding, *, invoices
         customer,
         replace(
             account,
-            posted=account.posted - invoice.sold(before) + invoice.sold(after),
+            posted=account.posted - (customer in was) + (customer in now),
             invoices=account.invoices + invoices,
             last_payment=newest if retracted else invoice.later_payment(last, newest),
             retracted=account.retracted or retracted,

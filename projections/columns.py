@@ -52,10 +52,12 @@ _PERSON: Final = ("AR_CustomerContact.ContactName", "AR_Customer.CustomerName")
 _NOTHING: Final[tuple[str, ...]] = ()  # keys, settings and constants
 
 # Object to fact to columns, "entity.column"; key columns are left out, they are always there.
+_SOLD_TO: Final = ("AR_Invoice.SoldToDivisionNo", "AR_Invoice.SoldToCustomerNo")
 FACTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "companies": {
         **dict.fromkeys(("key.external", "key.company", "key.record"), _NOTHING),
-        **dict.fromkeys(("source.currency", "account.stage", "constant.prospect"), _NOTHING),
+        **dict.fromkeys(("source.currency", "constant.prospect"), _NOTHING),
+        "account.stage": _SOLD_TO,  # whose number an invoice carries is told by its key
         "terms.description": ("AR_Customer.TermsCode", "AR_TermsCode.TermsCodeDesc"),
         "account.domain": ("AR_Customer.URLAddress", "AR_Customer.EmailAddress"),
         "account.street": ("AR_Customer.AddressLine1",),
@@ -99,6 +101,7 @@ FACTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         **dict.fromkeys(("key.customer", "source.currency", "invoice.type"), _NOTHING),
         **dict.fromkeys(("constant.true", "constant.false"), _NOTHING),
         "terms.description": ("AR_Invoice.TermsCode", "AR_TermsCode.TermsCodeDesc"),
+        "key.sold_to": _SOLD_TO,
         "invoice.total": _TOTAL,
         "invoice.balance": _OPEN,
         "invoice.status": (*_OPEN, *_TOTAL, "AR_Invoice.RetentionAmt"),

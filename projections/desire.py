@@ -65,8 +65,10 @@ def reads(targets: Iterable[str]) -> Reads:
             rows["detail"].add(keys.detail_of(key))
             rows["target"].add(keys.association(name, keys.parents(name)[0]))
         elif kind == "associations":
-            child = keys.split_target(keys.ends(key)[0])[1]
+            child_kind, child = keys.split_target(keys.ends(key)[0])
             rows["account"].add(keys.customer_of(child))
+            if child_kind == "invoices":
+                rows["bill"].add(keys.bill_of(child))
         elif kind in {"contacts", "invoices"}:
             parent = keys.customer_of(key)
             rows["account"].add(parent)
@@ -91,6 +93,9 @@ def links(name: str, work: Workspace) -> list[str]:
         own = contact.primary_key(parent, work.get("account", Account, parent))
         if own is not None:
             found.append(keys.association(name, f"contacts/{own}"))
+        bought = _buyer(key, work)
+        if bought:
+            found.append(keys.association(name, f"companies/{bought}"))
         ledger = work.get("target", Target, name)
         if ledger is not None and ledger.deal:
             found.append(keys.association(name, f"deals/{ledger.deal}"))
@@ -98,7 +103,8 @@ def links(name: str, work: Workspace) -> list[str]:
 
 
 def wants_link(name: str, work: Workspace) -> bool:
-    """Whether two records belong together still: an invoice's contact and deal may be others now.
+    """Whether two records belong together still: an invoice's contact, deal and sold-to customer
+    may be others now.
 
     Needs the rows of `reads`, and both ends.
     """
@@ -113,7 +119,13 @@ def wants_link(name: str, work: Workspace) -> bool:
         parent = keys.customer_of(child)
         own = contact.primary_key(parent, work.get("account", Account, parent))
         return own is None or own == key
-    return True
+    return key in {keys.customer_of(child), _buyer(child, work)}
+
+
+def _buyer(key: str, work: Workspace) -> str:
+    """Who bought what this invoice bills, where another one pays; "" else."""
+    bill = work.get("bill", Bill, keys.bill_of(key)) or _NO_BILL
+    return invoice.buyer(key, bill.rows.get(keys.sequence_of(key), {}))
 
 
 def garbage(name: str, work: Workspace) -> dict[str, str]:

@@ -17,6 +17,7 @@ TABLE: Final[dict[str, str]] = {
     "contacts": "contact",
     "vendors": "vendor",
     "details": "detail",
+    "bought": "bought",
 }
 
 
@@ -37,6 +38,8 @@ def targets(kind: str, key: str, doc: Doc, note: str = "") -> list[str]:
             if not isinstance(doc, Bill):
                 return []
             return [keys.association(name, note) for name in _invoices(key, doc)]
+        case "bought":
+            return [f"invoices/{key.partition('>')[2]}"]
         case "contacts":
             return [f"contacts/{key}"]
         case "vendors":

@@ -61,6 +61,20 @@ def total(row: Mapping[str, str]) -> Decimal:
     return -amount if amount > 0 and row.get("InvoiceType") in CREDITS else amount
 
 
+def buyer(key: str, row: Mapping[str, str]) -> str:
+    """The external key of the customer who bought what invoice `key` bills, where another one, its
+    own, pays (a national account, sage100 section 2.3); "" where they are the same.
+    """
+    number = row.get("SoldToCustomerNo", "").rstrip(" ")
+    if not number:
+        return ""
+    payer = keys.customer_of(key)
+    code, _, record = payer.partition(":")
+    division = row.get("SoldToDivisionNo", "").strip(" ") or keys.plain(record.partition("-")[0])
+    found = keys.external_key(code, keys.record_key("AR_Customer", [division, number]))
+    return found if found != payer else ""
+
+
 def is_open(row: Mapping[str, str]) -> bool:
     """Whether it stands in the open file; paid items do for a while."""
     return values.flag(row.get("IsOpen", ""))
@@ -213,6 +227,7 @@ def facts(key: str, bill: Bill, terms_rows: Terms, source: Source) -> dict[str, 
         "key.external": key,
         "key.company": keys.company_code(key),
         "key.customer": keys.customer_of(key),
+        "key.sold_to": buyer(key, row),
         "key.record": keys.plain(key.partition(":")[2]),
         "invoice.type": TYPES.get(kind, kind),
         "invoice.due_date": compact(due),
@@ -257,10 +272,13 @@ def payment_entry(row: Mapping[str, str]) -> tuple[str, str, str, str]:
     return row.get("TransactionType", ""), compact(day), amount, posted_to
 
 
-def sold(bill: Bill) -> bool:
-    """Whether the bill makes its customer more than a prospect."""
-    return any(
-        row.get("InvoiceType") in SALES
-        for sequence, row in bill.rows.items()
-        if sequence not in bill.withdrawn
-    )
+def sold_to(name: str, bill: Bill) -> set[str]:
+    """The customers that bill `name` (ABC:01-ABF:0100215-IN) makes more than prospects: who pays,
+    and who bought.
+    """
+    found: set[str] = set()
+    for sequence, row in bill.rows.items():
+        if row.get("InvoiceType") in SALES and sequence not in bill.withdrawn:
+            payer = keys.customer_of(name)
+            found |= {payer, buyer(name, row) or payer}
+    return found

@@ -16,6 +16,7 @@ from projections import books, breaker, drift, keys, ledger, line, source
 from projections import events as e
 from projections.folding import Entry, Folding
 from projections.tables import ActiveMapping, Dirty, Fanout, Source
+from projections.workspace import Workspace
 
 replace = msgspec.structs.replace
 _raw_encoder = msgspec.json.Encoder(order="sorted")
@@ -51,8 +52,17 @@ def wants(entries: Sequence[Entry], *, ledger_too: bool = False) -> dict[str, se
     return out
 
 
+def wants_also(entries: Sequence[Entry], work: Workspace) -> dict[str, set[str]]:
+    """What else they read, once the rows that `wants` names are loaded."""
+    out: dict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        if entry.stream.startswith("sage/") and entry.payload is not None:
+            source.wants_also(source.record_of(entry.stream), work, out)
+    return out
+
+
 def fold(entries: Iterable[Entry], into: Folding, *, ledger_too: bool = False) -> None:
-    """Fold a page whose wanted rows are loaded."""
+    """Fold a page whose wanted rows, of both kinds, are loaded."""
     for entry in entries:
         stream = entry.stream
         if stream.startswith("hubspot/"):
@@ -150,6 +160,7 @@ def _replaced(name: str, position: int, is_new: bool, into: Folding) -> None:
     if kind == "companies":
         into.fan_out(Fanout("accounts", key, position))
         into.fan_out(Fanout("contacts", f"{key}:", position))
+        into.fan_out(Fanout("bought", f"{key}>", position))
     if kind == "invoices":
         into.fan_out(Fanout("details", keys.details_of(key), position))
     if kind in {"companies", "contacts"}:

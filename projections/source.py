@@ -13,10 +13,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from projections import bills, contact, fiscal, keys
+from projections import bills, contact, fiscal, invoice, keys
 from projections import events as e
 from projections.folding import Entry, Folding
-from projections.tables import Account, Fanout, Fingerprint, PlainText, Source, SourceRow
+from projections.tables import Account, Bill, Fanout, Fingerprint, PlainText, Source, SourceRow
+from projections.workspace import Workspace
 
 replace = msgspec.structs.replace
 _NEW_ACCOUNT: Final = Account()
@@ -51,6 +52,8 @@ def wants(record: Record, payload: e.Event, out: dict[str, set[str]]) -> None:
         out["account"].add(keys.customer_of(record.key))
         if entity == "AR_Invoice":
             out["source"].add(record.company)
+            if isinstance(payload, e.RecordObserved):
+                out["account"] |= {invoice.buyer(record.key, payload.row)} - {""}
     elif entity == "AR_Customer":
         out["account"].add(record.key)
     elif entity == "AR_CustomerSalesHistory":
@@ -61,6 +64,14 @@ def wants(record: Record, payload: e.Event, out: dict[str, set[str]]) -> None:
         out["account"].add(keys.customer_of(record.key))
     elif entity in {"AP_Vendor", "AR_InvoiceDetail"} and isinstance(payload, e.RecordVanished):
         out[_SOURCE_ROWS[entity]].add(record.key)
+
+
+def wants_also(record: Record, work: Workspace, out: dict[str, set[str]]) -> None:
+    """Add the rows that only the ones `wants` names tell of: who bought what is billed so far."""
+    if record.entity == "AR_Invoice":
+        bill = work.get("bill", Bill, _bill_key(record))
+        if bill is not None:
+            out["account"] |= bills.buyers(record.key, bill)
 
 
 def _bill_key(record: Record) -> str:

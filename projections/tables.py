@@ -37,9 +37,9 @@ class Account(Doc, frozen=True):
     """One customer: its raw row, and the figures its invoices, payments and sales add up to.
 
     `row` is None until the customer itself is seen. `invoices`, `contacts`: rows seen.
-    `posted`: how many of its bills are sales. `paid_days`: summed over `paid_count` paid invoices.
-    `sales`: fiscal "YYYY-PP" to DollarsSold. `last_payment`: [date YYYYMMDD, amount], the newest
-    seen; `retracted` once what was the newest had to be taken back.
+    `posted`: how many bills are sales that it pays or bought. `paid_days`: summed over `paid_count`
+    paid invoices. `sales`: fiscal "YYYY-PP" to DollarsSold. `last_payment`: [date YYYYMMDD,
+    amount], the newest seen; `retracted` once what was the newest had to be taken back.
     """
 
     row: dict[str, str] | None = None
@@ -163,7 +163,9 @@ class Fanout(Doc, frozen=True):
     `note`: of `links`, the target whose links with the invoices are to be looked at.
     """
 
-    kind: Literal["open_items", "accounts", "bills", "contacts", "vendors", "links", "details"]
+    kind: Literal[
+        "open_items", "accounts", "bills", "contacts", "vendors", "links", "details", "bought"
+    ]
     prefix: str
     cause: int
     after: str = ""
@@ -300,6 +302,8 @@ TABLES: Final[dict[str, tuple[type[Doc], bool]]] = {
     "detail": (SourceRow, False),
     "bill": (Bill, False),
     "open_item": (OpenItem, False),
+    # invoices that another customer pays than bought: "buyer>invoice"
+    "bought": (PlainText, False),
     "source": (Source, False),
     "mapping": (ActiveMapping, False),
     "frozen": (Frozen, False),

@@ -30,7 +30,8 @@ _KEPT: Final[dict[str, frozenset[str]]] = {
     "AP_Vendor": (personal.KEPT["AP_Vendor"] | {"CountryCode"}) - _NUMBERS,
     "AR_Invoice": frozenset(
         (
-            *("ARDivisionNo", "HeaderSeqNo", "InvoiceType", "InvoiceDate", "InvoiceDueDate"),
+            *("ARDivisionNo", "SoldToDivisionNo", "HeaderSeqNo", "InvoiceType"),
+            *("InvoiceDate", "InvoiceDueDate"),
             *("InvoiceDiscountDate", "PostingDate", "TermsCode", "ModuleCode", "TaxableAmt"),
             *("NonTaxableAmt", "FreightAmt", "SalesTaxAmt", "DiscountAmt", "DepositAmt"),
             *("RetentionAmt", "Balance", "IsOpen", *_STAMPS),
@@ -281,7 +282,7 @@ class _Mask:
         match rule.source:
             case "key.external":
                 return self.external(kind, value)
-            case "key.customer":
+            case "key.customer" | "key.sold_to":
                 return self.external("companies", value)
             case "key.invoice":
                 return self.external("invoices", value)

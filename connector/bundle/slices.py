@@ -1,11 +1,11 @@
 """The slice of the log that one record's life depends on.
 
 A customer, its contacts, invoices with their lines, payments and sales decide on one another (a
-balance is a sum of invoices), so whichever of them is asked for, all of them are taken; a vendor
-stands alone. With
-them go what was decided and done about them in HubSpot, the terms codes, mappings and settings of
-their company, and what people asked for. Other customers are left out, but for the newest fiscal
-period that anybody's sales have reached, since that moves everybody's revenue.
+balance is a sum of invoices), so whichever of them is asked for, all of them are taken, and so are
+customers who pay for it or have it pay (a national account); a vendor stands alone. With them go
+what was decided and done about them in HubSpot, the terms codes, mappings and settings of their
+company, and what people asked for. Other customers are left out, but for the newest fiscal period
+that anybody's sales have reached, since that moves everybody's revenue.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from connector.planning import MAPPING_STREAM
 from connector.replaying import REPLAY_STREAM
 from connector.reports import find
 from connector.telemetry import product_version
-from eventstore import EventStore, StoredEvent
-from projections import events, keys
-from projections.tables import Account, Source
+from eventstore import EventStore, Row, StoredEvent
+from projections import bills, events, keys
+from projections.tables import Account, Bill, Source
 from projections.workspace import decode
 
 _PAGE: Final = 500
@@ -51,10 +51,15 @@ async def collect(store: EventStore, key: str) -> Bundle:
         raise Misconfigured(f"{key!r} {what}", where="KEY", remedy="Name one: ABC:01-ABF.")
     [root] = roots
     kind, external = keys.split_target(root)
-    code, _, record = external.partition(":")
+    code = keys.company_code(external)
     found = (await store.rows({"source": [code]})).get("source", {})
     source: Source = decode("source", found[code].value) if found else Source()
-    streams = [name async for name in _streams(store, source.instance, code, kind, record)]
+    group = await _together(store, external) if kind == "companies" else [external]
+    streams = [
+        name
+        for one in group
+        async for name in _streams(store, source.instance, code, kind, one.partition(":")[2])
+    ]
     stored: list[StoredEvent] = []
     for stream in dict.fromkeys(streams):
         stored += await store.history(stream)
@@ -70,6 +75,32 @@ def _root(name: str) -> str:
     """The company or vendor that a target belongs to."""
     kind, external = keys.split_target(name)
     return name if kind == "vendors" else keys.target("companies", keys.customer_of(external))
+
+
+async def _together(store: EventStore, external: str) -> list[str]:
+    """The customer and whoever pays for it or has it pay, and so on: their invoices are linked to
+    both, and make both of them customers.
+    """
+    group, todo = {external}, [external]
+    while todo:
+        one = todo.pop()
+        others = set()
+        async for row in _rows(store, "bought", f"{one}>"):
+            others.add(keys.customer_of(row.key.partition(">")[2]))
+        async for row in _rows(store, "bill", f"{one}:"):
+            bill: Bill = decode("bill", row.value)
+            others |= bills.buyers(row.key, bill)
+        todo += others - group
+        group |= others
+    return sorted(group)
+
+
+async def _rows(store: EventStore, table: str, prefix: str) -> AsyncIterator[Row]:
+    after = ""
+    while page := await store.scan(table, prefix=prefix, after=after, limit=_PAGE):
+        for row in page:
+            yield row
+        after = page[-1].key
 
 
 async def _streams(

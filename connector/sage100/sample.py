@@ -22,7 +22,7 @@ from connector.sage100.selection import Selection
 
 _LOOKED_AT: Final = 100  # rows
 _ENOUGH: Final = 10  # rows, to say of a column that it is always blank
-_NUMBER: Final = re.compile(r"[-+]?\d*\.?\d*-?")
+_NUMBER: Final = re.compile(r"\(?[-+]?[\d,]*\.?\d*-?\)?")
 # What cells of these types look like, garbage among them: a wrong day is one of Sage 100's own.
 _SHAPES: Final = {
     "number": _NUMBER,

@@ -13,6 +13,7 @@ DERIVED: Final[dict[str, str]] = {
     "key.company": "the Sage 100 company code",
     "key.record": "the Sage 100 key as people write it, e.g. 01-ABF",
     "key.customer": "the external key of the customer the record belongs to",
+    "key.sold_to": "the external key of the customer who bought, where another one pays",
     "key.invoice": "the external key of the invoice a line belongs to",
     "source.currency": "the company's home currency",
     "terms.description": "the text of the record's terms code",

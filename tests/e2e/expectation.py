@@ -81,8 +81,11 @@ def expect(rows: Rows, setting: Setting) -> Expectation:
     for row in rows["AR_CustomerContact"]:
         people[_customer_of(row, setting)].append(row)
     invoices: dict[str, list[Row]] = defaultdict(list)
+    buyers: set[str] = set()
     for row in rows["AR_Invoice"]:
         invoices[_customer_of(row, setting)].append(row)
+        if row["InvoiceType"] in {"IN", "CA"}:
+            buyers.add(_sold_to(row, setting))
     payments = _payments(rows["AR_Payment"], setting)
     sales = _sales(rows["AR_CustomerSalesHistory"], setting)
     own: dict[str, str] = {}
@@ -94,6 +97,8 @@ def expect(rows: Rows, setting: Setting) -> Expectation:
         out.companies[key] = _company(
             key, row, setting, terms, invoices[key], payments, "" if known is None else known
         )
+        if key in buyers:  # whoever pays
+            out.companies[key].always.update(lifecyclestage="customer", sage100_stage="customer")
         named = {f"{key}:{one['ContactCode']}": one for one in people[key]}
         for contact_key in {*named, own[key]}:
             stand_in = row if contact_key == own[key] else None
@@ -108,6 +113,9 @@ def expect(rows: Rows, setting: Setting) -> Expectation:
             out.invoices[invoice] = _invoice(key, row, setting, terms, payments[invoice])
             out.links.add((f"invoices/{invoice}", f"companies/{key}"))
             out.links.add((f"invoices/{invoice}", f"contacts/{own[key]}"))
+            buyer = _sold_to(row, setting)
+            if buyer in out.companies:
+                out.links.add((f"invoices/{invoice}", f"companies/{buyer}"))
     for row in rows["AP_Vendor"]:
         number = f"{row['APDivisionNo']}-{row['VendorNo']}"
         out.vendors[f"{setting.company}:{number}"] = _vendor(number, row, setting)
@@ -134,6 +142,13 @@ def open_balance(rows: Rows) -> Decimal:
 
 def _customer_of(row: Row, setting: Setting) -> str:
     return f"{setting.company}:{row['ARDivisionNo']}-{row['CustomerNo']}"
+
+
+def _sold_to(row: Row, setting: Setting) -> str:
+    """Who bought; "" where that is who pays, which a blank says as well."""
+    buyer = f"{setting.company}:{row.get('SoldToDivisionNo', '')}-{row.get('SoldToCustomerNo', '')}"
+    same = not row.get("SoldToCustomerNo") or buyer == _customer_of(row, setting)
+    return "" if same else buyer
 
 
 def _invoice_key(row: Row, setting: Setting, sequence: str = "HeaderSeqNo") -> str:
@@ -235,6 +250,7 @@ def _invoice(
         "hs_purchase_order_number": row["CustomerPONo"],
         "hs_amount_billed": total,
         "sage100_customer_key": customer,
+        "sage100_sold_to": _sold_to(row, setting),
         "sage100_invoice_no": row["InvoiceNo"],
         "sage100_invoice_type": TYPES.get(row["InvoiceType"], row["InvoiceType"]),
         "sage100_status": _status(row, total, balance),

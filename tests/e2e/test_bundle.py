@@ -20,7 +20,7 @@ from connector.bundle.pseudonyms import Pseudonyms
 from connector.cli.reproduce import played
 from connector.errors import Misconfigured
 from connector.opening import open_reader
-from connector.sandbox.agent import AgentOptions, maintenance, posting
+from connector.sandbox.agent import AgentOptions, arrangements, maintenance, posting
 from projections import events
 from projections.mapping import compiled
 from tests.e2e.site import Site, open_site
@@ -111,6 +111,20 @@ async def test_an_undo_is_played_too(tmp_path: Path) -> None:
         made = await bundled(site, KEY)
         assert "FieldsPinned" in {event.type for event in made.events}
         assert (await played(made)).differences == []
+
+
+async def test_who_bought_and_who_paid_go_together(tmp_path: Path) -> None:
+    """A customer whose one invoice another pays: it is a customer by that, and linked to it."""
+    async with with_a_past(tmp_path) as site:
+        maintenance.add_customer(site.company, ("02", "BUYS"), {"CustomerName": "Buys"})
+        arrangements.national_invoice(site.company, ("01", "ABF"), ("02", "BUYS"), "70")
+        async with site.app() as app:
+            assert (await app.run_once()).complete
+        for key in ("ABC:02-BUYS", KEY):
+            made = await bundled(site, key)
+            linked = [one for one in made.events if one.stream.startswith("hubspot/associations/")]
+            assert linked
+            assert (await played(made)).differences == []
 
 
 async def test_a_vendor_stands_alone(tmp_path: Path) -> None:
@@ -285,7 +299,7 @@ async def test_the_same_name_is_the_same_and_another_is_another(tmp_path: Path) 
             payload.row
             for event in one.events
             if isinstance(payload := bundles.payload_of(event), events.RecordObserved)
-            and "/AR_Customer/" in event.stream
+            and event.stream.endswith(f"/AR_Customer/{one.key.partition(':')[2]}")
         ]
         numbers = {row["CustomerNo"] for row in rows}
         assert len(numbers) == 1
@@ -308,7 +322,8 @@ async def test_what_ends_otherwise_is_told(tmp_path: Path) -> None:
         altered = []
         for event in made.events:
             payload = bundles.payload_of(event)
-            if isinstance(payload, events.CommandEmitted) and "name" in payload.changes:
+            mine = event.stream == f"hubspot/{made.key}"
+            if mine and isinstance(payload, events.CommandEmitted) and "name" in payload.changes:
                 changes = payload.changes | {"name": (None, "Somebody Else")}
                 payload = msgspec.structs.replace(payload, changes=changes)
                 event = msgspec.structs.replace(event, data=msgspec.Raw(events.encode(payload)))

@@ -153,7 +153,11 @@ ROWS = (
         "invoices",
         "ABC:01-PAYER:NATION1-000000-IN",
         national,
-        {"sage100_customer_key": "ABC:01-PAYER", "sage100_balance": "420.00"},
+        {
+            "sage100_customer_key": "ABC:01-PAYER",
+            "sage100_sold_to": "ABC:01-BUYER",
+            "sage100_balance": "420.00",
+        },
     ),
 )
 

@@ -61,8 +61,7 @@ class Life:
                 city = ("Oslo", "Bergen", "")[how % 3]
                 await self.see(someone, customer(someone, City=city, TermsCode=f"0{how % 2}"))
             case 1:
-                row = bill(someone, f"000000{how % 3}", ("5", "0", "7.5")[how % 3])
-                await self.see(someone, row)
+                await self.see(someone, _invoice(someone, how))
             case 2:
                 await self.see(someone, contact(someone, "JOE", ContactName=f"Joe {how % 3}"))
             case 3:
@@ -223,3 +222,11 @@ class Life:
         else:
             values = {"city": "Elsewhere", "domain": "there.example"}
             await self.rig.tell(name, e.RecordAdopted("77", "external key", values))
+
+
+def _invoice(someone: str, how: int) -> rigs.Row:
+    """An invoice as it is seen now: paid or not, purged of its history, bought by another."""
+    balance = ("5", "0", "7.5", "1,000.00-", "?")[how % 5]
+    bought = {"SoldToCustomerNo": CUSTOMERS[how % 3 % 2]} if how % 4 else {}
+    sequence = "000000" if how > 5 else "000001"
+    return bill(someone, f"000000{how % 3}", balance, sequence=sequence, **bought)

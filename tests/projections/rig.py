@@ -47,18 +47,25 @@ def terms(code: str, **cells: str) -> Row:
     return "AR_TermsCode", [code], cells
 
 
-def bill(number: str, invoice: str, balance: str, kind: str = "IN", **cells: str) -> Row:
+def bill(
+    number: str,
+    invoice: str,
+    balance: str,
+    kind: str = "IN",
+    sequence: str = "000001",
+    **cells: str,
+) -> Row:
     """An AR_Invoice row with a history row, open when it has a balance."""
     row = {
         "InvoiceNo": invoice,
-        "HeaderSeqNo": "000001",
+        "HeaderSeqNo": sequence,
         "InvoiceType": kind,
         "NonTaxableAmt": "100.00",
         "Balance": balance,
         "IsOpen": "Y" if balance not in {"0", ""} else "N",
         **cells,
     }
-    return "AR_Invoice", ["01", number, invoice, "000001", kind], row
+    return "AR_Invoice", ["01", number, invoice, sequence, kind], row
 
 
 def payment(number: str, invoice: str, day: str, amount: str, kind: str = "IN") -> Row:

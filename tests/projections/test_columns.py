@@ -136,7 +136,7 @@ def matters(company: Callable[[], list[Row]], missing: set[Column]) -> set[tuple
         for name, fact in before.keys() | after.keys()
         if name in known
         if before.get((name, fact)) != after.get((name, fact))
-        if not fact.startswith("key.")  # of a line that is left out altogether
+        if fact == "key.sold_to" or not fact.startswith("key.")  # of a line that is left out
     }
 
 

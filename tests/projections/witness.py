@@ -122,6 +122,7 @@ class Fold:
             part = self._entries[self.position : min(self.position + self._page, position)]
             work = Workspace()
             work.load(projection.wants(part, ledger_too=self._whole), self.rows)
+            work.load(projection.wants_also(part, work), self.rows)
             into = Folding(work)
             if self._ledger_only:
                 projection.fold_ledger(part, into)
