@@ -51,8 +51,9 @@ _SALE: Final = (
 _PERSON: Final = ("AR_CustomerContact.ContactName", "AR_Customer.CustomerName")
 _NOTHING: Final[tuple[str, ...]] = ()  # keys, settings and constants
 
-# Object to fact to columns, "entity.column"; key columns are left out, they are always there.
 _SOLD_TO: Final = ("AR_Invoice.SoldToDivisionNo", "AR_Invoice.SoldToCustomerNo")
+
+# Object to fact to columns, "entity.column"; key columns are left out, they are always there.
 FACTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "companies": {
         **dict.fromkeys(("key.external", "key.company", "key.record"), _NOTHING),
@@ -124,6 +125,10 @@ FACTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 }
 
 
+# Without these nothing is wrong: who pays is in the key, and an older Sage 100 knows no other buyer.
+SPARED: Final = frozenset(_SOLD_TO)
+
+
 class Use(msgspec.Struct, frozen=True):
     """What a column is read for: `shown` in HubSpot ("invoices.sage100_total").
 
@@ -149,6 +154,6 @@ def uses(mapping: rules.Mapping) -> dict[str, dict[str, tuple[Use, ...]]]:
             use = Use(f"{kind}.{rule.property}", rule.source if derived else "")
             for source in FACTS[kind].get(rule.source, ()) if derived else (own,):
                 entity, _, column = source.partition(".")
-                if column not in KEY_COLUMNS[entity]:
+                if column not in KEY_COLUMNS[entity] and source not in SPARED:
                     found[entity][column] = (*found[entity].get(column, ()), use)
     return dict(found)

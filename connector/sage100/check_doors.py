@@ -168,7 +168,7 @@ def _log_on(subject: str, seen: _Seen) -> CheckLine:
     """The Windows account: by which scheme it was let in, or why it was not."""
     credentials, problem = seen.agent.credentials, seen.last
     if isinstance(problem, LogonRefused) and problem.code in {"401", "407"}:
-        own = problem.remedy if problem.remedy != LogonRefused.default_remedy else ""
+        own = "" if problem.plain else problem.remedy
         line = failed(subject, problem, own or (_PROXY if problem.code == "407" else _WINDOWS_SAYS))
         return msgspec.structs.replace(line, detail=f"{credentials.username}: {line.detail}")
     if problem is not None and seen.at_log_on:

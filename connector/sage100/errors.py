@@ -130,10 +130,15 @@ class AgentBusy(AgentError, Unreachable):
         return self.code in _IN_USE
 
 
+_CORRECT: Final = "correct [sage100.auth]"
+_UNLOCK: Final = "unlock the account or enable it again"
+
+
 class LogonRefused(AgentError, Refused):
     """The agent, its web server or Sage 100 refused our credentials.
 
-    What to do: `ours` in the configuration ("": nothing), or `theirs` at the other end.
+    What to do: `ours` in the configuration ("": nothing), or `theirs` at the other end; `remedy`
+    in place of both. `plain`: neither was said, so somebody may know better.
     """
 
     category = "logon"
@@ -146,9 +151,10 @@ class LogonRefused(AgentError, Refused):
         *,
         code: str = "",
         remedy: str = "",
-        ours: str = "correct [sage100.auth]",
-        theirs: str = "unlock the account or enable it again",
+        ours: str = _CORRECT,
+        theirs: str = _UNLOCK,
     ) -> None:
+        self.plain = not remedy and (ours, theirs) == (_CORRECT, _UNLOCK)
         ways = f"{ours}, then restart; or {theirs}" if ours else theirs
         name = call.instance or "INSTANCE"
         super().__init__(

@@ -152,7 +152,8 @@ class Room:
         projector.hold = False
         await projector.run_until_idle()
         report = await reports.status(self.store)
-        return {**report, "mapping": {"in_force": MAPPING.digest, "proposed": ""}}
+        told = {"mapping": {"in_force": MAPPING.digest, "proposed": ""}, "quiet": []}
+        return {**report, **told}
 
     async def operator(self, capsys: pytest.CaptureFixture[str]) -> tuple[str, bool]:
         """What `status` shows, on one line, and whether it ends with an alarm."""
