@@ -9,7 +9,7 @@ it. An adopted record's command waits until the projector has compared it with w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from typing import Final
 
 import msgspec
@@ -27,6 +27,7 @@ ALONE_FROM: Final = 4  # failed attempts
 _INPUT_OVERHEAD_BYTES: Final = 400  # key, property names' quotes, trace id around the values
 _FOR_EVER: Final = 2**62  # µs
 _LOOK_AHEAD: Final = 300
+_PAGE: Final = 1_000
 _ALL: Final = Standing()  # nothing is refused
 
 
@@ -38,7 +39,6 @@ class Outbox:
         self._now_us = now_us
         self._taken: dict[str, dict[str, str]] = {lane: {} for lane in LANES}  # name to folded
         self._gates: dict[str, dict[str, int]] = {lane: {} for lane in LANES}
-        self._passed = dict.fromkeys(LANES, 0)  # rows left alone before the first free one
 
     @property
     def gated(self) -> int:
@@ -104,30 +104,36 @@ class Outbox:
 
     async def _free(self, lane: str, upto_us: int, limit: int, standing: Standing) -> list[Row]:
         """The first rows due by then that are neither in work, nor wait, nor are left alone."""
-        taken, gates = self._taken[lane], self._gates[lane]
-        folded = set(taken.values())
-        wanted = limit + len(taken) + len(gates) + self._passed[lane]
-        while True:
-            due = await self._store.due(f"outbox_{lane}", upto=upto_us, limit=wanted)
-            trying = {kind_of(name) for name in taken} if standing.trial else set()
+        if lane in standing.trial and self._taken[lane]:
+            return []
+        if standing.concerns(lane):
             free: list[Row] = []
-            passed = 0
-            for row in due:
-                if row.key in gates or row.key.casefold() in folded:
-                    continue
-                if standing != _ALL:
-                    kind = kind_of(row.key)
-                    if kind in standing.held or (kind in standing.trial and kind in trying):
-                        passed += 1
-                        continue
-                    trying.add(kind)
+            async for row in self._beside(lane, upto_us, standing):
                 free.append(row)
                 if len(free) == limit:
                     break
-            if len(free) == limit or len(due) < wanted:
-                self._passed[lane] = passed
-                return free
-            wanted *= 2
+            return free
+        wanted = limit + len(self._taken[lane]) + len(self._gates[lane])
+        due = await self._store.due(f"outbox_{lane}", upto=upto_us, limit=wanted)
+        return self._open(lane, due)[:limit]
+
+    async def _beside(self, lane: str, upto_us: int, standing: Standing) -> AsyncIterator[Row]:
+        """Free rows of a lane of which some kinds are left alone, by key: a page in memory."""
+        trying = {kind_of(name) for name in self._taken[lane]}
+        after = ""
+        while page := await self._store.scan(f"outbox_{lane}", after=after, limit=_PAGE):
+            for row in self._open(lane, page):
+                kind = kind_of(row.key)
+                tried = kind in standing.trial and kind in trying
+                is_due = row.rank is not None and row.rank <= upto_us
+                if is_due and kind not in standing.held and not tried:
+                    trying.add(kind)
+                    yield row
+            after = page[-1].key
+
+    def _open(self, lane: str, found: Iterable[Row]) -> list[Row]:
+        gates, folded = self._gates[lane], set(self._taken[lane].values())
+        return [row for row in found if row.key not in gates and row.key.casefold() not in folded]
 
     async def pending(self, lane: str) -> int:
         """How many commands of a lane are not sent yet."""
@@ -140,11 +146,15 @@ class Outbox:
 
         None when there is none. `left_alone`: lanes that do not count.
         """
-        ranks = []
+        ranks: list[int] = []
         for lane in LANES:
-            if lane not in left_alone:
-                first = await self._free(lane, _FOR_EVER, 1, standing)
-                ranks += [row.rank for row in first if row.rank is not None]
+            if lane in left_alone:
+                continue
+            if standing.concerns(lane):
+                found = [row async for row in self._beside(lane, _FOR_EVER, standing)]
+            else:
+                found = await self._free(lane, _FOR_EVER, 1, standing)
+            ranks += [row.rank for row in found if row.rank is not None]
         return min(ranks, default=None)
 
     async def _open_gates(self, gates: dict[str, int]) -> None:

@@ -15,6 +15,7 @@ from projections import keys
 
 _FIRST_S: Final = 60
 _LONGEST_S: Final = 3600
+_APART: Final = " > "
 
 
 def kind_of(name: str) -> str:
@@ -28,7 +29,7 @@ def kind_of(name: str) -> str:
 
 def pair_of(left: str, right: str) -> str:
     """The kind of associations between two lanes."""
-    return f"{left} > {right}"
+    return f"{left}{_APART}{right}"
 
 
 class Standing(NamedTuple):
@@ -36,6 +37,10 @@ class Standing(NamedTuple):
 
     held: frozenset[str] = frozenset()
     trial: frozenset[str] = frozenset()
+
+    def concerns(self, lane: str) -> bool:
+        """Whether some of a lane's kinds are among them: only associations are of several."""
+        return lane == "associations" and any(_APART in kind for kind in self.held | self.trial)
 
 
 class Holds:
@@ -79,7 +84,6 @@ class Holds:
 
     def wait_s(self) -> float:
         """Seconds until the next kind may try again; infinite when none is held."""
-        until_us = min(self._until_us.values(), default=None)
-        if until_us is None:
-            return math.inf
-        return max(0.0, (until_us - self._now_us()) / 1_000_000)
+        now_us = self._now_us()
+        waits_us = [until_us - now_us for until_us in self._until_us.values() if until_us > now_us]
+        return min(waits_us) / 1_000_000 if waits_us else math.inf

@@ -297,17 +297,17 @@ class Writer:
             case "bar":
                 self._lanes.bar(lane, message)
                 _log.error("HubSpot takes no %s: %s", lane, message)
-            case "hold":
-                kinds = settled.refused or (lane,)
-                self._lanes.refuse(kinds, message)
-                remedy = settled.why.advice if settled.why is not None else ""
-                _log.error("HubSpot takes no %s: %s %s", ", ".join(kinds), message, remedy)
             case "pause":
                 self._outage.failed(message, settled.after_s)
                 _log.warning("HubSpot fails (%d in a row): %s", self._outage.failures, message)
             case "spare":
                 self._lanes.spare(lane, settled.gate)
                 _log.info("%s: %s", lane, message)
+        kinds = settled.refused or ((lane,) if settled.verdict == "hold" else ())
+        if kinds:
+            self._lanes.refuse(kinds, message)
+            remedy = settled.why.advice if settled.why is not None else ""
+            _log.error("HubSpot takes no %s: %s %s", ", ".join(kinds), message, remedy)
         self._lanes.grant(settled.wrote)
         if settled.heard and settled.verdict not in {"stop", "pause"}:
             self._outage.answered()

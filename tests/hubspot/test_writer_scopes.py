@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from functools import partial
 
 import pytest
@@ -91,6 +92,7 @@ def test_each_refusal_doubles_the_wait_up_to_an_hour(refusals: int, wait_s: int)
     assert holds.wait_s() == wait_s
     now_us[0] = wait_s * 1_000_000
     assert holds.held() == set()
+    assert holds.wait_s() == math.inf  # its time has come: nobody waits for it any more
     assert holds.on_trial("contacts")
     holds.granted("contacts")
     assert not holds.on_trial("contacts")
