@@ -42,7 +42,7 @@ async def spread(store: EventStore) -> int:
                 )
             ]
         work = Workspace()
-        await _mark(store, work, dict.fromkeys(touched, fanout.cause))
+        await _mark(store, work, dict.fromkeys(touched, fanout.cause), fanout.why)
         if len(page) < PAGE_ROWS:
             work.remove("fanout", row.key)
         else:
@@ -84,14 +84,14 @@ async def _lines(store: EventStore, details: Sequence[Row]) -> dict[str, str]:
     }
 
 
-async def _mark(store: EventStore, work: Workspace, causes: dict[str, int]) -> None:
+async def _mark(store: EventStore, work: Workspace, causes: dict[str, int], why: str = "") -> None:
     """Put targets on the work list, each with the position that touched it last."""
     touched = {ORDINARY + name: cause for name, cause in causes.items()}
     await rows.load(store, work, {"dirty": touched})
     for key, cause in touched.items():
         known = work.get("dirty", Dirty, key)
         if known is None or known.cause < cause:
-            work.put("dirty", key, Dirty(cause))
+            work.put("dirty", key, Dirty(cause, why=why))
 
 
 async def _save(store: EventStore, work: Workspace) -> None:

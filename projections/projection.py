@@ -20,6 +20,7 @@ from projections.workspace import Workspace
 
 replace = msgspec.structs.replace
 _raw_encoder = msgspec.json.Encoder(order="sorted")
+_BY_MAPPING = "changed by the mapping"
 _LINE_LINKS = "associations/line_items:"
 
 
@@ -196,7 +197,7 @@ def _settings(entry: Entry, into: Folding) -> None:
             raw = msgspec.Raw(_raw_encoder.encode(activated.mapping))
             work.put("mapping", "active", ActiveMapping(activated.digest, raw))
             for kind in ("accounts", "contacts", "bills", "vendors", "details"):
-                into.fan_out(Fanout(kind, "", entry.position))
+                into.fan_out(Fanout(kind, "", entry.position, why=_BY_MAPPING))
         case e.ReplayRequested() as request:
             for name in request.targets:
                 into.forced[name] = Dirty(entry.position, f"replay: {request.selection}")

@@ -160,7 +160,8 @@ class Dirty(Doc, frozen=True):
 class Fanout(Doc, frozen=True):
     """A change that touches many targets, worked off in pages: which rows, and how far.
 
-    `note`: of `links`, the target whose links with the invoices are to be looked at.
+    `note`: of `links`, the target whose links with the invoices are to be looked at. `why`: the
+    reason to give for commands, where it is another one than Sage 100.
     """
 
     kind: Literal[
@@ -170,6 +171,7 @@ class Fanout(Doc, frozen=True):
     cause: int
     after: str = ""
     note: str = ""
+    why: str = ""
 
 
 class Source(Doc, frozen=True):

@@ -66,6 +66,8 @@ def test_a_changed_mapping_is_planned_before_it_comes_into_force(bench: Bench) -
     assert applied.code == 0, applied.out
     assert applied.json()["written"]["companies"] == 8
     assert names(bench) == {name.upper() for name in before}
+    told = bench.command("history", plan["changes"][0]["target"]).out
+    assert "update HubSpot, changed by the mapping" in " ".join(told.split())
     writes = bench.at_the_site(bench.site.hubspot_calls) - calls
     # One batch, and what it took to look at the portal's properties.
     assert plan["calls"] == 1 < writes
