@@ -296,6 +296,7 @@ def test_refused_by_either_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) ->
     assert ended.code == 3
     assert bench.site.sage100.endpoint in ended.err
     assert "remedy:" in ended.err
+    assert "up to date" not in ended.out, "nobody knows that"
     assert "a-wrong-password" not in ended.err + ended.out
     monkeypatch.setenv("SAGE100_PASSWORD", bench.site.env["SAGE100_PASSWORD"])
     monkeypatch.setenv("HUBSPOT_TOKEN", "a-wrong-token")

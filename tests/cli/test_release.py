@@ -30,6 +30,7 @@ def test_a_held_company_is_told_and_released(bench: Bench) -> None:
     ended = bench.command("run", "--once")
     assert ended.code == 1
     assert "HELD: company ABC since" in ended.out
+    assert "up to date" not in ended.out
     assert "30 appeared in one pass" in ended.out
     again = bench.command("run", "--once", "--json")
     assert again.code == 1
