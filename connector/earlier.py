@@ -1,17 +1,16 @@
-"""What HubSpot held before we wrote, where the log cannot know it: HubSpot's own memory.
+"""What HubSpot held before we wrote, by its own memory: the histories of the properties.
 
-A property that we wrote for the first time, or a replay that went over a person's edit: the log has
-no value from before, the history of the property has. Our clock and HubSpot's need not agree. So
-the newest entry is our doing when it lies beyond half-way between the last thing we knew of the
-record and our attempt; and from where it lies, counting back as long as our writing took, begins
-what was there before.
+The log says what HubSpot had acknowledged. A person may have typed something else since, which an
+undo must not forget for what the log believes. So every property is asked about, 50 records a
+call; whether it still holds what we wrote is read off the same answer. Where its history does not
+go back far enough, the log's word counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -20,13 +19,24 @@ from connector.hubspot.api import HISTORY_LIMIT, HubSpot
 from connector.hubspot.holdings import read_histories
 from connector.hubspot.holds import same, types_of
 from eventstore import EventStore
-from projections import keys
+from projections import keys, remembered
 from projections.mapping.compiled import CompiledMapping
-from projections.undo import Asked, Left, Pins, Undoing
+from projections.remembered import Attempt, Entry
+from projections.undo import Asked, Left, Pins
 
 _PAGE: Final = 1_000
+_MOST_TOLD: Final = 20  # values that a history gives: one as long may have begun earlier
+# HubSpot's names for ways that no app goes; what came in any other way may be ours.
+_NEVER_OURS: Final = frozenset(
+    {"AUTOMATION_PLATFORM", "CALCULATED", "CRM_UI", "CRM_UI_BULK_ACTION", "FORM", "IMPORT"}
+    | {"MOBILE_ANDROID", "MOBILE_IOS"}
+)
+_SHOWN: Final = 60  # characters of a value
 _SAME: Final = "HubSpot held the same before"
+_GONE: Final = "HubSpot has no record with this key any more"
 _FORGOTTEN: Final = "what HubSpot held before is neither in the log nor in HubSpot's history"
+
+Questions = Mapping[str, Mapping[str, Asked]]  # target -> property -> how it was written
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -37,26 +47,23 @@ class Memory(msgspec.Struct, frozen=True):
 
 
 async def remember(
-    store: EventStore, hubspot: HubSpot, mapping: CompiledMapping, asked: Mapping[str, Undoing]
+    store: EventStore, hubspot: HubSpot, mapping: CompiledMapping, asked: Questions
 ) -> Memory:
-    """Ask HubSpot's histories for the values from before.
+    """What HubSpot held before, of the properties in which it still holds ours.
 
     Raises Unreachable, TokenRefused, Refused.
     """
     out = Memory({}, [])
     times = await _times(store, asked)
     by_kind: dict[str, list[str]] = {}
-    for name, one in asked.items():
-        if name in times:
-            by_kind.setdefault(keys.split_target(name)[0], []).append(name)
-        else:
-            out.left.extend(Left(name, prop, _FORGOTTEN) for prop in one.asked)
+    for name in asked:
+        by_kind.setdefault(keys.split_target(name)[0], []).append(name)
     for kind, names in by_kind.items():
         section = mapping.source.objects()[kind]
         types = types_of(section)
         for start in range(0, len(names), HISTORY_LIMIT):
             part = names[start : start + HISTORY_LIMIT]
-            wanted = sorted({prop for name in part for prop in asked[name].asked})
+            wanted = sorted({prop for name in part for prop in asked[name]})
             external = [keys.split_target(name)[1] for name in part]
             told = await read_histories(
                 hubspot, section.hubspot_type, section.key, external, wanted
@@ -64,75 +71,82 @@ async def remember(
             for name in part:
                 history = told.get(keys.split_target(name)[1])
                 if history is None:
-                    out.left.append(Left(name, "", "HubSpot has no record with this key any more"))
-                    continue
-                _take(name, asked[name].asked, history, times[name], types, out)
-    return out
+                    out.left.append(Left(name, "", _GONE))
+                else:
+                    _take(name, asked[name], history, times, types, out)
+    out.left.sort(key=lambda one: (one.target, one.property))
+    return msgspec.structs.replace(out, fields=dict(sorted(out.fields.items())))
 
 
-class _Times(NamedTuple):
-    """Of our writing one property: from when on a change was our doing, and how long it took."""
-
-    since_s: float
-    took_s: float
-
-
-async def _times(store: EventStore, asked: Mapping[str, Undoing]) -> dict[str, dict[str, _Times]]:
-    """Target to property to the times; a property that needed no attempt is left out."""
-    every = {one.known for one in asked.values()}
-    every.update(at for one in asked.values() for each in one.asked.values() for at in each[1:])
-    at_s: dict[int, float] = {}
-    wanted = sorted(every - {0})
+async def _times(store: EventStore, asked: Questions) -> dict[int, float]:
+    """Position to when it was recorded (seconds since 1970), of all that the questions name."""
+    positions = {
+        position
+        for properties in asked.values()
+        for one in properties.values()
+        for write in one.writes
+        for position in write[1:]
+    }
+    out: dict[int, float] = {}
+    wanted = sorted(positions - {0})
     for start in range(0, len(wanted), _PAGE):
         part = wanted[start : start + _PAGE]
         for position, commit in zip(part, await store.commits(part), strict=True):
             if commit is not None:
-                at_s[position] = commit.recorded_at_us / 1_000_000
-    out: dict[str, dict[str, _Times]] = {}
-    for name, one in asked.items():
-        if one.known in at_s:
-            out[name] = {
-                prop: _Times((at_s[one.known] + at_s[sent]) / 2, at_s[acked] - at_s[sent])
-                for prop, (_, sent, acked) in one.asked.items()
-                if sent in at_s and acked in at_s
-            }
+                out[position] = commit.recorded_at_us / 1_000_000
     return out
 
 
 def _take(
     name: str,
     asked: Mapping[str, Asked],
-    history: Mapping[str, Any],
-    times: Mapping[str, _Times],
+    histories: Mapping[str, Any],
+    times: Mapping[int, float],
     types: Mapping[str, str],
     out: Memory,
 ) -> None:
+    """Add what the histories of one record's properties say."""
     unchanged = []
-    for prop, (ours, _, _) in sorted(asked.items()):
-        values = _values(history.get(prop))
+    for prop, one in sorted(asked.items()):
+        history = _entries(histories.get(prop))
         kind = types.get(prop, "")
-        current = values[0][1] if values else ""
-        if not same(prop, ours, current, kind):
-            shown = current if len(current) <= 60 else f"{current[:60]}…"
+
+        def alike(left: str, right: str, prop: str = prop, kind: str = kind) -> bool:
+            return same(prop, left, right, kind)
+
+        current = history[0].value if history else ""
+        if not alike(one.ours, current):
+            shown = current if len(current) <= _SHOWN else f"{current[:_SHOWN]}…"
             out.left.append(Left(name, prop, f"HubSpot does not hold ours any more but {shown!r}"))
             continue
-        when = times.get(prop)
-        if when is None or not values or values[0][0] < when.since_s:
+        back = remembered.before(history, _attempts(one, times), alike)
+        if back is None:
+            begun_later = len(history) >= _MOST_TOLD and one.before is None
+            back = None if begun_later else one.before or ""
+        if back is None:
+            out.left.append(Left(name, prop, _FORGOTTEN))
+        elif not alike(one.ours, back):
+            out.fields.setdefault(name, {})[prop] = (one.ours, back)
+        elif one.before is None or alike(one.ours, one.before):
             unchanged.append(prop)
-            continue
-        begun_s = values[0][0] - when.took_s
-        before = next((value for at_s, value in values[1:] if at_s <= begun_s), "")
-        if same(prop, ours, before, kind):
-            unchanged.append(prop)
-        else:
-            out.fields.setdefault(name, {})[prop] = (ours, before)
+        else:  # the log expected something else
+            out.left.append(Left(name, prop, _SAME))
     if unchanged and name not in out.fields:
         prop = unchanged[0] if len(unchanged) == 1 else ""
         out.left.append(Left(name, prop, _SAME))
 
 
-def _values(told: Any) -> list[tuple[float, str]]:
-    """(Seconds since 1970, value) of a property's history, newest first; nonsense is left out."""
+def _attempts(one: Asked, times: Mapping[int, float]) -> list[Attempt]:
+    """How a property was written; what needed no attempt changed nothing."""
+    return [
+        Attempt(write.value, times.get(write.known), times[write.sent], times[write.acked])
+        for write in one.writes
+        if write.sent in times and write.acked in times
+    ]
+
+
+def _entries(told: Any) -> list[Entry]:
+    """A property's history, newest first; nonsense is left out."""
     out = []
     for one in told if isinstance(told, Sequence) else []:
         if not isinstance(one, dict):
@@ -142,5 +156,6 @@ def _values(told: Any) -> list[tuple[float, str]]:
         except ValueError:
             continue
         if moment.tzinfo is not None:
-            out.append((moment.timestamp(), text_of(one.get("value"))))
-    return sorted(out, key=lambda each: -each[0])
+            by_others = text_of(one.get("sourceType")) in _NEVER_OURS
+            out.append(Entry(moment.timestamp(), text_of(one.get("value")), by_others))
+    return sorted(out, key=lambda each: -each.at_s)

@@ -1,4 +1,4 @@
-"""What can be put back of chosen commands: by the log, and by what HubSpot still holds of ours.
+"""What can be put back of chosen commands: by the log, and by what HubSpot holds and has held.
 
 Judging a record is pure (`projections.undo`); here records are read for it, some hundreds at a
 time. What somebody has changed in HubSpot since is left alone.
@@ -6,16 +6,14 @@ time. What somebody has changed in HubSpot since is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from connector import rows
 from connector.earlier import remember
-from connector.hubspot.api import BATCH_LIMIT, HubSpot
-from connector.hubspot.holdings import read_holdings
-from connector.hubspot.holds import same, types_of
+from connector.hubspot.api import HubSpot
 from connector.hubspot.schema import STREAM as SCHEMA_STREAM
 from connector.projector import entries_of
 from connector.undo_scopes import Scope, chosen
@@ -23,19 +21,18 @@ from eventstore import EventStore
 from projections import events, keys, ledger
 from projections.mapping.compiled import CompiledMapping
 from projections.tables import Target
-from projections.undo import Left, Pins, Undoing, undoing
+from projections.undo import Asked, Left, Pins, undoing
 from projections.workspace import Workspace
 
 _PAGE: Final = 500
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """What the log alone says. `asked`: records of which HubSpot may know what it held before."""
+    """What the log alone says. `asked`: target to the properties to ask HubSpot about."""
 
     selection: str
-    fields: dict[str, Pins]
     left: list[Left]
-    asked: dict[str, Undoing]
+    asked: dict[str, dict[str, Asked]]
 
 
 class UndoReport(msgspec.Struct, frozen=True):
@@ -52,9 +49,8 @@ async def judge(
 ) -> Judged:
     """What the log says can be put back of these commands; `only`: of these targets."""
     made = await _made(store)
-    fields: dict[str, Pins] = {}
     left: list[Left] = []
-    asked: dict[str, Undoing] = {}
+    asked: dict[str, dict[str, Asked]] = {}
     numbers = await chosen(store, scope)
     names = sorted(name for name in numbers if not only or name in only)
     for start in range(0, len(names), _PAGE):
@@ -68,11 +64,9 @@ async def judge(
             found = undoing(name, entries_of(stored[stream]), numbers[name], doc, section, made)
             if found is not None:
                 left += found.left
-                if found.fields:
-                    fields[name] = found.fields
                 if found.asked:
-                    asked[name] = found
-    return Judged(scope.selection, fields, left, asked)
+                    asked[name] = found.asked
+    return Judged(scope.selection, left, asked)
 
 
 async def _made(store: EventStore) -> set[str]:
@@ -86,51 +80,12 @@ async def _made(store: EventStore) -> set[str]:
 
 
 async def still_ours(
-    store: EventStore, report: Judged, hubspot: HubSpot, mapping: CompiledMapping
+    store: EventStore, judged: Judged, hubspot: HubSpot, mapping: CompiledMapping
 ) -> UndoReport:
-    """What HubSpot holds as we wrote it, and what it held before where the log does not know.
+    """What HubSpot holds as we wrote it, and what it held before.
 
     Raises Unreachable, TokenRefused, Refused.
     """
-    memory = await remember(store, hubspot, mapping, report.asked)
-    fields = memory.fields
-    left = report.left + memory.left
-    by_kind: dict[str, list[str]] = {}
-    for name in report.fields:
-        by_kind.setdefault(keys.split_target(name)[0], []).append(name)
-    for kind, names in by_kind.items():
-        section = mapping.source.objects()[kind]
-        types = types_of(section)
-        for start in range(0, len(names), BATCH_LIMIT):
-            part = names[start : start + BATCH_LIMIT]
-            wanted = {prop for name in part for prop in report.fields[name]}
-            external = [keys.split_target(name)[1] for name in part]
-            held = await read_holdings(
-                hubspot, section.hubspot_type, section.key, external, sorted(wanted)
-            )
-            for name in part:
-                values = held.get(keys.split_target(name)[1])
-                if values is None:
-                    left.append(Left(name, "", "HubSpot has no record with this key any more"))
-                    continue
-                kept, changed = _compare(name, report.fields[name], values, types)
-                left += changed
-                if kept:
-                    fields[name] = fields.get(name, {}) | kept
-    left.sort(key=lambda one: (one.target, one.property))
-    return UndoReport(report.selection, dict(sorted(fields.items())), left)
-
-
-def _compare(
-    name: str, pins: Pins, values: Mapping[str, str], types: Mapping[str, str]
-) -> tuple[Pins, list[Left]]:
-    kept: Pins = {}
-    left = []
-    for prop, (ours, back) in pins.items():
-        value = values.get(prop, "")
-        if same(prop, ours, value, types.get(prop, "")):
-            kept[prop] = (ours, back)
-        else:
-            shown = value if len(value) <= 60 else f"{value[:60]}…"
-            left.append(Left(name, prop, f"HubSpot does not hold ours any more but {shown!r}"))
-    return kept, left
+    memory = await remember(store, hubspot, mapping, judged.asked)
+    left = sorted(judged.left + memory.left, key=lambda one: (one.target, one.property))
+    return UndoReport(judged.selection, memory.fields, left)

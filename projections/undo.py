@@ -1,8 +1,9 @@
 """What can be put back of chosen commands to one HubSpot record, and what cannot, and why.
 
-Pure: reads the record's stream. Of each property the value from before the first chosen command
-counts, and the value of the last one is ours; whether HubSpot still holds it is for others to find
-out. Nothing is deleted and no link is taken back: those are told.
+Pure: reads the record's stream. Of each property the value of the last chosen command is ours, and
+what stood there before the first one is wanted. The log says what we knew of that; what a person
+typed meanwhile only HubSpot's history of the property says, so it is asked of every one. Nothing is
+deleted and no link is taken back: those are told.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import msgspec
 
 from projections import events as e
 from projections.folding import Entry
-from projections.likeness import same
 from projections.mapping.compiled import CompiledObject
 from projections.tables import Target
 
@@ -29,36 +29,39 @@ class Left(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Asked(NamedTuple):
-    """A property of which the log does not know what HubSpot held before we wrote `ours`.
+class Write(NamedTuple):
+    """A chosen command gave a property this value.
 
-    `sent`: position of the first attempt of the first chosen command that wrote it (0: none was
-    needed), `acked`: that of the last one's success.
+    Positions: `known` of the last thing known of the record until then (0: nothing), `sent` of the
+    first attempt (0: none was needed), `acked` of its success.
     """
 
-    ours: str
+    value: str
+    known: int
     sent: int
     acked: int
+
+
+class Asked(NamedTuple):
+    """A property to ask HubSpot about: how the chosen commands wrote it, the first one first.
+
+    `before`: what the log says that HubSpot held before them; None: it does not know.
+    """
+
+    before: str | None
+    writes: tuple[Write, ...]
+
+    @property
+    def ours(self) -> str:
+        """What HubSpot holds, unless somebody has changed it since."""
+        return self.writes[-1].value
 
 
 class Undoing(NamedTuple):
-    """Property to (the value we wrote, the value from before), and what is left.
+    """Properties to ask HubSpot about, and what is left."""
 
-    `asked`: properties to ask HubSpot about; `known`: position of the last thing known of the
-    record before the first chosen command (0: nothing).
-    """
-
-    fields: Pins
-    left: list[Left]
     asked: dict[str, Asked]
-    known: int = 0
-
-
-class _Written(NamedTuple):
-    before: str | None
-    ours: str
-    sent: int
-    acked: int
+    left: list[Left]
 
 
 def undoing(
@@ -74,23 +77,20 @@ def undoing(
     `mapping`: of the object, None for associations. `made`: properties ("companies.sage100_x")
     that setup created, which therefore held nothing before we wrote them.
     """
-    written: dict[str, _Written] = {}
+    written: dict[str, Asked] = {}
     later: dict[str, int] = {}
     created = linked = False
     known = sent = 0
-    begun = False
     emitted: e.CommandEmitted | None = None
     for entry in sorted(entries, key=lambda one: one.version):
         match entry.payload:
             case e.CommandEmitted() as emitted:
-                sent = 0
+                pass
             case e.CommandSent() if emitted is not None:
                 sent = sent or entry.position
-                begun = begun or emitted.command in chosen
             case e.RecordAdopted():
-                known = known if begun else entry.position
+                known = entry.position
             case e.CommandSucceeded() as done if emitted is not None:
-                known = known if begun else entry.position
                 values = _values(emitted, done)
                 if done.replaced:
                     written.clear()
@@ -98,25 +98,27 @@ def undoing(
                     created = created or done.outcome == "created"
                     linked = linked or mapping is None
                     for prop, (before, after) in values.items():
-                        first = written.get(prop) or _Written(before, after, sent, 0)
-                        written[prop] = first._replace(ours=after, acked=entry.position)
-                        later.pop(prop, None)
+                        overwritten = later.pop(prop, None) is not None
+                        first = Asked(before, ()) if overwritten else written.get(prop)
+                        asked = first or Asked(before, ())
+                        write = Write(after, known, sent, entry.position)
+                        written[prop] = asked._replace(writes=(*asked.writes, write))
                 else:
                     later |= dict.fromkeys(values, emitted.command)
+                known, sent = entry.position, 0
             case e.RecordLost():
                 written.clear()
             case _:
                 pass
     if mapping is None:
         left = [Left(name, "", "a link: links are not taken back")] if linked else []
-        return Undoing({}, left, {}) if linked else None
+        return Undoing({}, left) if linked else None
     if created:
         left = [Left(name, "", "it was created: nothing is deleted in HubSpot")]
-        return Undoing({}, left, {})
+        return Undoing({}, left)
     if not written:
         return None
-    found = _judge(name, written, later, doc, mapping, made)
-    return found._replace(known=known)
+    return _judge(name, written, later, doc, mapping, made)
 
 
 def _values(emitted: e.CommandEmitted, done: e.CommandSucceeded) -> dict[str, e.Change]:
@@ -129,16 +131,15 @@ def _values(emitted: e.CommandEmitted, done: e.CommandSucceeded) -> dict[str, e.
 
 def _judge(
     name: str,
-    written: dict[str, _Written],
+    written: dict[str, Asked],
     later: dict[str, int],
     doc: Target,
     mapping: CompiledObject,
     made: Collection[str],
 ) -> Undoing:
-    fields: Pins = {}
     left: list[Left] = []
     asked: dict[str, Asked] = {}
-    for prop, (before, ours, sent, acked) in sorted(written.items()):
+    for prop, one in sorted(written.items()):
         rule = mapping.by_property.get(prop)
         if prop in later:
             why = f"command {later[prop]} has written it since"
@@ -146,13 +147,9 @@ def _judge(
             why = "HubSpot lets this property move forward only"
         elif not doc.hubspot_id:
             why = "the record is not in HubSpot any more"
-        elif (before is None and f"{mapping.hubspot_type}.{prop}" not in made) or same(
-            before or "", ours, "string" if rule is None else rule.kind
-        ):
-            asked[prop] = Asked(ours, sent, acked)
-            continue
         else:
-            fields[prop] = (ours, before or "")
+            is_new = one.before is None and f"{mapping.hubspot_type}.{prop}" in made
+            asked[prop] = one._replace(before="") if is_new else one
             continue
         left.append(Left(name, prop, why))
-    return Undoing(fields, left, asked)
+    return Undoing(asked, left)

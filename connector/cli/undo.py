@@ -111,7 +111,7 @@ async def _undo(
         only = await _targets(store, key)
         judged = await undo_judging.judge(store, await scope_of(store), mapping, only)
         report = UndoReport(judged.selection, {}, judged.left)
-        if judged.fields or judged.asked:
+        if judged.asked:
             async with open_hubspot(config) as hubspot:
                 report = await undo_judging.still_ours(store, judged, hubspot, mapping)
     if dry_run or not report.fields:

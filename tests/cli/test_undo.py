@@ -78,6 +78,36 @@ def test_a_run_is_undone_and_stays_undone(bench: Bench) -> None:
     assert bench.command("rebuild", "--verify").code == 0
 
 
+def edit(bench: Bench, key: tuple[str, str], **values: str) -> None:
+    """A person types something into a customer's company in HubSpot."""
+    portal, record_id = bench.site.portal, record(bench, key)["hs_object_id"]
+    bench.at_the_site(lambda: portal.edit("companies", record_id, values))
+
+
+def test_what_a_person_had_typed_before_the_run_comes_back(bench: Bench) -> None:
+    """Not what the log had last heard of: HubSpot's own history knows better, of every property."""
+    assert bench.command("run", "--once").code == 0
+    one, two = customer_keys(bench, 2)
+    edit(bench, one, city="Typed By Anna")
+    edit(bench, two, city="Fargo")
+    move(bench, one, City="Fargo", ZipCode="58102")
+    move(bench, two, City="Fargo")
+    zip_before = record(bench, one)["zip"]
+    assert bench.command("run", "--once").code == 0
+    assert record(bench, one)["city"] == "Fargo"
+    dry = bench.command("undo", "--run", "last", "--dry-run", "--json").json()
+    target = f"companies/ABC:{one[0]}-{one[1]}"
+    assert dry["fields"] == {
+        target: {"city": ["Fargo", "Typed By Anna"], "zip": ["58102", zip_before]}
+    }
+    [left] = dry["left"]
+    assert (left["property"], left["reason"]) == ("city", "HubSpot held the same before")
+    assert bench.command("undo", "--run", "last").code == 1
+    assert bench.command("run", "--once").code == 0
+    assert record(bench, one)["city"] == "Typed By Anna"
+    assert record(bench, two)["city"] == "Fargo"
+
+
 def test_what_people_order_between_two_runs_is_no_part_of_the_run(bench: Bench) -> None:
     """After an undo and a replay the last run has nothing left to undo, least of all the undo."""
     assert bench.command("run", "--once").code == 0

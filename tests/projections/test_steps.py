@@ -17,7 +17,7 @@ from connector.secret import Secret
 from connector.undo_scopes import Scope
 from eventstore import EventStore
 from projections import events as e
-from projections.undo import Asked, Undoing
+from projections.undo import Asked, Write
 from tests.projections.rig import MAPPING, Rig, customer, open_rig
 
 
@@ -87,7 +87,7 @@ async def remembered(store: EventStore) -> int:
     """When each record was written, to find in HubSpot's memory what was there before."""
     rows = await store.scan("target", prefix="companies/", limit=10_000)
     asked = {
-        row.key: Undoing({}, [], {"city": Asked("x", 5, 6)}, known=number)
+        row.key: {"city": Asked(None, (Write("x", number, 5, 6),))}
         for number, row in enumerate(rows, start=1)
     }
     hubspot = Forgetful(Secret("t"), Limiter("enterprise"))

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from projections import asof
 from projections import events as e
 from projections.folding import Entry
-from projections.undo import Asked, Left, Undoing, undoing
+from projections.undo import Asked, Left, Undoing, Write, undoing
 from tests.projections.rig import MAPPING
 
 NAME = "companies/ABC:01-ACME"
@@ -52,21 +52,50 @@ def undone(entries: list[Entry], chosen: Collection[int], made: Collection[str] 
     return found
 
 
+def by_the_log(found: Undoing) -> dict[str, tuple[str, str | None]]:
+    """Property to what is ours of it and what the log says that HubSpot held before."""
+    return {prop: (one.ours, one.before) for prop, one in found.asked.items()}
+
+
 FIRST = write(1, create=True, name=(None, "A"), city=(None, "Oslo"))
 
 
 def test_the_value_from_before_the_first_and_ours_of_the_last() -> None:
     """Of several chosen commands the record goes back to where it was before all of them."""
     entries = life(*FIRST, *write(4, city=("Oslo", "Bergen")), *write(7, city=("Bergen", "Molde")))
-    assert undone(entries, {4, 7}).fields == {"city": ("Molde", "Oslo")}
-    assert undone(entries, {7}).fields == {"city": ("Molde", "Bergen")}
+    assert by_the_log(undone(entries, {4, 7})) == {"city": ("Molde", "Oslo")}
+    assert by_the_log(undone(entries, {7})) == {"city": ("Molde", "Bergen")}
+
+
+def test_of_every_write_it_is_told_when() -> None:
+    """HubSpot's history is read against the times of all chosen writes, failed attempts too."""
+    failed = e.CommandFailed(7, "timeout", "no answer", 0, 1, unknown=True)
+    again = [e.CommandEmitted(7, {"city": ("Bergen", "Molde")}, "changed"), failed]
+    again.insert(1, e.CommandSent(7, "b", 1))
+    later = [e.CommandSent(7, "b", 2), e.CommandSucceeded(7, "7", "updated")]
+    entries = life(*FIRST, *write(4, city=("Oslo", "Bergen")), *again, *later)
+    writes = (Write("Bergen", 30, 50, 60), Write("Molde", 60, 80, 110))
+    assert undone(entries, {4, 7}).asked == {"city": Asked("Oslo", writes)}
+
+
+def test_what_another_command_wrote_in_between_is_the_value_from_before() -> None:
+    """A replay that somebody ordered between two chosen commands is not undone with them."""
+    entries = life(
+        *FIRST,
+        *write(4, city=("Oslo", "Bergen")),
+        *write(7, city=("Bergen", "Bergen")),
+        *write(10, city=("Bergen", "Molde")),
+    )
+    assert undone(entries, {4, 10}).asked == {
+        "city": Asked("Bergen", (Write("Molde", 90, 110, 120),))
+    }
 
 
 def test_what_a_later_command_wrote_is_left() -> None:
     """Undoing in the middle would put back what is out of date."""
     entries = life(*FIRST, *write(4, city=("Oslo", "Bergen")), *write(7, city=("Bergen", "Molde")))
     found = undone(entries, {4})
-    assert found.fields == {}
+    assert found.asked == {}
     assert found.left == [Left(NAME, "city", "command 7 has written it since")]
 
 
@@ -83,7 +112,7 @@ def test_what_was_not_written_is_not_put_back() -> None:
             zip=("1", "0"),
         ),
     )
-    assert undone(entries, {4}).fields == {"city": ("Bergen", "Oslo")}
+    assert by_the_log(undone(entries, {4})) == {"city": ("Bergen", "Oslo")}
 
 
 def test_a_command_that_was_not_carried_out_needs_no_undoing() -> None:
@@ -96,20 +125,14 @@ def test_a_command_that_was_not_carried_out_needs_no_undoing() -> None:
 
 
 def test_where_the_log_knows_no_value_from_before() -> None:
-    """A first write and a replay are asked of HubSpot; what setup made was empty."""
+    """Of a first write only HubSpot may know; what setup made was empty."""
     entries = life(*FIRST, *write(4, phone=(None, "1"), name=("A", "A"), sage100_terms=(None, "N")))
     found = undone(entries, {4}, {"companies.sage100_terms"})
-    assert found.fields == {"sage100_terms": ("N", "")}
-    assert found.asked == {"phone": Asked("1", 50, 60), "name": Asked("A", 50, 60)}
-    assert found.known == 30
-
-
-def test_what_is_one_value_goes_by_the_property() -> None:
-    """A text is put back though it looks like the same number; an amount is the same amount."""
-    entries = life(*FIRST, *write(4, zip=("4500.10", "4500.1"), annualrevenue=("5", "5.00")))
-    found = undone(entries, {4})
-    assert found.fields == {"zip": ("4500.1", "4500.10")}
-    assert set(found.asked) == {"annualrevenue"}
+    assert found.asked == {
+        "phone": Asked(None, (Write("1", 30, 50, 60),)),
+        "name": Asked("A", (Write("A", 30, 50, 60),)),
+        "sage100_terms": Asked("", (Write("N", 30, 50, 60),)),
+    }
 
 
 def test_created_lost_and_forward_only() -> None:
