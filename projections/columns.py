@@ -125,7 +125,7 @@ FACTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 }
 
 
-# Without these nothing is wrong: who pays is in the key, and an older Sage 100 knows no other buyer.
+# Nothing is wrong without these: who pays is in the key, and an older Sage 100 knows no other.
 SPARED: Final = frozenset(_SOLD_TO)
 
 
