@@ -162,8 +162,10 @@ class App:
     async def _report(self, outcomes: list[Outcome], turns: list[Summary]) -> RunReport:
         written = dict.fromkeys(LANES, 0)
         barred: dict[str, str] = {}
+        remedies: dict[str, str] = {}
         for turn in turns:
             barred |= turn.barred
+            remedies |= turn.remedies
             for lane, tally in turn.lanes.items():
                 written[lane] += tally.succeeded
         return RunReport(
@@ -176,6 +178,7 @@ class App:
             proposed=self.mappings.proposed,
             withheld=await self.store.count("withheld"),
             failed=turns[-1].failed,
+            remedies=remedies,
         )
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -50,6 +50,7 @@ class RunReport(msgspec.Struct, frozen=True):
     proposed: str = ""  # digest of the configured mapping while another one is in force
     withheld: int = 0  # records written without a property that HubSpot would not take
     failed: OtherEndFailed | None = None
+    remedies: dict[str, str] = {}  # of what is barred, where more than 'check' can be said
 
     @property
     def complete(self) -> bool:

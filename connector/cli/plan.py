@@ -50,6 +50,7 @@ class Applied(msgspec.Struct, frozen=True):
     barred: dict[str, str] = {}
     error: dict[str, str] | None = None
     next: str = ""
+    remedies: dict[str, str] = {}
 
 
 def plan(
@@ -107,7 +108,8 @@ def apply(
         error = report.error
         output.failure(error["what"], where=error["where"], remedy=error["remedy"])
     for name, why in report.barred.items():
-        output.failure(why, where=f"HubSpot {name}", remedy="'ml-connector check' says more.")
+        remedy = report.remedies.get(name, "'ml-connector check' says more.")
+        output.failure(why, where=f"HubSpot {name}", remedy=remedy)
     if report.barred or report.error is not None:
         raise typer.Exit(3)
     if report.parked or report.pending:
@@ -157,6 +159,7 @@ def _applied(kept: Kept, report: RunReport, then: str) -> Applied:
         barred=report.barred,
         error=None if report.failed is None else told(report.failed),
         next=then,
+        remedies=report.remedies,
     )
 
 

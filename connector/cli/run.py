@@ -86,7 +86,8 @@ async def _once(config: Config, *, sweep: bool, as_json: bool) -> int:
     if report.failed is not None:
         output.failure(report.failed.what, where=report.failed.where, remedy=report.failed.remedy)
     for name, why in report.barred.items():
-        output.failure(why, where=f"HubSpot {name}", remedy="'ml-connector check' says more.")
+        remedy = report.remedies.get(name, "'ml-connector check' says more.")
+        output.failure(why, where=f"HubSpot {name}", remedy=remedy)
     return exit_code(report, status)
 
 

@@ -88,17 +88,23 @@ class Lanes:
             return None
         return HubSpotUnreachable(DailyLimitReached(shut_s).what, remedy=until_reset(shut_s))
 
-    def reasons(self, pending: Mapping[str, int]) -> dict[str, str]:
-        """Lane to why nothing, or not all of it, is written of what is pending there."""
+    def reasons(self, pending: Mapping[str, int]) -> tuple[dict[str, str], dict[str, str]]:
+        """Lane to why nothing, or not all, is written of what is pending there; and to the remedy.
+
+        There is a remedy where a day's calls are all that is in the way.
+        """
         out: dict[str, list[str]] = {}
+        remedies: dict[str, str] = {}
         for kind, why in self._barred.items():
             lane = kind if kind in pending else "associations"
             out.setdefault(lane, []).append(why if lane == kind else f"{kind}: {why}")
         for lane, count in pending.items():
             shut_s = self._shut_s(lane)
             if count and shut_s > 0:
+                if lane not in out:
+                    remedies[lane] = until_reset(shut_s)
                 out.setdefault(lane, []).append(self._why_shut(lane, shut_s))
-        return {lane: "; ".join(dict.fromkeys(every)) for lane, every in out.items()}
+        return {lane: "; ".join(dict.fromkeys(every)) for lane, every in out.items()}, remedies
 
     def _gates(self, lane: str) -> tuple[Gate, ...]:
         own: Gate = "associations" if lane == "associations" else "general"
@@ -111,5 +117,4 @@ class Lanes:
     def _why_shut(self, lane: str, shut_s: float) -> str:
         if self._limiter.spent_s("general", backfill=lane in BACKFILL) > 0:
             return _SPARED.format(minutes=shut_s / 60)
-        gate = self._gates(lane)[-1]
-        return f"{DailyLimitReached(shut_s, gate=gate).what} {until_reset(shut_s)}"
+        return DailyLimitReached(shut_s, gate=self._gates(lane)[-1]).what

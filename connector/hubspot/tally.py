@@ -31,7 +31,8 @@ class Summary(msgspec.Struct, frozen=True):
     """A run that came to rest: its counts, and what is left.
 
     `pending`: commands not sent yet, of which `gated` wait for the projector to compare an adopted
-    record. `barred`: HubSpot object to why none of it can be written. `failed`: why it gave up.
+    record. `barred`: HubSpot object to why none of it can be written, or not all; `remedies`: what
+    to do about it, where that is known. `failed`: why it gave up.
     """
 
     lanes: dict[str, LaneTally]
@@ -39,6 +40,7 @@ class Summary(msgspec.Struct, frozen=True):
     gated: int
     barred: dict[str, str]
     failed: OtherEndFailed | None = None
+    remedies: dict[str, str] = {}
 
     @property
     def succeeded(self) -> int:

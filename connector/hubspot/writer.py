@@ -363,8 +363,10 @@ class Writer:
         copies: Mapping[str, LaneTally] = {
             lane: msgspec.structs.replace(tally) for lane, tally in self._around.tallies.items()
         }
-        barred = self._lanes.reasons(left)
-        return Summary(dict(copies), sum(left.values()), self._outbox.gated, barred)
+        barred, remedies = self._lanes.reasons(left)
+        return Summary(
+            dict(copies), sum(left.values()), self._outbox.gated, barred, remedies=remedies
+        )
 
     def _stopping(self, stop: asyncio.Event) -> asyncio.Task[Any]:
         return asyncio.create_task(stop.wait())

@@ -142,8 +142,8 @@ async def test_a_run_says_of_a_spent_day_when_it_ends(site: Site) -> None:
         summary = await site.writer().run_until_idle()
         assert summary.pending == 1
         why = summary.barred["associations"]
-        assert why.startswith("The HubSpot account's association calls of this day are used up.")
-        assert "HubSpot gives new calls in about" in why
+        assert why == "The HubSpot account's association calls of this day are used up."
+        assert "HubSpot gives new calls in about" in summary.remedies["associations"]
         now[0] += 25 * 3600.0
         assert (await site.writer(now_us=lambda: 2**60).run_until_idle()).succeeded == 1
 
