@@ -1,8 +1,8 @@
 """A customer of Sage 100 as a HubSpot company: the facts its mapping may use.
 
 A company is a prospect until an invoice has been posted to it. What is not known yet (terms not
-read, no as-of day) is left out, so that HubSpot is not told guesses; the facts come by themselves
-when the missing rows do, in whatever order.
+read, no as-of day, invoices not read to the end for the first time) is left out, so that HubSpot is
+not told guesses; the facts come by themselves when the missing rows do, in whatever order.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from projections import aging, fiscal, keys, values
 from projections.tables import Account, OpenItem, Source
 
 _CACHED: Final = ("CurrentBalance", *(f"AgingCategory{number}" for number in range(1, 5)))
+_INVOICES: Final = "AR_Invoice"
+_PAYMENTS: Final = "AR_Payment"
+_SALES: Final = "AR_CustomerSalesHistory"
 
 Terms = Mapping[str, Mapping[str, str]]
 
@@ -34,21 +37,25 @@ def facts(
         "key.external": key,
         "key.company": keys.company_code(key),
         "key.record": keys.plain(key.partition(":")[2]),
-        "account.stage": "customer" if account.posted else "prospect",
         "account.street": row.get("AddressLine1", ""),
         "account.domain": values.domain(row.get("URLAddress", ""), row.get("EmailAddress", "")),
         "constant.prospect": "PROSPECT",
     }
+    if account.posted or _INVOICES in source.read:
+        out["account.stage"] = "customer" if account.posted else "prospect"
     if source.currency:
         out["source.currency"] = source.currency
     describe_terms(out, row.get("TermsCode", ""), terms_rows)
     revenue = _revenue(account, source)
     if revenue is not None:
         out["account.revenue"] = str(revenue)
-    _add_payments(out, account, row)
+    if _PAYMENTS in source.read:
+        _add_payments(out, account, row)
+        if _INVOICES in source.read:
+            out["account.average_days_to_pay"] = _days_to_pay(account)
     _add_cached(out, row)
     as_of = values.day(source.as_of)
-    if as_of is not None:
+    if as_of is not None and _INVOICES in source.read:
         _add_aging(out, items, as_of, terms_rows, source)
     return out
 
@@ -64,9 +71,9 @@ def describe_terms(out: dict[str, str], code: str, terms_rows: Terms) -> None:
 
 def _revenue(account: Account, source: Source) -> Decimal | None:
     """DollarsSold of the company's last fiscal periods; None without any sales history, or where
-    a part of it cannot be read.
+    a part of it has not been read or cannot be.
     """
-    if not account.sales:
+    if not account.sales or _SALES not in source.read:
         return None
     return fiscal.sold(account.sales, source)
 
@@ -83,11 +90,13 @@ def _add_payments(out: dict[str, str], account: Account, row: Mapping[str, str])
         out["account.last_payment_date"] = row.get("DateLastPayment", "")
         amount = values.number(row.get("LastPaymentAmt", ""))
         out["account.last_payment_amount"] = str(amount) if amount else ""
-    if account.paid_count:
-        mean = Decimal(account.paid_days) / account.paid_count
-        out["account.average_days_to_pay"] = str(mean.quantize(Decimal(1), ROUND_HALF_UP))
-    else:
-        out["account.average_days_to_pay"] = ""
+
+
+def _days_to_pay(account: Account) -> str:
+    if not account.paid_count:
+        return ""
+    mean = Decimal(account.paid_days) / account.paid_count
+    return str(mean.quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def _add_cached(out: dict[str, str], row: Mapping[str, str]) -> None:

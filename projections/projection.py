@@ -40,6 +40,7 @@ def wants(entries: Sequence[Entry], *, ledger_too: bool = False) -> dict[str, se
                 out["target"].add(name)
         elif stream.startswith("poll/"):
             out["pass_book"].add(books.pass_key(stream))
+            out["source"] |= {source.wants_of_pass(stream, entry.payload)} - {""}
             if isinstance(entry.payload, e.MassChangeHeld):
                 out["frozen"].add(breaker.company_of_pass(stream))
         elif isinstance(entry.payload, e.MassChangeReleased):
@@ -80,6 +81,7 @@ def fold(entries: Iterable[Entry], into: Folding, *, ledger_too: bool = False) -
                 books.count_blank(entry, into)
         elif stream.startswith("poll/"):
             books.fold_pass(entry, into)
+            source.fold_pass(entry, into)
             if isinstance(entry.payload, e.MassChangeHeld):
                 breaker.fold_held(entry.stream, entry.position, entry.payload, into)
         else:

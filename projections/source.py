@@ -2,7 +2,9 @@
 
 Every record keeps only its newest row, and every sum is made of contributions of such rows, so
 rows may arrive in any order: an invoice before its customer, a payment before its invoice, terms
-after both. Whatever may look different now is marked dirty; nothing is decided here.
+after both. Whatever may look different now is marked dirty; nothing is decided here. What adds up
+all rows of an entity is told once all of them were read: until then half of what a customer owes
+would look like all of it.
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ _SOURCE_ROWS: Final = {
     "AP_Vendor": "vendor",
     "AR_InvoiceDetail": "detail",
 }
+# Entities whose rows a company's figures add up, and those that nobody waits for if not served.
+ADDED_UP: Final = ("AR_Invoice", "AR_Payment", "AR_CustomerSalesHistory")
+_DISPENSABLE: Final = frozenset({"AR_Payment"})
 
 
 class Record(NamedTuple):
@@ -239,6 +244,27 @@ def fold_fingerprint(entry: Entry, into: Folding) -> None:
     elif isinstance(entry.payload, e.RecordVanished):
         gone = Fingerprint(entry.payload.fingerprint, vanished=True)
         into.work.put("fingerprint", key, gone)
+
+
+def wants_of_pass(stream: str, payload: e.Event | None) -> str:
+    """The company whose `source` row this event of a poll/… stream may change; "" for none."""
+    _, _, company, entity = stream.split("/", 3)
+    read = isinstance(payload, e.PollCompleted) and entity in ADDED_UP
+    spared = isinstance(payload, e.PollSkipped) and entity in _DISPENSABLE
+    return company if read or spared else ""
+
+
+def fold_pass(entry: Entry, into: Folding) -> None:
+    """A first pass that came to its end: what its rows add up to is known from here on."""
+    company = wants_of_pass(entry.stream, entry.payload)
+    if not company:
+        return
+    entity = entry.stream.split("/", 3)[3]
+    before = into.work.get("source", Source, company) or Source()
+    if entity in before.read:
+        return
+    into.work.put("source", company, replace(before, read=(*before.read, entity)))
+    into.fan_out(Fanout("accounts", f"{company}:", entry.position))
 
 
 def fingerprint_key(company: str, entity: str, key: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
-VERSION: Final = 7
+VERSION: Final = 8
 
 # HubSpot objects in the order in which they are written: each one's parents come before it.
 LANES: Final = ("companies", "vendors", "contacts", "invoices", "line_items", "associations")
@@ -178,7 +178,8 @@ class Source(Doc, frozen=True):
     """One company code: its SourceDescribed, its as-of day (YYYYMMDD), and its fiscal calendar.
 
     `latest_period`: the newest "YYYY-PP" in any customer's sales history; `periods_per_year`: 12,
-    or 13 where the company keeps that many.
+    or 13 where the company keeps that many. `read`: entities whose first pass has come to its end,
+    of those whose rows are added up.
     """
 
     instance: str = ""
@@ -191,6 +192,7 @@ class Source(Doc, frozen=True):
     as_of: str = ""
     latest_period: str = ""
     periods_per_year: int = 12
+    read: tuple[str, ...] = ()
 
 
 class Frozen(Doc, frozen=True):

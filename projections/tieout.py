@@ -63,7 +63,8 @@ class Circumstances(msgspec.Struct, frozen=True):
 
     `held`: its company waits for a person. `undecided`: it is on the work list, or on the way
     there. `unprojected`: rows behind the projector's place touch it. `account`: its customer.
-    `unread`: open items of it whose balance is no number, and what that holds.
+    `unread`: open items of it whose balance is no number, and what that holds. `half_read`: what
+    adds up all invoices of its company waits for the first pass over them.
     """
 
     doc: Target | None
@@ -72,6 +73,7 @@ class Circumstances(msgspec.Struct, frozen=True):
     undecided: bool = False
     unprojected: bool = False
     unread: tuple[tuple[str, str], ...] = ()
+    half_read: bool = False
 
 
 def amount_of(value: str) -> Decimal:
@@ -103,6 +105,11 @@ def why_not_written(ours: Decimal, prop: str, around: Circumstances) -> tuple[Re
         return "withheld field", "no rule of the mapping writes it"
     if around.held:
         return "held", "the company's decisions wait for a person: see 'ml-connector status'"
+    if around.half_read:
+        return (
+            "pending",
+            "the company's invoices have not been read to their end for the first time",
+        )
     if around.unread:
         return unreadable(around.unread)
     if doc is None or (not doc.version and not doc.hubspot_id):

@@ -178,6 +178,9 @@ class _Mask:
             instance, code, entity, key = rest.split("/", 3)
             key = self.record(entity, key)
             return keys.sage_stream(self._part(instance), self._part(code), entity, key)
+        if head == "poll":
+            instance, code, entity = rest.split("/", 2)
+            return keys.poll_stream(self._part(instance), self._part(code), entity)
         first, *tail = rest.split("/")
         return "/".join([head, first, *map(self._part, tail)])
 

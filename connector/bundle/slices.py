@@ -4,8 +4,9 @@ A customer, its contacts, invoices with their lines, payments and sales decide o
 balance is a sum of invoices), so whichever of them is asked for, all of them are taken, and so are
 customers who pay for it or have it pay (a national account); a vendor stands alone. With them go
 what was decided and done about them in HubSpot, the terms codes, mappings and settings of their
-company, and what people asked for. Other customers are left out, but for the newest fiscal period
-that anybody's sales have reached, since that moves everybody's revenue.
+company, when all its rows were read for the first time, and what people asked for. Other customers
+are left out, but for the newest fiscal period that anybody's sales have reached, since that moves
+everybody's revenue.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from connector.reports import find
 from connector.telemetry import product_version
 from eventstore import EventStore, Row, StoredEvent
 from projections import bills, events, keys
+from projections.source import ADDED_UP, wants_of_pass
 from projections.tables import Account, Bill, Source
 from projections.workspace import decode
 
@@ -64,6 +66,8 @@ async def collect(store: EventStore, key: str) -> Bundle:
     for stream in dict.fromkeys(streams):
         stored += await store.history(stream)
     stored += await _settings(store, code, {name.removeprefix("hubspot/") for name in streams})
+    if source.instance:
+        stored += await _first_passes(store, source.instance, code)
     stored.sort(key=lambda event: event.position)
     out = await _with_times(store, stored)
     if kind == "companies":
@@ -162,6 +166,30 @@ async def _settings(store: EventStore, code: str, targets: set[str]) -> list[Sto
                 data = events.encode(events.ReplayRequested(ours, request.selection))
                 out.append(msgspec.structs.replace(event, data=data))
     return out
+
+
+async def _first_passes(store: EventStore, instance: str, code: str) -> list[StoredEvent]:
+    """That all rows were read of what figures add up, without how many there were."""
+    out = []
+    for entity in ADDED_UP:
+        stream = keys.poll_stream(instance, code, entity)
+        async for event in _versions(store, stream):
+            payload = events.decode(event.type, event.data)
+            if wants_of_pass(stream, payload):
+                told: events.Event = events.PollSkipped("cursor", "not served")
+                if isinstance(payload, events.PollCompleted):
+                    told = events.PollCompleted("cursor", 0, 0, 0)
+                out.append(msgspec.structs.replace(event, data=events.encode(told)))
+                break
+    return out
+
+
+async def _versions(store: EventStore, stream: str) -> AsyncIterator[StoredEvent]:
+    after = 0
+    while page := await store.history(stream, after=after, upto=after + _PAGE):
+        for event in page:
+            yield event
+        after += _PAGE
 
 
 async def _with_times(store: EventStore, stored: list[StoredEvent]) -> list[BundleEvent]:

@@ -32,8 +32,12 @@ async def circumstances(
     kind: str,
     page: Mapping[str, Target | None],
     unread: Mapping[str, str],
+    *,
+    half_read: bool,
 ) -> dict[str, Circumstances]:
-    """By external key, of records of one kind and company; `unread`: its invoices' unread cells."""
+    """By external key, of records of one kind and company; `unread`: its invoices' unread cells;
+    `half_read`: the first pass over its invoices has not come to its end.
+    """
     names = {key: keys.target(kind, key) for key in page}
     customers = {key: keys.customer_of(key) for key in page}
     found = await store.rows(
@@ -64,6 +68,7 @@ async def circumstances(
             or tieout.is_spread(standing.fanouts, names[key]),
             unprojected=for_all or touched.get(customers[key], 0) > standing.projected,
             unread=cells.get(key, ()),
+            half_read=half_read and kind == "companies",
         )
         for key, doc in page.items()
     }

@@ -256,6 +256,7 @@ class _Prover:
             one.kind,
             {key: page[key] for key in differing},
             self._unread,
+            half_read=self.evidence.passes(code) == evidence.Passes(),
         )
         for key in differing:
             name = keys.target(one.kind, key)

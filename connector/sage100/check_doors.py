@@ -45,9 +45,8 @@ _FIRST: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-
 _WINDOWS_SAYS: Final = (
     "On the server eventvwr.msc → Windows Logs → Security, event 4625 says why (Sub Status): "
     "0xC000006A wrong password, 0xC0000064 no such account, 0xC0000234 locked, 0xC0000072 "
-    "disabled, 0xC0000071 password expired, 0xC000035B Extended Protection. Correct [sage100.auth] "
-    "username and password, or the account. It was tried once: each further try counts towards "
-    "its lock."
+    "disabled, 0xC0000071 password expired, 0xC000035B Extended Protection. It was tried "
+    "once: each further try counts towards its lock."
 )
 _PROXY: Final = (
     "A proxy in between wants a log-on of its own: let it pass what goes from this machine to the "
@@ -168,8 +167,8 @@ def _log_on(subject: str, seen: _Seen) -> CheckLine:
     """The Windows account: by which scheme it was let in, or why it was not."""
     credentials, problem = seen.agent.credentials, seen.last
     if isinstance(problem, LogonRefused) and problem.code in {"401", "407"}:
-        own = "" if problem.plain else problem.remedy
-        line = failed(subject, problem, own or (_PROXY if problem.code == "407" else _WINDOWS_SAYS))
+        remedy = f"{problem.remedy} {_WINDOWS_SAYS}" if problem.plain else problem.remedy
+        line = failed(subject, problem, _PROXY if problem.code == "407" else remedy)
         return msgspec.structs.replace(line, detail=f"{credentials.username}: {line.detail}")
     if problem is not None and seen.at_log_on:
         return failed(subject, problem)

@@ -285,7 +285,7 @@ def test_nothing_is_proved_by_outdated_figures(bench: Bench) -> None:
     lock.release()
     ended = bench.command("proof")
     assert ended.code == 0, ended.err
-    assert "they are made from the log" in ended.err
+    assert "the read models are made from the log" in ended.err
     assert bench.command("rebuild", "--verify").code == 0
 
 

@@ -23,7 +23,7 @@ from tests.projections.witness import Witness
 from tests.sage100.shelf import Shelf
 
 CUSTOMERS: Final = ("ACME", "BETA")
-KINDS: Final = 16
+KINDS: Final = 17
 LOUDER: Final = compiled.restore(
     {
         **compiled.content(MAPPING),
@@ -95,8 +95,10 @@ class Life:
                 await self.vanish(someone, how)
             case 14:
                 await self.hold_or_release()
-            case _:
+            case 15:
                 await self.erase(someone)
+            case _:
+                await self.rig.read_through(source.ADDED_UP[how % 3])
         planned = await self.plan()
         await self.rig.idle()
         assert planned == await self.open()

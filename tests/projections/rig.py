@@ -81,8 +81,8 @@ class Rig:
         self.store = store
         self.projector = Projector(store)
 
-    async def settings(self, as_of: str = "2026-06-30") -> None:
-        """The settings that any projecting needs."""
+    async def settings(self, as_of: str = "2026-06-30", *, read: bool = True) -> None:
+        """The settings that any projecting needs; `read`: first passes have come to their end."""
         described = e.SourceDescribed(
             "acme", "ABC", "USD", "America/Chicago", aging_limits=[30, 60, 90, 120]
         )
@@ -95,6 +95,14 @@ class Rig:
                 new("config/aging/ABC", e.AgingDateAdvanced("ABC", as_of)),
             ]
         )
+        for entity in source.ADDED_UP if read else ():
+            await self.read_through(entity)
+
+    async def read_through(self, entity: str, company: str = "ABC") -> None:
+        """A pass over all of an entity comes to its end, with nothing that was not seen before."""
+        passed = [e.PollStarted("cursor"), e.PollCompleted("cursor", 0, 0, 0)]
+        stream = keys.poll_stream("acme", company, entity)
+        await self.store.append([new(stream, one) for one in passed])
 
     async def see(self, *observed: Row) -> None:
         """Sage 100 shows these rows, and a poller appends them with its fingerprints."""

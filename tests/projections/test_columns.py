@@ -24,6 +24,7 @@ from projections.desire import Knowledge, Skip
 from projections.folding import Entry, Folding
 from projections.mapping import compiled
 from projections.mapping.facts import DERIVED
+from projections.source import ADDED_UP
 from projections.tables import OpenItem, Source, SourceRow
 from projections.workspace import Workspace
 from tests.projections.rig import MAPPING, Row, bill, contact, customer, payment, terms
@@ -66,7 +67,8 @@ def every_fact() -> compiled.CompiledMapping:
 def told_of(rows: list[Row]) -> Told:
     """(target, fact) to what would be in HubSpot, after these rows in this order."""
     work = Workspace()
-    settings = Source(instance="acme", currency="USD", aging_limits=(30, 60, 90, 120), as_of=AS_OF)
+    limits = (30, 60, 90, 120)
+    settings = Source("acme", "USD", aging_limits=limits, as_of=AS_OF, read=ADDED_UP)
     work.put("source", "ABC", settings)
     into = Folding(work)
     targets: dict[str, None] = {}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from projections import contact, customer, invoice, line, vendor
 from projections.mapping.facts import DERIVED
+from projections.source import ADDED_UP
 from projections.tables import Account, Bill, OpenItem, Source
 
-SOURCE = Source(currency="USD", as_of="20260630", latest_period="2026-06")
+SOURCE = Source(currency="USD", as_of="20260630", latest_period="2026-06", read=ADDED_UP)
 TERMS = {"30": {"TermsCodeDesc": "Net 30"}}
 INVOICE = {
     "InvoiceNo": "0000001",

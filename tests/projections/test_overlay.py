@@ -142,7 +142,7 @@ async def test_rounds_of_the_log(tmp_path: Path) -> None:
     """A round ends where an entity of a company comes again, and begins with what was told before
     it; the newest that led to a command is found."""
     async with open_rig(tmp_path) as desk:
-        await desk.settings()
+        await desk.settings(read=False)
         await poll(desk, "AR_Customer", customer("ACME", City="Oslo"))
         await poll(desk, "AR_Invoice")
         first = (await desk.store.head()).last

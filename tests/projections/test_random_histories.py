@@ -74,7 +74,7 @@ async def test_live_rebuilt_and_replayed_state_are_one(
             witness = Witness(store)
             await witness.begin()
             life = Life(witness, file)
-            await life.rig.settings()
+            await life.rig.settings(read=False)
             await life.see("ACME", customer("ACME", City="Oslo", URLAddress="acme.example"))
             await life.rig.idle()
             await life.rig.carry_out_all()

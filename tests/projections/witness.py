@@ -20,7 +20,8 @@ from projections.workspace import Workspace, decode
 
 LEDGER: Final = frozenset(
     {
-        *("fingerprint", "target", "inflight", "waiting", "parked", "blocked", "withheld", "deal"),
+        *("fingerprint", "target", "inflight", "waiting", "parked", "blocked", "withheld"),
+        *("garbage", "deal"),
         *(f"outbox_{lane}" for lane in LANES),
     }
 )
