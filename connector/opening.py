@@ -31,6 +31,8 @@ from connector.sage100.trust import Trust
 from connector.store import open_log
 from eventstore import EventStore, StoreInUse, Unavailable
 
+PATIENCE_S: Final = 5.0  # a service makes the read models of a small store within a second
+_LOOK_S: Final = 0.1
 _log: Final = logging.getLogger(__name__)
 
 
@@ -78,19 +80,35 @@ async def open_reader(config: Config, *, to_hand_on: bool = False) -> AsyncItera
 
 
 async def _make_readable(config: Config) -> None:
-    try:
-        async with open_writer(config) as store:
-            if not await can_be_read(store):  # an erasure may just have made them
-                _log.warning("after an update or an import: the read models are made from the log")
-                await rebuild(store, Projector(store), verify=False)
-    except (StoreInUse, Unavailable) as problem:
-        raise Misconfigured(
-            "the read models in the store are of another version of ml-connector, and cannot be "
-            f"made anew here: {problem}",
-            where="store.url",
-            remedy="The service makes them when it starts: restart it with this version, or wait "
-            "until it has; or stop it and run 'ml-connector rebuild' once after the update.",
-        ) from None
+    """Make the read models, or wait for whoever has the store: a service does so by itself."""
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + PATIENCE_S
+    while True:
+        try:
+            async with open_writer(config) as store:
+                if not await can_be_read(store):  # an erasure may just have made them
+                    _log.warning(
+                        "after an update or an import: the read models are made from the log"
+                    )
+                    await rebuild(store, Projector(store), verify=False)
+                return
+        except (StoreInUse, Unavailable) as problem:
+            if isinstance(problem, Unavailable) or loop.time() >= deadline_s:
+                raise _not_readable(problem) from None
+        async with open_log(config.store.url, read_only=True) as store:
+            if await can_be_read(store):
+                return
+        await asyncio.sleep(_LOOK_S)
+
+
+def _not_readable(problem: StoreInUse | Unavailable) -> Misconfigured:
+    return Misconfigured(
+        "the read models in the store are of another version of ml-connector, and cannot be "
+        f"made anew here: {problem}",
+        where="store.url",
+        remedy="The service makes them when it starts: restart it with this version, or wait "
+        "until it has; or stop it and run 'ml-connector rebuild' once after the update.",
+    )
 
 
 @contextlib.asynccontextmanager

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from connector import opening
 from connector.sandbox.agent import arrangements, maintenance, posting
 from eventstore.lock import StoreLock
 from tests.cli.conftest import Bench
@@ -266,7 +267,9 @@ def test_a_field_that_is_not_mapped_is_explained(bench: Bench) -> None:
     assert {each["measure"] for each in document["companies"][0]["differences"]} <= set(MEASURES)
 
 
-def test_nothing_is_proved_by_outdated_figures(bench: Bench) -> None:
+def test_nothing_is_proved_by_outdated_figures(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Read models that do not follow the log (after an import) are made anew first; where another
     process keeps that from being done, they are refused, with the remedy.
     """
@@ -278,6 +281,7 @@ def test_nothing_is_proved_by_outdated_figures(bench: Bench) -> None:
     assert bench.command("import", store.with_name("log")).code == 0
     lock = StoreLock(store)
     lock.acquire()
+    monkeypatch.setattr(opening, "PATIENCE_S", 0.1)
     for command in ("proof", "status", "plan"):
         ended = bench.command(command)
         assert ended.code == 2

@@ -134,8 +134,8 @@ async def test_an_entity_that_is_served_no_more_is_said_once(
                 "agent 1.0.0 does not serve AP_Vendor",
                 vendors,
             )
-            mapping = {"in_force": app.mapping.digest, "proposed": ""}
-            status_command.render({**await reports.status(app.store), "mapping": mapping})
+            told = {"mapping": {"in_force": app.mapping.digest, "proposed": ""}, "quiet": []}
+            status_command.render({**await reports.status(app.store), **told})
         text = " ".join(capsys.readouterr().out.split())
         assert f"AP_Vendor; its {vendors} records stay as last read" in text
         assert holding.differences(site.portal, site.expectation()) == []
