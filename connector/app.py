@@ -19,17 +19,15 @@ from typing import Final, Literal
 
 import msgspec
 
-from connector import anchors, breaker, erasing, greeting, orders, planning
+from connector import anchors, erasing, greeting, orders, planning
 from connector.addresses import refuse_moved
 from connector.causes import Causes
-from connector.check import CheckLine
 from connector.config import Config
 from connector.config.mapping import load_mapping
 from connector.config.matching import deal_rule, match_rules
 from connector.errors import OtherEndFailed
 from connector.hubspot import schema
 from connector.hubspot.api import HubSpot
-from connector.hubspot.checks import check_deals, check_hubspot
 from connector.hubspot.deals import Deals
 from connector.hubspot.definitions import Definitions
 from connector.hubspot.delivery import Surroundings
@@ -45,11 +43,10 @@ from connector.new_events import new_event
 from connector.opening import open_ends, open_writer
 from connector.progress import Progress, Silent
 from connector.projector import CHECKPOINT, Projector
-from connector.reading import books_of, uses_of
+from connector.reading import books_of
 from connector.rebuild import RebuildReport, is_current, rebuild
-from connector.reports import RunReport
+from connector.run_report import RunReport, report_of
 from connector.sage100.agent import Agent
-from connector.sage100.checks import check_agent
 from connector.sage100.instance import instance_of
 from connector.sage100.passes import Outcome
 from connector.sage100.rounds import Rounds
@@ -58,7 +55,6 @@ from connector.unserved import Unserved
 from eventstore import EventStore, Meta
 from projections import events
 from projections.mapping import compiled
-from projections.tables import LANES
 
 CALLS_STREAM: Final = "audit/calls/hubspot"
 _COUNT_EVERY_S: Final = 600.0
@@ -144,7 +140,7 @@ class App:
         finally:
             await self._count_calls()
             await self._fold()
-        return await self._report(outcomes, turns)
+        return await report_of(self.store, outcomes, turns, self.mappings.proposed)
 
     async def apply(self, kept: planning.Kept, by: str) -> RunReport:
         """Carry a plan out, and nothing else. Raises PlanRefused when it is out of date."""
@@ -157,29 +153,7 @@ class App:
         finally:
             await self._count_calls()
             await self._fold()
-        return await self._report([], turns)
-
-    async def _report(self, outcomes: list[Outcome], turns: list[Summary]) -> RunReport:
-        written = dict.fromkeys(LANES, 0)
-        barred: dict[str, str] = {}
-        remedies: dict[str, str] = {}
-        for turn in turns:
-            barred |= turn.barred
-            remedies |= turn.remedies
-            for lane, tally in turn.lanes.items():
-                written[lane] += tally.succeeded
-        return RunReport(
-            passes=outcomes,
-            written=written,
-            parked=await self.store.count("parked"),
-            pending=turns[-1].pending,
-            barred=barred,
-            held=tuple(one.company for one in await breaker.held(self.store)),
-            proposed=self.mappings.proposed,
-            withheld=await self.store.count("withheld"),
-            failed=turns[-1].failed,
-            remedies=remedies,
-        )
+        return await report_of(self.store, [], turns, self.mappings.proposed)
 
     async def run(self, stop: asyncio.Event) -> None:
         """The service: poll on schedule, project, write until `stop`; finish what is begun."""
@@ -352,25 +326,6 @@ async def _first(work: Awaitable[object], stop: asyncio.Event) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def check(config: Config) -> list[CheckLine]:
-    """Ask both ends whether they would do; needs no store and changes nothing."""
-    mapping = await asyncio.to_thread(load_mapping, config)
-    uses = uses_of(config, mapping.source)
-    lines: list[CheckLine] = []
-    async with open_ends(config) as (hubspot, agents):
-        for settings in config.sage100:
-            lines += await check_agent(
-                agents[settings.name],
-                instance_of(settings, details=config.hubspot.line_items),
-                uses=uses,
-                certificate=settings.auth.client_certificate,
-            )
-        rules, books = match_rules(config), books_of(config)
-        lines += await check_hubspot(hubspot, mapping.source, rules, books)
-        lines += await check_deals(hubspot, config.hubspot.deals.property)
-    return lines
 
 
 @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""What the log and its read models say, for run, status, history and parked. Reads only."""
+"""What the log and its read models say, for status, history and parked. Reads only."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from connector import breaker, withheld
-from connector.errors import OtherEndFailed
 from connector.moments import iso
 from connector.naming import by_name
 from connector.projector import CHECKPOINT, entries_of
-from connector.sage100.passes import Outcome
 from eventstore import EventStore, StoredEvent
 from projections import books, events, keys, timeline
 from projections.tables import LANES, OPTIONAL, Calls, ObjectBook, PassBook, Source, Target
@@ -33,32 +31,6 @@ _BEHIND: Final = 20
 _LETTERS: Final = 500  # looked at in one step
 _SOME: Final = 5
 _BLIND_SPOT: Final = timedelta(days=7)
-
-
-class RunReport(msgspec.Struct, frozen=True):
-    """What `run_once` did: the passes, what was written, and what is left and why.
-
-    `failed`: what HubSpot did that ended the writing.
-    """
-
-    passes: list[Outcome]
-    written: dict[str, int]
-    parked: int
-    pending: int
-    barred: dict[str, str]
-    held: tuple[str, ...] = ()  # companies whose decisions wait for a person
-    proposed: str = ""  # digest of the configured mapping while another one is in force
-    withheld: int = 0  # records written without a property that HubSpot would not take
-    failed: OtherEndFailed | None = None
-    remedies: dict[str, str] = {}  # of what is barred, where more than 'check' can be said
-
-    @property
-    def complete(self) -> bool:
-        """Whether every pass was made, and nothing was parked, barred, held or left over."""
-        unread = any(not one.completed and not one.skipped for one in self.passes)
-        waits = self.pending or self.barred or self.held or self.proposed or self.withheld
-        waits = waits or self.failed is not None
-        return not (unread or self.parked or waits)
 
 
 class ParkedItem(msgspec.Struct, frozen=True):

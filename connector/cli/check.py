@@ -8,8 +8,8 @@ from itertools import groupby, takewhile
 import typer
 from rich.text import Text
 
-from connector.app import check as check_both_ends
 from connector.check import CheckLine
+from connector.checking import check as check_both_ends
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.config.unsupported import refuse_unsupported

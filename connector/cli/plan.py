@@ -21,7 +21,7 @@ from connector.forecast import share_told
 from connector.hubspot.allowance import DAILY
 from connector.opening import open_reader
 from connector.planning import Kept, Made
-from connector.reports import RunReport
+from connector.run_report import RunReport
 from connector.unserved import warnings
 from eventstore import StoreInUse
 from projections.events import PlanApplied

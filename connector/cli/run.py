@@ -26,7 +26,7 @@ from connector.cli.watch import watching
 from connector.config import Config
 from connector.config.unsupported import refuse_unsupported
 from connector.errors import told
-from connector.reports import RunReport
+from connector.run_report import RunReport
 from connector.sage100.passes import Outcome
 from connector.telemetry import setup_telemetry
 

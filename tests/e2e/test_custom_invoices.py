@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from connector import reports
-from connector.app import check
+from connector.checking import check
 from connector.sandbox.agent import posting
 from connector.sandbox.hubspot import HubSpotOptions
 from tests.e2e.site import Site, open_site

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from connector import planning, reconcile, reports
-from connector.app import App, check
+from connector.app import App
+from connector.checking import check
 from connector.config.mapping import load_mapping
 from connector.rebuild import rebuild
 from connector.sandbox.agent import posting
