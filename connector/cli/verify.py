@@ -24,7 +24,7 @@ def verify(
         typer.Option(
             "--anchor",
             metavar="FILE",
-            help="Anchors as [anchors] writes them, or an earlier 'verify --json'.",
+            help=r"Anchors as \[anchors] writes them, or an earlier 'verify --json'.",
         ),
     ] = None,
     export: Annotated[
