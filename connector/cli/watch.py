@@ -19,10 +19,12 @@ _LINE_EVERY_S: Final = 5.0
 @contextmanager
 def watching(console: Console) -> Iterator[Progress]:
     """A `Progress` that shows on this console until the block ends."""
-    if not console.is_terminal:
+    if not console.is_interactive:
         lines = PlainLines(lambda text: console.print(text, soft_wrap=True, markup=False))
-        yield lines
-        lines.close()
+        try:
+            yield lines
+        finally:
+            lines.close()
         return
     with Bars(
         TextColumn("{task.description}"),
@@ -93,6 +95,7 @@ class PlainLines:
         self._unsaid.clear()
 
     def _move(self, name: str, figures: str) -> None:
+        self._unsaid.pop(name, None)  # what moved last is said last
         self._unsaid[name] = figures
         if self._clock() - self._last_s >= _LINE_EVERY_S:
             self._last_s = self._clock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
 from connector.cli.watch import PlainLines, watching
@@ -27,6 +28,26 @@ def test_lines_come_now_and_then() -> None:
         "decide: 10 of 20 events",
         "write companies: 100 done, 900 pending",
     ]
+
+
+def test_what_moved_last_is_said_last() -> None:
+    """Lines stand in the order of what they tell: a total that moves on goes behind the others."""
+    written: list[str] = []
+    lines = PlainLines(written.append, clock=lambda: 0.0)
+    lines.project(1, 9)
+    lines.poll("ABC", "AR_Customer", 500)
+    lines.project(9, 9)
+    lines.close()
+    assert written == ["read ABC AR_Customer: 500 rows", "decide: 9 of 9 events"]
+
+
+def test_a_failure_is_told_after_what_was_done() -> None:
+    """What had moved before something failed is said all the same, before the error is."""
+    stream = io.StringIO()
+    with pytest.raises(ValueError), watching(Console(file=stream)) as progress:  # noqa: PT012
+        progress.poll("ABC", "AR_Customer", 500)
+        raise ValueError
+    assert stream.getvalue() == "read ABC AR_Customer: 500 rows\n"
 
 
 def test_a_pipe_gets_lines() -> None:
