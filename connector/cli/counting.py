@@ -18,7 +18,7 @@ def counting(
     console: Console, what: str, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[int, int], None]]:
     """A function to be told (done, of how many); 0 when nobody knows of how many."""
-    if not console.is_terminal:
+    if not console.is_interactive:
         said_s = clock()
 
         def line(done: int, total: int) -> None:

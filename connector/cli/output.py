@@ -21,6 +21,7 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
+from typer import rich_utils
 
 # Past JSON's own escapes: DEL, C1, line separators, and what sets the direction of writing.
 _STEERING: Final = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
@@ -43,7 +44,25 @@ def stderr() -> Console:
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDE
-    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
+    return Console(
+        stderr=stderr,
+        width=width,
+        highlight=False,
+        soft_wrap=False,
+        color_system=None if _unstyled() else "auto",
+        force_interactive=False if _unstyled() else None,
+    )
+
+
+def _unstyled() -> bool:
+    """Whether no escape code is wanted at all: none for bold, none that moves the cursor."""
+    return os.environ.get("NO_COLOR", "") != "" or os.environ.get("TERM") in ("dumb", "unknown")
+
+
+def style_the_library() -> None:
+    """Let the library that shows help and wrong command lines style them as we style ours."""
+    rich_utils.COLOR_SYSTEM = None if _unstyled() else "auto"
+    rich_utils.FORCE_TERMINAL = None  # it would take a build server for a terminal
 
 
 def document(value: object) -> None:

@@ -36,6 +36,7 @@ from connector.cli import (
 )
 from connector.cli import run as service
 from connector.cli.session import CONFIG_VARIABLE, DEFAULT_CONFIG, Interrupted, Session
+from connector.cli.streams import OutputLost, guarded
 from connector.telemetry import product_version
 
 INTERRUPTED: Final = 130
@@ -102,9 +103,23 @@ def main(
 
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command line; the process's exit code."""
+    output.style_the_library()
+    try:
+        with guarded():
+            return _carry_out(arguments)
+    except OutputLost as problem:
+        if not problem.reader_gone:
+            with guarded():
+                output.failure(problem.what, where=problem.where, remedy=problem.remedy)
+        return problem.exit_code
+
+
+def _carry_out(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     try:
         app(list(arguments), prog_name="ml-connector")
+    except OutputLost:
+        raise
     except SystemExit as end:
         if as_json:
             _usage_as_document(end.__context__)
