@@ -12,7 +12,7 @@ import typer
 
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
-from connector.cli.watch import watching
+from connector.cli.watch import COMPARING, watching
 from connector.config import Config
 from connector.errors import Misconfigured
 from connector.opening import open_hubspot, open_reader
@@ -83,7 +83,7 @@ async def _prove(config: Config, companies: list[str], *, live: bool) -> Proof:
     instances = {
         code: instance_of(settings) for settings in config.sage100 for code in settings.companies
     }
-    with watching(output.stderr()) as progress:
+    with watching(output.stderr(), COMPARING) as progress:
         async with open_reader(config) as store:
             if not live:
                 return await prove(store, companies, progress, instances=instances)

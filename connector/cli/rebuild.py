@@ -9,7 +9,7 @@ import typer
 from connector import beside
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
-from connector.cli.watch import watching
+from connector.cli.watch import FOLDING, watching
 from connector.config import Config
 from connector.opening import open_writer
 from connector.projector import Projector
@@ -43,7 +43,7 @@ def rebuild(
 
 
 async def _rebuild(config: Config, *, verify: bool) -> RebuildReport:
-    with watching(output.stderr()) as progress:
+    with watching(output.stderr(), FOLDING) as progress:
         if verify:
             return await beside.verify(config.store.url, progress=progress)
         async with open_writer(config) as store:

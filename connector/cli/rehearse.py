@@ -10,7 +10,7 @@ import typer
 from connector import mappings, rehearsal
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
-from connector.cli.watch import watching
+from connector.cli.watch import FOLDING, watching
 from connector.config import Config
 from connector.config.mapping import load_mapping, read_mapping
 from connector.errors import Misconfigured
@@ -54,7 +54,7 @@ async def _rehearse(
                 where=str(config.store.file or "store"),
                 remedy="Let 'ml-connector run --once' make the first pass, or correct store.url.",
             )
-        with watching(output.stderr()) as progress:
+        with watching(output.stderr(), FOLDING) as progress:
             return await rehearsal.rehearse(
                 store,
                 old,

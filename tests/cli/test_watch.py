@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from connector.cli.watch import PlainLines, watching
+from connector.cli.watch import COMPARING, PlainLines, watching
 
 
 def test_lines_come_now_and_then() -> None:
@@ -50,6 +50,19 @@ def test_a_failure_is_told_after_what_was_done() -> None:
     assert stream.getvalue() == "read ABC AR_Customer: 500 rows\n"
 
 
+def test_what_is_done_soon_needs_no_line() -> None:
+    """A comparison has its own words, names no end that it does not know; a short one is silent."""
+    written: list[str] = []
+    time_s = 0.0
+    lines = PlainLines(written.append, clock=lambda: time_s, words=COMPARING)
+    lines.project(1, 9)
+    time_s = 5.0
+    lines.write("companies", 1000, 0)
+    lines.project(9, 9)
+    lines.close()
+    assert written == ["read the log: 1 of 9 events", "compare companies: 1,000 done"]
+
+
 def test_a_pipe_gets_lines() -> None:
     """Where output is no terminal there are no control characters."""
     stream = io.StringIO()
@@ -66,7 +79,11 @@ def test_a_terminal_gets_bars() -> None:
         progress.poll("ABC", "AR_Customer", 500)
         progress.project(5, 10)
         progress.write("companies", 1, 2)
+    with watching(console, COMPARING) as progress:
+        progress.write("contacts", 1000, 0)
     text = stream.getvalue()
+    assert "compare contacts" in text
+    assert "1000/?" in text
     assert "read  ABC AR_Customer" in text
     assert "5/10" in text
     assert "write companies" in text
