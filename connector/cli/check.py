@@ -42,13 +42,24 @@ def render(lines: Sequence[CheckLine]) -> None:
             for label, more in (("where:", line.where), ("remedy:", line.remedy)):
                 if more:
                     console.print(Text(f"      {label} {output.clean(more)}"), soft_wrap=True)
+    output.say(_sum(lines))
+
+
+def _sum(lines: Sequence[CheckLine]) -> str:
+    """What all of it comes to, and what to do next."""
     wrong = sum(line.tried and not line.ok for line in lines)
     left = sum(not line.tried for line in lines)
     if wrong or left:
+        verb = "needs" if wrong == 1 else "need"
         besides = f", and {left} could not be tried" if left else ""
-        output.say(f"{wrong} of {len(lines)} need a person{besides}.")
-    else:
-        output.say(f"All {len(lines)} are well. Next: ml-connector setup")
+        return (
+            f"{wrong} of {len(lines)} {verb} a person{besides}. Next: follow the remedies from the "
+            "top, then 'ml-connector check' again."
+        )
+    notes = sum(bool(line.remedy) for line in lines)
+    noted = f", {output.counted(notes, 'note')} among them" if notes else ""
+    # A property that setup would create is missing: then something is wrong above.
+    return f"All {len(lines)} are well{noted}. Next: ml-connector run --once"
 
 
 def _mark(line: CheckLine) -> tuple[str, str]:

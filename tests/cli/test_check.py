@@ -33,8 +33,18 @@ def test_what_is_wrong_has_where_and_remedy_under_it(capsys: pytest.CaptureFixtu
         "WRONG A WSDL: a page came",
         "      where: http://a?wsdl",
         "      remedy: Look there.",
-        "1 of 3 need a person.",
+        "1 of 3 needs a person. Next: follow the remedies from the top, then 'ml-connector check' "
+        "again.",
     ]
+
+
+def test_what_comes_next_when_all_is_well(capsys: pytest.CaptureFixture[str]) -> None:
+    """The last line says that nothing is wrong, how many notes there are, and what to run next."""
+    well = CheckLine("A DNS", True, "found")
+    assert shown(capsys, well)[-1] == "All 1 are well. Next: ml-connector run --once"
+    noted = CheckLine("A TLS", True, "20 days left", "Renew it.")
+    told = shown(capsys, well, noted)[-1]
+    assert told == "All 2 are well, 1 note among them. Next: ml-connector run --once"
 
 
 def test_what_could_not_be_tried_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,15 +54,19 @@ def test_what_could_not_be_tried_is_one_line(capsys: pytest.CaptureFixture[str])
     assert shown(capsys, *lines) == [
         "-     Sage 100 acme: not tried, since TLS failed: WSDL, time zone",
         "-     Sage 100 other clock: not tried, since the log-on was refused",
-        "0 of 3 need a person, and 3 could not be tried.",
+        "0 of 3 need a person, and 3 could not be tried. Next: follow the remedies from the top, "
+        "then 'ml-connector check' again.",
     ]
 
 
 def test_a_whole_check_in_words_and_as_a_document(bench: Bench) -> None:
     """Every step of both ends has its line; the document holds the same, and all the names."""
+    before = bench.command("check")
+    assert (before.code, "'ml-connector setup'" in before.out) == (1, True)
     assert bench.command("setup").code == 0
     ended = bench.command("check")
     assert ended.code == 0, ended.out
+    assert ended.out.splitlines()[-1].endswith("Next: ml-connector run --once")
     for step in ("DNS", "connection", "Windows log-on", "API key", "WSDL", "company ABC currency"):
         assert re.search(rf"^ok    Sage 100 demo {step}: ", ended.out, re.MULTILINE), step
     assert "ok    HubSpot currencies: the account has USD" in ended.out
