@@ -38,11 +38,15 @@ class HeldCompany(msgspec.Struct, frozen=True):
 
 
 class ReleaseReport(msgspec.Struct, frozen=True):
-    """What a release lets go on; `requested` is False for a dry run or when nothing is held."""
+    """What a release lets go on; `requested` is False for a dry run or when nothing is held.
+
+    `by`: who goes on; "" for nobody.
+    """
 
     company: str
     held: HeldCompany | None
     requested: bool
+    by: str = ""
 
 
 async def held(store: EventStore) -> list[HeldCompany]:

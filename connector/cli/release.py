@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from connector import breaker
-from connector.asking import ask
+from connector.asking import Asked, ask
 from connector.breaker import ReleaseReport
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
@@ -34,23 +34,35 @@ class RefusedLogon(msgspec.Struct, frozen=True):
 
 
 class LogonReport(msgspec.Struct, frozen=True):
-    """What a release lets be tried again; `requested` is False for a dry run or nothing refused."""
+    """What a release lets be tried again; `requested` is False for a dry run or nothing refused.
+
+    `by`: who tries it; "" for nobody.
+    """
 
     instance: str
     refused: RefusedLogon | None
     requested: bool
+    by: str = ""
 
 
 def release(
     ctx: typer.Context,
     what: Annotated[
         str,
-        typer.Argument(metavar="COMPANY|INSTANCE", help="A company's code, or an instance's name."),
+        typer.Argument(
+            metavar="COMPANY|INSTANCE",
+            help="A company's code, or the name of an instance (an agent), as 'status' shows them.",
+        ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what, ask for nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let a held company go on, or an instance whose log-on was refused."""
+    """Let a held company go on, or let an instance log on again whose log-on was refused.
+
+    A company is held when very many of its records come or go at once; an instance stands still
+    when its agent has refused the log-on or the API key. The running service goes on by itself
+    within seconds, else the next run does.
+    """
     report = run_async(_release(load(ctx), what, dry_run=dry_run))
     if as_json:
         output.document(report)
@@ -81,8 +93,8 @@ async def _release(config: Config, what: str, *, dry_run: bool) -> ReleaseReport
         return await _release_logon(config, named, refused, dry_run=dry_run)
     if held is None or dry_run:
         return ReleaseReport(code, held, requested=False)
-    done = await ask(config, MassChangeReleased(code, held.position, who()))
-    return ReleaseReport(code, held, requested=done)
+    asked = await ask(config, MassChangeReleased(code, held.position, who()))
+    return ReleaseReport(code, held, requested=bool(asked), by=asked.value)
 
 
 async def _release_logon(
@@ -94,36 +106,48 @@ async def _release_logon(
     if dry_run:
         return LogonReport(instance, shown, requested=False)
     request = LogonReleased(instance, refused.at, refused.code, who())
-    return LogonReport(instance, shown, requested=await ask(config, request))
+    asked = await ask(config, request)
+    return LogonReport(instance, shown, requested=bool(asked), by=asked.value)
 
 
 def render(report: ReleaseReport) -> None:
     """What was held, and what happens now."""
     held = report.held
     if held is None:
-        output.say(f"{report.company} is not held. Nothing was asked for.")
+        output.say(
+            f"Nothing was released: company {report.company} is not held. What is held is told by "
+            "'ml-connector status'."
+        )
         return
     output.say(f"{report.company} is held since {held.since}. {held.why}.")
+    records = output.counted(held.waiting, "record")
     if report.requested:
         output.say(
-            f"It is released: {held.waiting:,} records are decided on by the running service or "
-            "the next run, and what differs is sent."
+            f"It is released: {records} are decided on, and what differs is sent. {_next(report)}"
         )
     else:
-        output.say(f"Dry run: {held.waiting:,} records would be decided on.")
+        output.say(f"Dry run: {records} would be decided on.")
 
 
 def render_logon(report: LogonReport) -> None:
     """What was refused, and what happens now."""
     refused = report.refused
     if refused is None:
-        output.say(f"No log-on of {report.instance} is refused. Nothing was asked for.")
+        output.say(
+            f"Nothing was released: no log-on of {report.instance} is refused. Which instance "
+            "stands still is told by 'ml-connector status'."
+        )
         return
     output.say(f"{report.instance} stands still since {refused.since}. {refused.why}")
     if report.requested:
         output.say(
-            "It is released: the running service or the next run logs on once more, with what is "
-            "configured."
+            f"It is released: one more log-on, with what is configured then. {_next(report)}"
         )
     else:
         output.say("Dry run: its agent would be asked again.")
+
+
+def _next(report: ReleaseReport | LogonReport) -> str:
+    if report.by == Asked.SERVICE:
+        return "The running service does that by itself; look at 'ml-connector status' in a while."
+    return "No service is running here. Next: ml-connector run --once, or start the service."

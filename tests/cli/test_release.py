@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
+from connector.cli.demo_site import simulated_site
 from connector.sandbox.agent import maintenance
 from tests.cli.conftest import Bench
+from tests.cli.test_process import begin, ended, seen
+from tests.e2e.waiting import until
 
 
 def flood(bench: Bench, first: int, count: int) -> None:
@@ -25,7 +30,7 @@ def test_a_held_company_is_told_and_released(bench: Bench) -> None:
     assert bench.command("run", "--once").code == 0
     nothing = bench.command("release", "ABC")
     assert nothing.code == 0
-    assert "ABC is not held" in nothing.out
+    assert "Nothing was released: company ABC is not held" in nothing.out
     flood(bench, 50, 30)
     ended = bench.command("run", "--once")
     assert ended.code == 1
@@ -46,6 +51,7 @@ def test_a_held_company_is_told_and_released(bench: Bench) -> None:
     released = bench.command("release", "abc")
     assert released.code == 0
     assert "It is released" in released.out
+    assert "No service is running here. Next: ml-connector run --once" in released.out
     assert bench.command("run", "--once").code == 0
     assert bench.command("status").code == 0
     records = bench.at_the_site(bench.site.hubspot_records)
@@ -69,7 +75,8 @@ def test_a_refused_log_on_is_told_and_released(
     right = bench.site.env["SAGE100_PASSWORD"]
     assert bench.command("run", "--once").code == 0
     nothing = bench.command("release", "demo")
-    assert (nothing.code, "No log-on of demo is refused" in nothing.out) == (0, True)
+    assert (nothing.code, "no log-on of demo is refused" in nothing.out) == (0, True)
+    assert "Nothing was released" in nothing.out
     monkeypatch.setenv("SAGE100_PASSWORD", "wr0ng")
     for _ in range(4):
         ended = bench.command("run", "--once")
@@ -93,6 +100,28 @@ def test_a_refused_log_on_is_told_and_released(
     monkeypatch.setenv("SAGE100_PASSWORD", right)
     assert bench.command("run", "--once").code == 0
     assert "wr0ng" not in released.out + ended.err
+
+
+async def test_a_running_service_goes_on_by_itself() -> None:
+    """Beside a service the release says who goes on, and the service does, without a restart."""
+    async with simulated_site(customers=60, invoices=5, seed=1) as site:
+        once = await begin(site, "run", "--once", "--json")
+        assert (await ended(once))[0] == 0
+        for number in range(30):
+            fields = {"CustomerName": f"Imported {number}"}
+            maintenance.add_customer(site.sage100.company, ("03", f"N{number:05}"), fields)
+        held = await begin(site, "run", "--once", "--json")
+        assert (await ended(held))[0] == 1
+        before = site.hubspot_records()["companies"]
+        service = await begin(site, "run")
+        await seen(service, "running")
+        release = await begin(site, "release", "ABC")
+        code, out, err = await ended(release)
+        assert (code, "The running service does that by itself" in out) == (0, True), err
+        arrived = before + 30
+        await until(lambda: site.hubspot_records()["companies"] >= arrived, "what was held")
+        service.send_signal(signal.SIGTERM)
+        assert (await ended(service))[0] == 0
 
 
 def test_the_blind_spot_is_told(bench: Bench) -> None:
