@@ -28,7 +28,10 @@ _STEERING: Final = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
 _CONTROL: Final = re.compile(rf"[\x00-\x08\x0b-\x1f{_STEERING}]")
 _UNESCAPED: Final = re.compile(f"[{_STEERING}]")
 _WIDE: Final = 160  # columns, when nobody's terminal says otherwise
-_FOLDED: Final = 24  # a word longer than this (a time stands on one line) may be broken
+_WHOLE: Final = 60  # a word longer than this may be broken, rather than that the frame goes
+_FOLDED: Final = (
+    40  # where nothing else helps; keys, names of properties and times stand on one line
+)
 
 
 def stdout() -> Console:
@@ -102,7 +105,8 @@ class Picture:
     """A table that no terminal is too narrow for: a number is never broken over two lines.
 
     Where it does not fit text is folded, then the frame goes, then the columns that hold nothing
-    but 0 (they are named under it); on the narrowest each row becomes a sentence.
+    but 0 (they are named under it), then long words are broken; on the narrowest each row becomes
+    a sentence.
     """
 
     def __init__(self, title: str, columns: Sequence[str], rows: list[list[str]]) -> None:
@@ -118,23 +122,33 @@ class Picture:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The fullest of the forms that fits."""
         every = range(len(self._columns))
-        telling = [at for at in every if any(row[at] != "0" for row in self._rows)]
-        for chosen, framed in ((every, True), (every, False), (telling, False)):
-            widths = self._widths(chosen, options.max_width, framed=framed)
+        telling = [at for at in every if any(row[at] != "0" for row in self._rows)] or every
+        forms = (
+            *((every, True, _WHOLE), (every, False, _WHOLE), (telling, False, _WHOLE)),
+            *((every, False, _FOLDED), (telling, False, _FOLDED)),
+        )
+        for chosen, framed, longest in forms:
+            widths = self._widths(chosen, options.max_width, longest, framed=framed)
             if widths:
                 yield self._table(widths, framed=framed)
-                zero = [name for at, name in enumerate(self._columns) if at not in widths]
-                if zero:
-                    yield Text(f"0 in every line: {', '.join(zero)}")
+                yield from self._left_out(list(widths))
                 return
         yield Text(self._title)
         for row in self._rows:
-            named = zip(self._columns, row, strict=True)
-            yield Text(", ".join(f"{name} {cell}".strip() for name, cell in named))
+            named = [(self._columns[at], row[at]) for at in telling]
+            yield Text("\n".join(_sentence(named, options.max_width)))
+        yield from self._left_out(telling)
 
-    def _widths(self, chosen: Sequence[int], most: int, *, framed: bool) -> dict[int, int]:
+    def _left_out(self, shown: Sequence[int]) -> Iterable[Text]:
+        zero = [name for at, name in enumerate(self._columns) if at not in shown]
+        if zero:
+            yield Text(f"0 in every line: {', '.join(zero)}")
+
+    def _widths(
+        self, chosen: Sequence[int], most: int, longest: int, *, framed: bool
+    ) -> dict[int, int]:
         """Each column's width; none when `most` terminal columns do not hold the narrowest."""
-        least = {at: self._narrowest(at) for at in chosen}
+        least = {at: self._narrowest(at, longest) for at in chosen}
         gaps = 3 * len(least) + 1 if framed else len(least) - 1
         left = most - gaps - sum(least.values())
         if left < 0:
@@ -148,12 +162,12 @@ class Picture:
                 left -= 1
         return least
 
-    def _narrowest(self, at: int) -> int:
-        """Words and numbers whole, but for very long words."""
+    def _narrowest(self, at: int, longest: int) -> int:
+        """Numbers whole, and words that are no longer than `longest`."""
         words = [word for row in self._rows for word in row[at].split()]
-        longest = max(map(cell_len, words), default=0)
+        widest = max(map(cell_len, words), default=0)
         heading = max(map(cell_len, self._columns[at].split()), default=0)
-        return max(1, heading, longest if self._numeric[at] else min(longest, _FOLDED))
+        return max(1, heading, widest if self._numeric[at] else min(widest, longest))
 
     def _widest_text(self, at: int) -> int:
         """No line of a cell folded."""
@@ -176,6 +190,22 @@ class Picture:
         for row in self._rows:
             picture.add_row(*(Text(row[at]) for at in widths))
         return picture
+
+
+def _sentence(named: Iterable[tuple[str, str]], most: int) -> list[str]:
+    """A row in lines of `most` columns, broken between cells; the further lines stand in."""
+    lines = [""]
+    cells = [f"{name} {cell}".strip().splitlines() for name, cell in named if name or cell]
+    for at, (first, *more) in enumerate(cells):
+        comma = "," if at + 1 < len(cells) and not more else ""
+        fits = cell_len(f"{lines[-1]} {first}{comma}") <= most
+        if lines[-1] and fits and not more:
+            lines[-1] += f" {first}{comma}"
+        else:
+            lines.append(f"  {first}{comma}" if at else f"{first}{comma}")
+        if more:
+            lines += [*(f"  {line}" for line in more), ""]
+    return [line for line in lines if line]
 
 
 def _cell(value: object) -> str:

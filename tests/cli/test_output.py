@@ -120,6 +120,39 @@ def test_no_terminal_is_too_narrow(
     assert ("0 in every line: left out by hand" not in text) is zeros
 
 
+_KEY = "companies/ABC:01-MASTERNUMC0000000239"
+_RECORDS = [[_KEY, "sage100_credit_limit_exceeded", "first line\n  second", 0, 12]]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
+def test_keys_and_names_can_be_copied(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    """No key, no name of a property is broken over two lines, however narrow it is."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    output.show(output.table("", ["record", "property", "change", "held", "count"], _RECORDS))
+    text = capsys.readouterr().out
+    assert all(len(line) <= max(columns, len("record ,") + len(_KEY)) for line in text.splitlines())
+    assert {_KEY, "sage100_credit_limit_exceeded"} <= set(text.replace(",", " ").split())
+
+
+def test_a_row_as_a_sentence_is_broken_between_cells(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no table fits the lines of a row stand in, and a cell of several lines keeps them."""
+    monkeypatch.setenv("COLUMNS", "60")
+    output.show(output.table("T", ["record", "property", "change", "held", "count"], _RECORDS))
+    assert capsys.readouterr().out.splitlines() == [
+        "T",
+        f"record {_KEY},",
+        "  property sage100_credit_limit_exceeded,",
+        "  change first line",
+        "    second",
+        "  count 12",
+        "0 in every line: held",
+    ]
+
+
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     """--help and --version answer and end well."""
     assert inside(capsys, "--help").code == 0
