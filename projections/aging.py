@@ -47,6 +47,19 @@ def edges(basis: str, limits: Sequence[int]) -> tuple[int, int, int, int]:
     return 0, first, second, third
 
 
+def spans(basis: str, limits: Sequence[int]) -> tuple[str, str, str, str, str]:
+    """The five buckets in words: by which days of lateness, or of age, an item falls into each."""
+    first, *ends, last = edges(basis, limits)
+    by_age = basis == "InvoiceDate"
+    unit = "days old" if by_age else "days late"
+    begins = [first, *ends]
+    second, third, fourth = (
+        f"{begin + 1}–{end} {unit}" for begin, end in zip(begins, [*ends, last], strict=True)
+    )
+    now = f"up to {first} {unit}" if by_age else "not yet late"
+    return now, second, third, fourth, f"over {last} {unit}"
+
+
 def age(
     items: Iterable[OpenItem],
     *,

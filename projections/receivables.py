@@ -36,6 +36,7 @@ MEASURES: Final[dict[str, str]] = {
     "bucket_3": "aging.bucket_3",
     "bucket_4": "aging.bucket_4",
 }
+BUCKETS: Final = tuple(MEASURES)[1:]
 DOCUMENTS: Final = "documents"
 DOCUMENT_FACT: Final = "invoice.balance"
 TYPES: Final = (

@@ -133,7 +133,8 @@ class Picture:
                 yield self._table(widths, framed=framed)
                 yield from self._left_out(list(widths))
                 return
-        yield Text(self._title)
+        if self._title:
+            yield Text(self._title)
         for row in self._rows:
             named = [(self._columns[at], row[at]) for at in telling]
             yield Text("\n".join(_sentence(named, options.max_width)))

@@ -21,19 +21,11 @@ from connector.sage100.instance import instance_of
 
 _SHOWN: Final = 40
 _FEW: Final = 10  # of what is only told
-_LABELS: Final = {
-    "balance": "open balance",
-    "current": "current",
-    "bucket_1": "bucket 1",
-    "bucket_2": "bucket 2",
-    "bucket_3": "bucket 3",
-    "bucket_4": "bucket 4",
-    "documents": "open documents",
-}
+_LABELS: Final = {"balance": "open balance", "documents": "open documents"}
 _RECEIVABLES: Final = "AR_Invoice"
 _COLUMNS: Final = (
     *("company", "currency", "as_of", "record", "measure", "between", "left", "right"),
-    *("difference", "reason", "detail"),
+    *("difference", "reason", "detail", "days"),
 )
 
 
@@ -114,14 +106,15 @@ def _render_company(one: CompanyProof, *, live: bool) -> None:
         f"{f', {one.currency}' if one.currency else ''}, aged as of {one.as_of or 'no day yet'}"
     )
     last = "HubSpot" if live else "HubSpot (acknowledged)"
-    names = ["", "Sage 100", "ours", last, "difference", "explained", "unexplained"]
+    labels = _LABELS | one.buckets
+    names = ["sum", "Sage 100", "ours", last, "difference", "explained", "unexplained"]
     output.show(
         output.table(
             title,
             names,
             (
                 (
-                    _LABELS[line.measure],
+                    labels[line.measure],
                     *(
                         f"{amount:,.2f}"
                         for amount in (
@@ -143,10 +136,10 @@ def _render_company(one: CompanyProof, *, live: bool) -> None:
     output.show(
         output.table(
             f"{one.company}: {len(listed):,} differences",
-            ["record", "", "between", "left", "right", "difference", "reason", ""],
+            ["record", "sum", "between", "left", "right", "difference", "reason", "detail"],
             (
                 (
-                    *(each.record, _LABELS[each.measure], each.between),
+                    *(each.record, labels[each.measure], each.between),
                     *(f"{amount:,.2f}" for amount in (each.left, each.right, each.difference)),
                     *(each.reason, each.detail),
                 )
@@ -218,7 +211,8 @@ def write_csv(found: Proof) -> None:
     writer.writerow(_COLUMNS)
     for one in found.companies:
         for row in (*_sums(one), *_differences(one), *_evidence(one)):
-            cells = (one.company, one.currency, one.as_of, *row)
+            days = one.buckets.get(str(row[1]), "")
+            cells = (one.company, one.currency, one.as_of, *row, days)
             writer.writerow([output.clean(cell) for cell in cells])
     sys.stdout.flush()
 

@@ -105,7 +105,7 @@ async def _targets(store: EventStore, key: Sequence[str]) -> list[str]:
 def render(report: ReconcileReport) -> None:
     """What differs, who did it, what is missing, and what becomes of it."""
     if report.differences:
-        heads = ["record", "property", "we wrote", "HubSpot holds", "by", ""]
+        heads = ["record", "property", "written", "now in HubSpot", "changed by", "--repair"]
         rows = (
             (
                 one.target,
@@ -113,7 +113,7 @@ def render(report: ReconcileReport) -> None:
                 one.ours or "(empty)",
                 one.theirs or "(empty)",
                 one.by or "not told",
-                f"left: {one.stays}" if one.stays else "ours",
+                f"leaves it: {one.stays}" if one.stays else "writes it again",
             )
             for one in report.differences[:_SHOWN]
         )

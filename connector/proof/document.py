@@ -12,6 +12,7 @@ from projections.tieout import Difference, Line
 class CompanyProof(msgspec.Struct, frozen=True):
     """The tie-out of one company code. `customers`: who have open items; `as_of`: YYYY-MM-DD.
 
+    `buckets`: which days each of the five aging buckets holds, by the company's own limits.
     `reading`: how old Sage 100's side is; `own_aging`: what its own aging comes to. Neither makes
     a difference to whether it ties out.
     """
@@ -24,6 +25,7 @@ class CompanyProof(msgspec.Struct, frozen=True):
     open_items: int
     lines: list[Line]
     differences: list[Difference]
+    buckets: dict[str, str] = {}
     reading: Reading = Reading()
     own_aging: OwnAging = OwnAging()
 

@@ -29,8 +29,9 @@ from connector.rebuild import follow_the_log
 from connector.sage100.instance import Instance
 from eventstore import Commit, EventStore
 from projections import evidence, keys, receivables, tieout
+from projections.aging import spans
 from projections.evidence import Evidence
-from projections.receivables import DOCUMENTS, NOTHING, Side, SourceRows
+from projections.receivables import BUCKETS, DOCUMENTS, NOTHING, Side, SourceRows
 from projections.tables import OpenItem, Source, SourceRow, Target
 from projections.tieout import Tally
 from projections.workspace import decode
@@ -194,6 +195,7 @@ class _Prover:
             open_items=len(items),
             lines=[tally.line(measure) for one in kinds for measure in one.measures],
             differences=tally.differences,
+            buckets=dict(zip(BUCKETS, spans(source.aging_basis, source.aging_limits), strict=True)),
         )
 
     async def _compare(

@@ -305,6 +305,8 @@ def test_as_comma_separated_values(bench: Bench) -> None:
     assert [row["measure"] for row in rows if not row["record"]] == MEASURES
     [balance] = [row for row in rows if row["record"] == "" and row["measure"] == "balance"]
     assert Decimal(balance["left"]) == owed(bench)
+    spans = ["", "not yet late", "1–30 days late", "31–60 days late", "61–90 days late"]
+    assert [row["days"] for row in rows if not row["record"]] == [*spans, "over 90 days late", ""]
     parked = [row for row in rows if row["reason"] == "parked"]
     assert {row["record"] for row in parked} == {f"companies/{key}"}
     assert not any(value.startswith("=") for row in rows for value in row.values())

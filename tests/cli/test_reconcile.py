@@ -52,6 +52,8 @@ def test_a_rival_is_named_and_put_right(bench: Bench) -> None:
     repaired = bench.command("reconcile", "--repair")
     assert repaired.code == 0
     assert f"user {RIVAL}" in repaired.out
+    for words in ("written", "--repair", "changed", "leaves it:"):
+        assert words in repaired.out
     assert bench.command("run", "--once").code == 0
     after = company(bench)
     assert (after["phone"], after["city"]) == (before["phone"], before["city"])

@@ -95,6 +95,25 @@ def test_limits_end_the_buckets(
     assert aging.edges(basis, limits) == edges
 
 
+@pytest.mark.parametrize(
+    ("basis", "limits", "first", "second", "last"),
+    [
+        ("DueDate", (30, 60, 90, 120), "not yet late", "1–30 days late", "over 90 days late"),
+        ("DueDate", (10, 20, 50), "not yet late", "1–10 days late", "over 50 days late"),
+        (
+            *("InvoiceDate", (30, 60, 90, 120)),
+            *("up to 30 days old", "31–60 days old", "over 120 days old"),
+        ),
+    ],
+)
+def test_buckets_are_called_by_their_days(
+    basis: str, limits: tuple[int, ...], first: str, second: str, last: str
+) -> None:
+    """The words follow the company's own limits, and what the days are counted from."""
+    spans = aging.spans(basis, limits)
+    assert (spans[0], spans[1], spans[4]) == (first, second, last)
+
+
 def test_credits_are_signed_and_set_no_oldest_date() -> None:
     """A prepayment lowers the balance; only debits make a customer late."""
     aged = aging.age(
