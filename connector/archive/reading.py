@@ -67,6 +67,7 @@ class Archive:
         self._lines = files.Lines(file, path)
         self._iterator = iter(self._lines)
         self._ended = False
+        self._fault: ArchiveBroken | None = None
         self.complete = False
         self.blanks = Blanks()
         self.goes_on: tuple[int, Place] | None = None
@@ -74,14 +75,23 @@ class Archive:
         self._passed()
 
     def page(self, events: int = PAGE_EVENTS) -> list[SealedCommit]:
-        """The next commits, about so many events; [] at the end. Raises ArchiveBroken.
+        """The next commits, about so many events; [] at the end. Raises ArchiveBroken, once all
+        that holds before the fault has been given out.
 
         At the end also Unexplained, when events are blank and nothing says why. A commit that was
         cut off is not given out.
         """
         found: list[SealedCommit] = []
+        if self._fault is not None:
+            raise self._fault
         while events > 0 and not self._ended:
-            commit = self._commit()
+            try:
+                commit = self._commit()
+            except ArchiveBroken as problem:
+                self._fault = problem
+                if found:
+                    break
+                raise
             if commit is None:
                 self._ended = True
             else:
@@ -185,8 +195,23 @@ async def must_be_importable(path: Path, *, store_exists: bool) -> None:
     file = await asyncio.to_thread(files.open_for_reading, path)
     with file:
         archive = await asyncio.to_thread(Archive, path, file)
-        if not store_exists:
-            _must_begin_by(archive.begins, 0, path)
+        if store_exists:
+            return
+        _must_begin_by(archive.begins, 0, path)
+        if not await asyncio.to_thread(_holds_something, archive, path):
+            raise ArchiveBroken(
+                1, "the file was cut off before anything of it could be proved", where=str(path)
+            )
+
+
+def _holds_something(archive: Archive, path: Path) -> bool:
+    """Whether a commit of it can be taken in, or it is whole and holds none."""
+    first = archive.page(1)
+    if first and archive.blanks.seen and _first_unexplained(path) <= first[0].last:
+        while archive.page():
+            pass  # up to the fault, which is what to tell
+        return False
+    return bool(first) or archive.complete
 
 
 async def restore(

@@ -90,6 +90,7 @@ async def export(
     A file that is there is continued. Raises NotThisLog when it holds another log or range,
     ArchiveBroken when it was altered, Misconfigured, ChainBroken when the store was altered.
     """
+    await _range(store, start, upto)  # a range that there is not must leave no file behind
     file = await asyncio.to_thread(files.open_for_writing, path)
     with file:
         for _ in range(_TRIES):

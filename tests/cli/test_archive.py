@@ -230,6 +230,47 @@ def test_files_that_cannot_be_used(tmp_path: Path, store: Path, run: Run) -> Non
     assert list(tmp_path.glob("copy.db*")) == [], "no store is made for nothing"
 
 
+@pytest.mark.parametrize("name", ["log", "log.zst"])
+@pytest.mark.parametrize("fault", ["first line", "first commit", "cut in it", "header alone"])
+def test_a_refused_import_leaves_nothing(
+    tmp_path: Path, store: Path, run: Run, fault: str, name: str
+) -> None:
+    """Where nothing of a file can be taken in, no store is made for it; nor is there an export
+    of a range that the log does not have.
+    """
+    plain, file = tmp_path / "plain", tmp_path / name
+    run("export", "--store", url(store), plain)
+    lines = lines_of(plain)
+    end = index_of(lines, 1) + 1
+    made = {
+        "first line": [b"no log\n"],
+        "first commit": [*lines[: end - 1], b"{}\n", *lines[end:]],
+        "cut in it": [*lines[: end - 1], lines[end - 1][:9]],
+        "header alone": lines[:1],
+    }[fault]
+    file.write_bytes(files.compress(b"".join(made)) if name.endswith(".zst") else b"".join(made))
+    before = sorted(tmp_path.iterdir())
+    ended = run("import", "--store", url(tmp_path / "copy.db"), file)
+    assert ended.code in {1, 2}
+    assert ended.err.startswith("error: ")
+    assert run("export", "--store", url(store), "--from", 9999, tmp_path / "x").code == 2
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_holds_before_a_fault_is_taken_in(tmp_path: Path, run: Run) -> None:
+    """A file that is wrong at its end gives everything before it, also within one page."""
+    store, file, copy = tmp_path / "events.db", tmp_path / "log", tmp_path / "copy.db"
+    live(store)
+    run("export", "--store", url(store), file)
+    lines = lines_of(file)
+    at = next(n for n in range(index_of(lines, 100), 0, -1) if lines[n].startswith(b'{"first":'))
+    first = json.loads(lines[at])["first"]
+    file.write_bytes(b"".join([*lines[:at], b"{}\n"]))
+    assert run("import", "--store", url(copy), file).code == 1
+    good = run("verify", "--store", url(copy), "--json").json()
+    assert (good["ok"], good["head"]) == (True, first - 1)
+
+
 def test_an_empty_log(tmp_path: Path, run: Run) -> None:
     """A log without events is exported, verified and imported like any other."""
     live(tmp_path / "events.db", 0)
