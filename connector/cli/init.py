@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,6 +11,7 @@ import typer
 from connector.cli import output
 from connector.cli.session import AsJson, session_of
 from connector.errors import Misconfigured
+from connector.whole_files import write_whole
 
 _NEXT: Final = (
     "Next: put your addresses and company codes into it, set SAGE100_PASSWORD, SAGE100_API_KEY "
@@ -21,7 +21,10 @@ _NEXT: Final = (
 
 def init(
     ctx: typer.Context,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Write anew what exists; the former file is kept as .old."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a commented configuration, and the default mapping beside it."""
@@ -32,33 +35,44 @@ def init(
         .joinpath("default.toml")
         .read_bytes(),
     }
-    existing = [str(path) for path in files if path.exists()]
+    existing = [path for path in files if path.exists()]
     if existing and not force:
         raise Misconfigured(
-            "nothing was written: there already is " + " and ".join(existing),
+            "nothing was written: there already is " + " and ".join(map(str, existing)),
             where=str(configuration.absolute().parent),
-            remedy="'ml-connector init --force' overwrites; --config names another file.",
+            remedy="Choose another folder, 'ml-connector --config FOLDER/ml-connector.toml init'; "
+            "or 'ml-connector init --force' writes both files anew and keeps what was there as "
+            ".old beside them.",
         )
+    kept = {path: _keep(path) for path in existing}
     for path, content in files.items():
-        _write(path, content)
+        try:
+            write_whole(path, content)
+        except OSError as problem:
+            raise _unwritable(path, problem) from None
     if as_json:
-        output.document({"written": [str(path) for path in files]})
+        named = {str(path): str(former) for path, former in kept.items()}
+        output.document({"written": [str(path) for path in files], "kept": named})
         return
     for path in files:
-        output.say(f"wrote {path}")
+        former = f"; what was there is kept as {kept[path]}" if path in kept else ""
+        output.say(f"wrote {path}{former}")
     output.say(_NEXT)
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a whole file or none, readable by its owner alone."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+def _keep(path: Path) -> Path:
+    """Give the file that stands here another name; one that is free."""
+    names = (path.with_name(f"{path.name}.old{number or ''}") for number in range(1_000))
+    former = next(name for name in names if not name.exists())
     try:
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-        draft.replace(path)
+        path.rename(former)
     except OSError as problem:
-        draft.unlink(missing_ok=True)
-        raise Misconfigured(
-            f"cannot write {path}: {problem.strerror}",
-            remedy="Choose a folder that exists and that you may write to.",
-        ) from None
+        raise _unwritable(path, problem) from None
+    return former
+
+
+def _unwritable(path: Path, problem: OSError) -> Misconfigured:
+    return Misconfigured(
+        f"cannot write {path}: {problem.strerror}",
+        remedy="Choose a folder that exists and that you may write to.",
+    )

@@ -45,20 +45,44 @@ def test_its_files_are_the_owners_alone(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("existing", ["ml-connector.toml", "mapping.toml"])
-def test_it_overwrites_only_when_forced(
+def test_it_writes_anew_only_when_forced(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], existing: str
 ) -> None:
-    """An existing file is left alone, and nothing is written beside it, without --force."""
+    """An existing file is left alone, and nothing is written beside it, without --force; what to do
+    instead is said.
+    """
     (tmp_path / existing).write_text("mine")
     path = tmp_path / "ml-connector.toml"
     ended = inside(capsys, "--config", path, "init")
     assert ended.code == 2
     assert existing in ended.err
+    assert "init --force" in ended.err
+    assert "--config FOLDER/ml-connector.toml init" in ended.err
     assert [each.name for each in tmp_path.iterdir()] == [existing]
     ended = inside(capsys, "--config", path, "init", "--force", "--json")
     assert ended.code == 0
-    assert ended.json() == {"written": [str(path), str(tmp_path / "mapping.toml")]}
+    assert ended.json() == {
+        "written": [str(path), str(tmp_path / "mapping.toml")],
+        "kept": {str(tmp_path / existing): str(tmp_path / f"{existing}.old")},
+    }
     assert (tmp_path / existing).read_text() != "mine"
+
+
+def test_what_was_there_is_kept_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However often it is forced, no former file is lost, each is named, and nothing else stays."""
+    path = tmp_path / "ml-connector.toml"
+    path.write_text("mine")
+    first = inside(capsys, "--config", path, "init", "--force")
+    assert f"wrote {path}; what was there is kept as {path}.old" in first.out
+    second = inside(capsys, "--config", path, "init", "--force")
+    assert f"{path}.old1" in second.out
+    assert (tmp_path / "ml-connector.toml.old").read_text() == "mine"
+    assert {each.name for each in tmp_path.iterdir()} == {
+        *("ml-connector.toml", "ml-connector.toml.old", "ml-connector.toml.old1"),
+        *("mapping.toml", "mapping.toml.old"),
+    }
 
 
 def test_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
