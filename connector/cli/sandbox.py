@@ -14,6 +14,7 @@ from connector.cli.sandbox_serving import Port, serve
 from connector.cli.session import AsJson
 from connector.sandbox import hubspot as crm
 from connector.sandbox.hubspot.options import InvoiceStrictness, Tier
+from connector.sandbox.hubspot.routes import must_be_known
 
 app = typer.Typer(no_args_is_help=True, help="One simulated end alone, for trying things out.")
 
@@ -56,6 +57,10 @@ def hubspot(
     """A HubSpot portal without data, with HubSpot's limits, until Ctrl-C."""
     if timezone not in available_timezones():
         raise typer.BadParameter(f"{timezone!r} is no IANA time zone", param_hint="--timezone")
+    try:
+        must_be_known(scope or ())
+    except ValueError as unknown:
+        raise typer.BadParameter(str(unknown), param_hint="--scope") from None
     options = crm.HubSpotOptions(
         seed=seed,
         tier=tier,

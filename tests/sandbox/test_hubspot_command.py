@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import aiohttp
+import pytest
 
+from tests.cli.command import inside
 from tests.sandbox.command import started
 
 
@@ -33,3 +35,13 @@ async def test_options_of_the_command_reach_the_portal(tmp_path: Path) -> None:
     assert (details["timeZone"], details["companyCurrency"]) == ("Europe/Rome", "EUR")
     assert details["additionalCurrencies"] == ["USD"]
     assert (limited, contacts, made, found["total"]) == (False, 403, 201, 0)
+
+
+def test_an_unknown_scope_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """A mistyped scope would grant nothing in silence: the known ones are named instead."""
+    ended = inside(capsys, "sandbox", "hubspot", "--scope", "crm.objects.companys.read")
+    told = " ".join(ended.err.replace("│", " ").split())
+    assert ended.code == 2
+    assert "no endpoint asks for crm.objects.companys.read" in told
+    for known in ("crm.objects.companies.read", "e-commerce", "crm.schemas.custom.write"):
+        assert known in told

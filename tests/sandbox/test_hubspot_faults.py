@@ -314,6 +314,7 @@ async def test_other_processes_see_and_change_the_portal(api: Api) -> None:
         ("POST", "release", {"number": 99}, 400),
         ("POST", "edit", {"object": "companies", "id": "9", "properties": {}}, 400),
         ("POST", "poison", {"object": "butterflies", "key": "K", "message": "no"}, 400),
+        ("POST", "grant", {"scopes": ["crm.objects.companys.read"]}, 400),
         ("POST", "nothing", None, 404),
         ("GET", "inject", None, 404),
     ],

@@ -18,6 +18,7 @@ from .faults import Action
 from .limiter import Window
 from .locks import LOCK_S
 from .portal import Portal
+from .routes import must_be_known
 
 
 class Inject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -191,6 +192,7 @@ def lock(portal: Portal, asked: Lock) -> dict[str, Any]:
 
 def grant(portal: Portal, asked: Grant) -> dict[str, Any]:
     """Give the token other scopes."""
+    must_be_known(asked.scopes or ())
     portal.grant(asked.scopes)
     return {}
 

@@ -13,6 +13,7 @@ import msgspec
 
 from . import customs, deals, links, merging, reads, schema, search, writes
 from .exchange import Reply, Request
+from .kinds import NATIVE
 from .limiter import Window
 from .portal import Portal
 from .refusals import Refusal, not_found
@@ -218,3 +219,20 @@ ROUTES: tuple[Route, ...] = tuple(
     for name, method, path, endpoint, access in _TABLE
 )
 """In the order in which they are matched."""
+
+SCOPES: frozenset[str] = frozenset(
+    scope
+    for route in ROUTES
+    for any_of in route.scopes([*(kind.scope for kind in NATIVE), "custom"])
+    for scope in any_of
+)
+"""Every scope that some endpoint asks for."""
+
+
+def must_be_known(scopes: Sequence[str]) -> None:
+    """Raises ValueError for a scope that no endpoint asks for: mistyped, it would grant nothing."""
+    unknown = sorted(set(scopes) - SCOPES)
+    if unknown:
+        raise ValueError(
+            f"no endpoint asks for {', '.join(unknown)}; there are {', '.join(sorted(SCOPES))}"
+        )
