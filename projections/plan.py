@@ -16,6 +16,7 @@ import msgspec
 from projections import keys
 from projections.mapping import rules
 from projections.tables import Target
+from projections.unwritable import is_read_only
 from projections.validation import refusal
 
 SAMPLES: Final = 3  # of each property
@@ -23,6 +24,7 @@ REFUSALS: Final = 100  # shown; all are counted
 BATCH: Final = 100  # inputs of an object batch
 LINKS: Final = 2_000  # pairs of an association batch
 BODY_BYTES: Final = 1_000_000  # of a request
+READ_ONLY: Final = "HubSpot lets nobody write this property"
 _INPUT_BYTES: Final = 400  # key, names and trace id around the values of one input
 
 Act = Literal["create", "update", "link", "unlink"]
@@ -139,6 +141,7 @@ class Planning:
     ) -> None:
         """`known`: values that HubSpot has refused in records of today."""
         self._known = known
+        self._types = {kind: one.hubspot_type for kind, one in mapping.objects().items()}
         self._defines = {
             kind: {rule.property: rule.define for rule in section.rules}
             for kind, section in mapping.objects().items()
@@ -183,7 +186,9 @@ class Planning:
         if len(samples) < SAMPLES:
             samples.append(sample)
         before = self._known.get((kind, prop, sample.after))
-        why = before or refusal(self._defines.get(kind, {}).get(prop), sample.after)
+        define = self._defines.get(kind, {}).get(prop)
+        read_only = define is None and is_read_only(self._types.get(kind, ""), prop)
+        why = before or (READ_ONLY if read_only else refusal(define, sample.after))
         if why:
             shown = sample.after if len(sample.after) <= 40 else f"{sample.after[:40]}…"
             cause: Literal["known", "invalid"] = "known" if before else "invalid"

@@ -15,7 +15,7 @@ from connector.cli.session import AsJson, load, run_async
 from connector.cli.watch import watching
 from connector.cli.who import who
 from connector.config import Config
-from connector.config.mapping import load_mapping, read_mapping
+from connector.config.mapping import built_in, load_mapping, read_mapping
 from connector.errors import Misconfigured, told
 from connector.forecast import share_told
 from connector.hubspot.allowance import DAILY
@@ -27,6 +27,7 @@ from eventstore import StoreInUse
 from projections.events import PlanApplied
 from projections.mapping import compiled
 from projections.plan import Plan
+from projections.unwritable import unproved
 
 _WHY: Final = {
     "parked": "stays parked",
@@ -83,7 +84,7 @@ async def _plan(
     config: Config, mapping: compiled.CompiledMapping, named: str, *, everything: bool
 ) -> tuple[Made, list[str]]:
     async with open_reader(config) as store:
-        unserved = await warnings(store, config, mapping)
+        unserved = [*await warnings(store, config, mapping), *_unproved(mapping)]
         made = await planning.make(store, mapping, config.hubspot.tier, everything=everything)
     if config.store.file is not None:
         try:
@@ -91,6 +92,16 @@ async def _plan(
         except OSError as problem:
             output.note(f"the plan cannot be kept ({problem}): 'apply' will not find it")
     return made, unserved
+
+
+def _unproved(mapping: compiled.CompiledMapping) -> list[str]:
+    """A sentence for each property of which no call is made to see whether HubSpot has it."""
+    return [
+        f'the mapping, [{one.object}] property "{one.property}": setup does not create it, and '
+        "whether HubSpot has it is not asked here: 'ml-connector check' asks, once this mapping is "
+        "the configured one"
+        for one in unproved(mapping.source, built_in().source)
+    ]
 
 
 def apply(

@@ -19,6 +19,12 @@ def _built_in(name: str) -> dict[str, Any]:
     return tomllib.loads(text)
 
 
+def built_in() -> compiled.CompiledMapping:
+    """The built-in mapping with everything in it that can be had."""
+    document = with_lines(_built_in("default.toml"))
+    return compiled.restore(document, origin="the built-in mapping")
+
+
 def load_mapping(config: Config) -> compiled.CompiledMapping:
     """The configured mapping, or the built-in one. Raises Misconfigured."""
     mapping = _read(config)

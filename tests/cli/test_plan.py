@@ -37,6 +37,42 @@ def names(bench: Bench) -> set[str]:
     return {one["name"] for one in found if "sage100_customer_key" in one}
 
 
+def asking_for(bench: Bench, *properties: str) -> Path:
+    """The built-in mapping, with further properties of companies, beside the configuration."""
+    text = (resources.files("projections.mapping") / "default.toml").read_text("utf-8")
+    more = "".join(
+        f'[[companies.rules]]\nproperty = "{one}"\nfrom = "CustomerName"\n\n' for one in properties
+    )
+    path = bench.site.config_path.parent / "more.toml"
+    path.write_text(text.replace("[vendors]", f"{more}[vendors]", 1), encoding="utf-8")
+    return path
+
+
+def test_what_nobody_can_write_is_a_rejection_to_expect(bench: Bench) -> None:
+    """A property of HubSpot's own that is read-only everywhere is told in the plan; of one that
+    neither setup creates nor the built-in mapping writes the plan says that it cannot know.
+    """
+    assert bench.command("run", "--once").code == 0
+    mapping = asking_for(bench, "createdate", "favourite_colour")
+    calls = bench.at_the_site(bench.site.hubspot_calls)
+    plan = bench.command("plan", "--mapping", mapping, "--json").json()
+    assert bench.at_the_site(bench.site.hubspot_calls) == calls, "a plan costs no call"
+    assert plan["refused"] == 8
+    assert all(
+        one["why"] == "invalid" and "createdate" in one["message"] for one in plan["refusals"]
+    )
+    told = [text for text in plan["warnings"] if "favourite_colour" in text]
+    assert [("[companies]" in text, "'ml-connector check' asks" in text) for text in told] == [
+        (True, True)
+    ]
+    assert not any("createdate" in text for text in plan["warnings"])
+    shown = bench.command("plan", "--mapping", mapping).out
+    assert "Rejections to expect: 8" in shown
+    assert "HubSpot lets nobody write this property" in shown
+    builtin = bench.command("plan", "--json").json()
+    assert not any("is not asked here" in text for text in builtin["warnings"])
+
+
 def test_a_changed_mapping_is_planned_before_it_comes_into_force(bench: Bench) -> None:
     """A new mapping file changes nothing by itself; planned and applied, it changes just that."""
     assert bench.command("run", "--once").code == 0
