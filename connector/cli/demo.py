@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable
 from contextlib import ExitStack
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
@@ -22,6 +22,13 @@ from connector.cli.session import AsJson, run_async
 from connector.cli.status import closing_line, hubspot_table, sage100_table
 from connector.cli.stopping import stop_event
 from connector.cli.watch import watching
+
+_NOUNS: Final = {
+    "AR_Customer": "customers",
+    "AP_Vendor": "vendors",
+    "AR_CustomerContact": "contacts",
+    "AR_Invoice": "invoices",
+}
 
 
 class Pass(msgspec.Struct, frozen=True):
@@ -48,8 +55,12 @@ class Story(msgspec.Struct, frozen=True):
 
 
 def demo(
-    customers: Annotated[int, typer.Option("--customers", min=3)] = 1_000,
-    invoices: Annotated[int, typer.Option("--invoices", min=0, max=800_000)] = 5_000,
+    customers: Annotated[
+        int, typer.Option("--customers", min=3, help="How many are made up.")
+    ] = 1_000,
+    invoices: Annotated[
+        int, typer.Option("--invoices", min=0, max=800_000, help="How many are made up.")
+    ] = 5_000,
     seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same data.")] = 1,
     serve: Annotated[
         bool, typer.Option("--serve", help="Keep both ends and the service running afterwards.")
@@ -80,21 +91,26 @@ async def _demo(*, customers: int, invoices: int, seed: int, serve: bool, as_jso
                 render(story)
             if serve:
                 await _serve(app, site)
+            else:
+                output.note(
+                    "All of it was made up, and is gone now. Next: 'ml-connector demo --serve' "
+                    "keeps it running to look into; 'ml-connector init' begins with your own."
+                )
     return story.books_close
 
 
 async def tell(app: App, site: Site) -> Story:
     """Sync everything, let people work, sync what changed, and read the books."""
-    passes = [await _timed("setup: HubSpot properties", site, app.setup())]
+    passes = [await _timed("setup: properties are created in HubSpot", site, app.setup())]
 
     async def sync(name: str, *, sweep: bool = False) -> None:
         passes.append(await _timed(name, site, app.run_once(sweep=sweep)))
 
-    await sync("everything, for the first time")
+    await sync("first pass: everything is read and written")
     edits = a_day_at_the_office(site)
-    await sync("what changed since")
-    await sync("a sweep: what left no stamp", sweep=True)
-    await sync("once more, with nothing to do")
+    await sync("second pass: only what changed since")
+    await sync("a sweep: all is compared, for changes without a date", sweep=True)
+    await sync("a last pass, with nothing to do")
     status = await reports.status(app.store)
     chain_events = await app.store.verify()
     found = site.hubspot_records()
@@ -140,27 +156,36 @@ def _summary(closes: bool, passes: list[Pass], found: dict[str, int]) -> str:
 
 def render(story: Story) -> None:
     """The story as tables, and one sentence at the end."""
+    made_up = ", ".join(f"{count:,} {_NOUNS[name]}" for name, count in story.sage100.items())
+    output.say(
+        "A made-up Sage 100 and an empty HubSpot, both in this process, talked to over HTTP."
+    )
+    output.say(f"Sage 100 holds {made_up}.")
+    output.say("")
     output.show(
         output.table(
-            "What the two ends counted",
-            ["pass", "seconds", "HubSpot calls", "Sage 100 calls"],
+            "What was done, and the calls as each end counted them",
+            ["step", "seconds", "HubSpot calls", "Sage 100 calls"],
             (
                 (each.name, f"{each.seconds:.1f}", each.hubspot_calls, each.agent_calls)
                 for each in story.passes
             ),
         )
     )
-    output.show(sage100_table(story.status))
-    output.show(hubspot_table(story.status))
-    output.say(closing_line(story.status))
-    output.say(f"The log's hash chain holds over {story.chain_events:,} events.")
-    output.say("")
-    output.say("In between, people worked in Sage 100:")
+    output.say("Between the first pass and the second, people worked in Sage 100:")
     for edit in story.edits:
         output.say(f"  {edit.key}: {edit.what}")
     output.say("")
-    output.say(f"The life of the first of them ('ml-connector history {story.edits[0].key}'):")
+    output.say(f"What happened to the first of them, as 'history {story.edits[0].key}' tells it:")
     history.render(story.history)
+    output.say("")
+    output.say("The books after all of it, as 'status' shows them:")
+    output.show(sage100_table(story.status))
+    output.show(hubspot_table(story.status))
+    output.say(closing_line(story.status))
+    output.say(
+        f"The log is unaltered: its chain of digests holds over {story.chain_events:,} events."
+    )
     output.say("")
     output.say(story.summary)
 

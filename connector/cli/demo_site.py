@@ -138,7 +138,7 @@ def a_day_at_the_office(site: Site) -> list[Edit]:
         Edit("a new telephone number", _external(company.code, first)),
         Edit(f"invoice {invoice[2]} posted, and paid in part", _external(company.code, second)),
         Edit(
-            "an import moved it to Evanston, without a stamp",
+            "moved to Evanston by an import, which leaves no date of change",
             _external(company.code, last),
             stamped=False,
         ),

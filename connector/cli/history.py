@@ -103,7 +103,8 @@ def render(found: History, *, everything: bool = False) -> None:
     if _choices(found):
         return
     known = f"HubSpot id {found.hubspot_id}" if found.hubspot_id else "not in HubSpot yet"
-    output.say(f"{found.target}: {known}, {found.state or 'idle'}")
+    state = found.state if found.state not in {"", "idle"} else "nothing pending"
+    output.say(f"{found.target}: {known}, {state}")
     rows = (
         (each.moment.position, each.time, _told(each.moment, everything), each.moment.cause)
         for each in found.moments

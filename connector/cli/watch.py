@@ -101,6 +101,7 @@ class PlainLines:
         self._clock = clock
         self._last_s = clock()
         self._unsaid: dict[str, str] = {}
+        self._closed = False
 
     def poll(self, company: str, entity: str, read: int) -> None:
         """Rows read so far."""
@@ -119,6 +120,7 @@ class PlainLines:
         """Say what has not been said yet, when anything is worth it."""
         if not self._words.brief:
             self._say()
+        self._closed = True
 
     def _say(self) -> None:
         for name, figures in self._unsaid.items():
@@ -126,6 +128,8 @@ class PlainLines:
         self._unsaid.clear()
 
     def _move(self, name: str, figures: str) -> None:
+        if self._closed:
+            return
         self._unsaid.pop(name, None)  # what moved last is said last
         self._unsaid[name] = figures
         if self._clock() - self._last_s >= _LINE_EVERY_S:

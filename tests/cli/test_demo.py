@@ -31,3 +31,7 @@ def test_it_ends_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended.code == 0
     assert ended.out.splitlines()[-1].startswith("HubSpot now holds what Sage 100 says")
     assert "The books close" in ended.out
+    assert "'ml-connector init' begins with your own" in ended.err
+    shown = ("talked to over HTTP", "people worked in Sage 100", "as 'history ABC:", "as 'status'")
+    places = [ended.out.index(words) for words in shown]
+    assert places == sorted(places), "told in the order in which it happened"

@@ -39,6 +39,9 @@ def test_what_moved_last_is_said_last() -> None:
     lines.project(9, 9)
     lines.close()
     assert written == ["read ABC AR_Customer: 500 rows", "decide: 9 of 9 events"]
+    lines.project(10, 10)
+    lines.close()
+    assert len(written) == 2, "nobody is watching any more"
 
 
 def test_a_failure_is_told_after_what_was_done() -> None:
