@@ -17,7 +17,10 @@ catches more than this tree. A class's docstring is its message when none is giv
 from __future__ import annotations
 
 import inspect
-from typing import ClassVar
+from typing import ClassVar, Final
+
+TOLD_AT_THE_END: Final = {"told_at_the_end": True}
+"""Marks a log line that only the service needs: a single run ends with its matter, as an error."""
 
 
 class ConnectorError(Exception):

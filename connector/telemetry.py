@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import platform
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from time import gmtime
 from typing import Any, Final
@@ -24,6 +25,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from connector.config import Config, TelemetrySettings
+from connector.errors import TOLD_AT_THE_END
 from connector.secret import HIDDEN, Secret
 
 _EXPORT_TIMEOUT_S: Final = 5.0
@@ -133,3 +135,20 @@ def setup_logging(
     for library in ("aiohttp", "aiosqlite", "asyncio", "opentelemetry", "urllib3", "backoff"):
         logging.getLogger(library).setLevel(logging.WARNING)
     return handler
+
+
+@contextmanager
+def left_to_the_end() -> Iterator[None]:
+    """Keep lines out whose matter is told at the end of the block, by whoever entered it."""
+    handlers = [one for one in logging.getLogger().handlers if isinstance(one, Lines)]
+    for handler in handlers:
+        handler.addFilter(_is_told_nowhere_else)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(_is_told_nowhere_else)
+
+
+def _is_told_nowhere_else(record: logging.LogRecord) -> bool:
+    return not any(hasattr(record, mark) for mark in TOLD_AT_THE_END)

@@ -22,6 +22,7 @@ from connector.hubspot.allowance import DAILY
 from connector.opening import open_reader
 from connector.planning import Kept, Made
 from connector.run_report import RunReport
+from connector.telemetry import left_to_the_end
 from connector.unserved import warnings
 from eventstore import StoreInUse
 from projections.events import PlanApplied
@@ -134,7 +135,7 @@ async def _apply(config: Config, digest: str) -> Applied:
     kept = await planning.find(file, digest)
     by = who()
     try:
-        with watching(output.stderr()) as progress:
+        with watching(output.stderr()) as progress, left_to_the_end():
             async with open_app(config, progress=progress) as app:
                 return _applied(kept, await app.apply(kept, by), _next(config, kept))
     except* StoreInUse:

@@ -28,7 +28,7 @@ from connector.config.unsupported import refuse_unsupported
 from connector.errors import told
 from connector.run_report import RunReport
 from connector.sage100.passes import Outcome
-from connector.telemetry import setup_telemetry
+from connector.telemetry import left_to_the_end, setup_telemetry
 
 DRAIN_S: Final = 30.0
 CUT_OFF: Final = 130
@@ -70,7 +70,7 @@ def _configured(ctx: typer.Context) -> Config:
 
 
 async def _once(config: Config, *, sweep: bool, as_json: bool) -> int:
-    with watching(output.stderr()) as progress:
+    with watching(output.stderr()) as progress, left_to_the_end():
         async with open_app(config, progress=progress) as app:
             report = await app.run_once(sweep=sweep)
             await anchors.publish(app.store, config.anchors)
@@ -189,10 +189,15 @@ def render(report: RunReport, status: dict[str, Any]) -> None:
     nothing = "nothing, it is up to date" if report.complete else "nothing"
     output.say(f"Written to HubSpot: {written or nothing}.")
     output.show(hubspot_table(status))
+    refused = report.failed is not None or bool(report.barred)
     if report.pending:
-        output.say(f"{report.pending:,} commands are still to be sent; the next run goes on.")
+        kept = output.counted(report.pending, "command")
+        then = "the error below says why" if refused else "the next run goes on"
+        output.say(f"Still to be sent: {kept}, kept in the log; {then}.")
     if report.parked:
-        output.say(f"{report.parked:,} commands were parked: see 'ml-connector parked'.")
+        output.say(
+            f"Parked: {output.counted(report.parked, 'command')}: see 'ml-connector parked'."
+        )
     if report.withheld:
         output.say(
             f"{report.withheld:,} records are in HubSpot without a value that it would not take: "
@@ -200,8 +205,9 @@ def render(report: RunReport, status: dict[str, Any]) -> None:
         )
     for line in held_lines(status):
         output.say(line)
-    for line in refusal_lines(status):
-        output.say(line)
+    if not refused:  # else it is said once, as what it is: an error
+        for line in refusal_lines(status):
+            output.say(line)
     if report.proposed:
         output.say(proposed_line(report.proposed))
     output.say(closing_line(status))

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from connector import rows
-from connector.errors import ConnectorError
+from connector.errors import TOLD_AT_THE_END, ConnectorError
 from connector.hubspot import journal
 from connector.hubspot.allowance import as_backfill
 from connector.hubspot.api import BATCH_LIMIT, LINK_LIMIT
@@ -293,10 +293,10 @@ class Writer:
                     f"HubSpot does not accept the token: {message}",
                     where=self._around.hubspot.base_url,
                 )
-                _log.error("writing to HubSpot stops: %s", self.stopped)
+                _log.error("writing to HubSpot stops: %s", self.stopped, extra=TOLD_AT_THE_END)
             case "bar":
                 self._lanes.bar(lane, message)
-                _log.error("HubSpot takes no %s: %s", lane, message)
+                _log.error("HubSpot takes no %s: %s", lane, message, extra=TOLD_AT_THE_END)
             case "pause":
                 self._outage.failed(message, settled.after_s)
                 _log.warning("HubSpot fails (%d in a row): %s", self._outage.failures, message)

@@ -29,7 +29,9 @@ def test_a_pass_over_sage_100_is_shown_although_the_token_is_refused(bench: Benc
     assert "This pass" in ended.out
     assert "The books close" in ended.out
     assert "up to date" not in ended.out
-    assert ended.err.count("does not accept the token") == 1
+    assert (ended.out + ended.err).count("does not accept the token") == 1
+    assert ended.err.count("remedy: Issue a new token") == 1
+    assert "kept in the log; the error below says why" in ended.out
     status = bench.command("status")
     assert status.code == 1
     assert "WRITING HAS STOPPED since " in status.out
