@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from connector.bundle.files import Bundle, BundleEvent, payload_of, read, write
+from connector.bundle.files import Bundle, BundleEvent, must_be_free, payload_of, read, write
 from connector.bundle.masking import disguise
 from connector.bundle.playing import Difference, Played, play, prepare
 from connector.bundle.seeds import Seed, seeds
@@ -19,6 +19,7 @@ __all__ = [
     "Seed",
     "collect",
     "disguise",
+    "must_be_free",
     "payload_of",
     "play",
     "prepare",

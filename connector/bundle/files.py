@@ -6,6 +6,7 @@ its owner only all the same, until that person hands it on.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final, Literal
 
@@ -51,6 +52,19 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     head: int
     note: str = ""
     events: list[BundleEvent]
+
+
+def must_be_free(path: Path, *, replace: bool) -> None:
+    """Raises Misconfigured for a file that is there, with `replace` only when it is no bundle."""
+    if not os.path.lexists(path) or path.is_dir():
+        return  # of a folder writing says more
+    if not replace:
+        raise Misconfigured(
+            "there is such a file already",
+            where=str(path),
+            remedy="Name another one (-o FILE), or add --force to write over an earlier bundle.",
+        )
+    read(path)
 
 
 def write(path: Path, bundle: Bundle) -> int:

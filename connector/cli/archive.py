@@ -16,6 +16,7 @@ from connector.cli.session import AsJson, load, run_async
 from connector.config.settings import StoreSettings
 from connector.moments import iso
 from connector.overdue import refuse_while_overdue
+from connector.own_files import refuse_own
 from connector.rebuild import outdated
 from connector.store import open_log
 from eventstore import Commit
@@ -44,7 +45,14 @@ def export_log(
     """Write the log, or a range of it, as JSON lines that need nothing of ours to be read."""
     if upto is not None and upto < start:
         raise typer.BadParameter("--to lies before --from")
-    report = run_async(_export(store or load(ctx).store.url, file, start, upto))
+    url = store or ""
+    ours: tuple[Path | None, ...] = ()
+    if not store:
+        config = load(ctx)
+        url = config.store.url
+        ours = (config.path, config.hubspot.mapping, config.anchors.file)
+    refuse_own(file, StoreSettings(url=url).file, ours, remedy="Name another file.")
+    report = run_async(_export(url, file, start, upto))
     if as_json:
         output.document(report)
         return

@@ -15,6 +15,7 @@ from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
 from connector.opening import open_reader
+from connector.own_files import refuse_own
 
 
 class BundleReport(msgspec.Struct, frozen=True):
@@ -32,11 +33,23 @@ def bundle(
     file: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Left out: bundle.json.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a bundle that is there already.")
+    ] = False,
     note: Annotated[str, typer.Option("--note", help="What is wrong, in your own words.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Write everything that one record depends on into a file, all names made up."""
-    report = run_async(_bundle(load(ctx), key, file or Path("bundle.json"), note))
+    config = load(ctx)
+    file = file or Path("bundle.json")
+    refuse_own(
+        file,
+        config.store.file,
+        (config.path, config.hubspot.mapping, config.anchors.file),
+        remedy="Name another file: -o FILE.",
+    )
+    bundles.must_be_free(file, replace=force)
+    report = run_async(_bundle(config, key, file, note))
     if as_json:
         output.document(report)
         return

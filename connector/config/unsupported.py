@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from connector.config.settings import Config
 from connector.errors import Misconfigured
+from connector.own_files import refuse_own
 
 
 def refuse_unsupported(config: Config) -> None:
@@ -28,6 +29,14 @@ def refuse_unsupported(config: Config) -> None:
             "init wrote it, without what you have changed in the file. Or take the line invoices "
             'out, and put hubspot_type = "p_sage100_invoice" under [invoices] in your mapping, '
             "without the rules for HubSpot's own properties (hs_…).",
+        )
+    if config.anchors.file is not None:
+        refuse_own(
+            config.anchors.file,
+            config.store.file,
+            (config.path, config.hubspot.mapping),
+            remedy=f"Name another one: {config.path}, [anchors] file. Best where whoever runs the "
+            "database cannot write.",
         )
     for agent in config.sage100:
         where = f'{config.path}, [[sage100]] "{agent.name}"'
