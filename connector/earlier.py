@@ -117,7 +117,9 @@ def _take(
         current = history[0].value if history else ""
         if not alike(one.ours, current):
             shown = current if len(current) <= _SHOWN else f"{current[:_SHOWN]}…"
-            out.left.append(Left(name, prop, f"HubSpot does not hold ours any more but {shown!r}"))
+            why = f"HubSpot does not hold ours any more but {shown!r}"
+            why += ", as an undo has found already" if one.overtaken else ""
+            out.left.append(Left(name, prop, why))
             continue
         back = remembered.before(history, _attempts(one, times), alike)
         if back is None:

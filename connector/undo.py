@@ -68,9 +68,14 @@ async def request(store: EventStore, asked: UndoWanted) -> None:
     meta = in_the_name_of(asked.by)
     commit = await store.append([new_event(UNDO_STREAM, event)], meta=meta)
     for names in _pages(asked.fields):
-        await _pin(store, names, lambda name, _: FieldsPinned(asked.fields[name]), commit.first)
+        await _pin(store, names, lambda name, _: _pinned(asked.fields[name]), commit.first)
     for names in _pages(asked.lifted):
         await _pin(store, names, lambda _, doc: FieldsPinned(lifted=sorted(doc.pins)), commit.first)
+
+
+def _pinned(pins: Pins) -> FieldsPinned:
+    """What was asked for, to be written where HubSpot still holds what it did then."""
+    return FieldsPinned(pins, expected={prop: ours for prop, (ours, _) in pins.items()})
 
 
 def _pages(names: Iterable[str]) -> Iterator[list[str]]:

@@ -60,7 +60,8 @@ def _told(before: Target, event: e.Event) -> set[str]:
     """The properties that an event says something of."""
     match event:
         case e.CommandSucceeded():
-            return (before.changes.keys() | event.kept.keys()) - event.withheld.keys()
+            left_out = event.withheld.keys() | event.overtaken.keys()
+            return (before.changes.keys() | event.kept.keys()) - left_out
         case e.RecordAdopted():
             return set(event.values)
         case _:

@@ -19,7 +19,8 @@ class CommandEmitted(Event, frozen=True):
     """HubSpot should change. `command` is this event's own version in its stream: its number.
 
     `create`: we know of no HubSpot record yet. `fill`: properties to write only where HubSpot's
-    are empty. For an association the one pseudo-property is `linked`.
+    are empty. For an association the one pseudo-property is `linked`. `expected`: property to what
+    HubSpot must still hold when it is written; one that holds something else by then is left out.
     """
 
     command: int
@@ -28,6 +29,7 @@ class CommandEmitted(Event, frozen=True):
     mapping: str = ""
     create: bool = False
     fill: list[str] = msgspec.field(default_factory=list)
+    expected: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class CommandSent(Event, frozen=True):
@@ -60,6 +62,8 @@ class CommandSucceeded(Event, frozen=True):
     `replaced`: the HubSpot id the log knew until now, when another record stands in its place:
     it was gone and this one was created, or people merged it into this one.
     `withheld`: properties that could not be written and were left out, so that the rest could be.
+    `overtaken`: properties left out because HubSpot did not hold what was expected there any more,
+    with what it held.
     """
 
     command: int
@@ -70,6 +74,7 @@ class CommandSucceeded(Event, frozen=True):
     kept: dict[str, str] = msgspec.field(default_factory=dict)
     replaced: str = ""
     withheld: dict[str, Withheld] = msgspec.field(default_factory=dict)
+    overtaken: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class CommandFailed(Event, frozen=True):
@@ -155,10 +160,12 @@ class RecordLost(Event, frozen=True):
 class FieldsPinned(Event, frozen=True):
     """An undo: property to (the value we wrote, the value from before), which HubSpot shall hold
     as long as Sage 100 and the mapping give the first. `lifted`: pins that end.
+    `expected`: property to what HubSpot must still hold when the value from before is written.
     """
 
     values: dict[str, tuple[str, str]] = msgspec.field(default_factory=dict)
     lifted: list[str] = msgspec.field(default_factory=list)
+    expected: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class RecordSkipped(Event, frozen=True):

@@ -82,7 +82,7 @@ def decide(
             mark = Dirty(mark.cause, "", "" if shown is doc else line.ARRIVED)
         difference = diff.compare(mapping.objects[kind], wanted, shown, force=bool(mark.force))
         if pinned:
-            mark = pins.put_back(difference.changes, pinned, doc, mark)
+            difference, mark = pins.put_back(difference, pinned, doc, mark)
         _command(name, doc, difference, mark, mapping.digest, work, out, told)
         for link in desire.links(name, work):
             _decide_link(link, Dirty(mark.cause), work, mapping.digest, out)
@@ -116,7 +116,7 @@ def _decide_link(name: str, mark: Dirty, work: Workspace, digest: str, out: list
     if doc.state == "idle" and any(_is_erased(end, work) for end in _ends(name)):
         return
     changes: dict[str, tuple[str | None, str]] = {"linked": (doc.held.get("linked"), "true")}
-    _command(name, doc, diff.Difference(changes, []), mark, digest, work, out)
+    _command(name, doc, diff.Difference(changes, [], {}), mark, digest, work, out)
 
 
 def _decide_unlink(
@@ -125,7 +125,7 @@ def _decide_unlink(
     """The two belong together no more: take their link away, if HubSpot has it."""
     held = doc.held.get("linked")
     if held == "true" or "linked" in doc.doubt:
-        gone = diff.Difference({"linked": (held, "")}, [])
+        gone = diff.Difference({"linked": (held, "")}, [], {})
         _command(name, doc, gone, Dirty(mark.cause, "", _PARTED), digest, work, out)
     elif doc.state in _OPEN:
         _drop(name, doc, _PARTED, mark.cause, work, out)
@@ -184,7 +184,8 @@ def _command(
         return
     if is_open:
         after = {prop: value for prop, (_, value) in difference.changes.items()}
-        if after == doc.changes and set(difference.fill) == set(doc.fill) and not mark.force:
+        same = after == doc.changes and set(difference.fill) == set(doc.fill)
+        if same and difference.expected == doc.expected and not mark.force:
             if events:
                 _emit(name, doc, events, mark.cause, work, out)
             return
@@ -203,6 +204,7 @@ def _command(
             mapping=digest[:12],
             create=create,
             fill=difference.fill,
+            expected=difference.expected,
         )
     )
     _emit(name, doc, events, mark.cause, work, out)

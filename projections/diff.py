@@ -18,10 +18,14 @@ from projections.tables import Target
 
 
 class Difference(NamedTuple):
-    """Property to (before, after), and those of them to write only where HubSpot's is empty."""
+    """Property to (before, after), and those of them to write only where HubSpot's is empty.
+
+    `expected`: property to what HubSpot must still hold when it is written.
+    """
 
     changes: dict[str, tuple[str | None, str]]
     fill: list[str]
+    expected: dict[str, str]
 
 
 def compare(
@@ -34,7 +38,7 @@ def compare(
         created: dict[str, tuple[str | None, str]] = {
             name: (None, value) for name, value in desired.items() if value or name in explicit
         }
-        return Difference(created, [])
+        return Difference(created, [], {})
     changes: dict[str, tuple[str | None, str]] = {}
     fill: list[str] = []
     rules = mapping.by_property
@@ -58,7 +62,7 @@ def compare(
         elif not again and _settled(rule, before, value, force=force):
             continue
         changes[name] = (before, value)
-    return Difference(changes, fill)
+    return Difference(changes, fill, {})
 
 
 def _settled(rule: CompiledRule, before: str | None, value: str, *, force: bool) -> bool:

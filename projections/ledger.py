@@ -55,6 +55,7 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
                 reason="",
                 owner="",
                 skipped="",
+                expected=event.expected,
                 pins=pins.after_command(before, event.changes) if before.pins else before.pins,
             )
         case e.CommandSent():
@@ -73,6 +74,8 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
                 unkeyed=False,
                 changes={},
                 fill=(),
+                expected={},
+                pins=pins.after_success(before, event) if before.pins else before.pins,
                 # What a later success overwrote is certain again.
                 doubt={k: v for k, v in before.doubt.items() if k not in before.changes},
                 unknown=False,
@@ -100,6 +103,7 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
                 state="idle",
                 changes={},
                 fill=(),
+                expected={},
                 waiting_for=(),
                 reason="",
                 owner="",
@@ -166,8 +170,9 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
 
 def _held_after(before: Target, event: e.CommandSucceeded) -> dict[str, str]:
     written = before.changes
-    if event.withheld:
-        written = {name: value for name, value in written.items() if name not in event.withheld}
+    if event.withheld or event.overtaken:
+        left_out = event.withheld.keys() | event.overtaken.keys()
+        written = {name: value for name, value in written.items() if name not in left_out}
     held = before.held | written
     return held | event.kept if event.kept else held
 

@@ -3,6 +3,8 @@
 A pin says of one property: as long as Sage 100 and the mapping give `ours`, HubSpot shall hold
 `back`. So the next pass over the log does not redo what was undone. A pin ends when the value they
 give is another one, with the command that writes it; from then on the property is as any other.
+The first time that `back` is written, HubSpot must still hold what the undo saw there: a person who
+came first keeps what they typed, and the pin is lifted.
 """
 
 from __future__ import annotations
@@ -13,28 +15,34 @@ from typing import Final
 import msgspec
 
 from projections import events as e
+from projections.diff import Difference
 from projections.tables import Dirty, Pin, Target
 
 REASON: Final = "undo: the value from before is put back"
 
-Changes = dict[str, tuple[str | None, str]]
+
+def in_force(doc: Target, desired: Mapping[str, str]) -> dict[str, Pin]:
+    """Property to its pin, for the pins that what is desired now leaves alone."""
+    return {name: pin for name, pin in doc.pins.items() if desired.get(name, pin.ours) == pin.ours}
 
 
-def in_force(doc: Target, desired: Mapping[str, str]) -> dict[str, str]:
-    """Property to the value it is held at, for the pins that what is desired now leaves alone."""
-    return {
-        name: pin.back for name, pin in doc.pins.items() if desired.get(name, pin.ours) == pin.ours
-    }
-
-
-def put_back(changes: Changes, pinned: Mapping[str, str], doc: Target, mark: Dirty) -> Dirty:
-    """Add to `changes` what the pins ask for; the mark to decide with, telling of the undo."""
-    ordinary = bool(changes)
-    for name, back in pinned.items():
+def put_back(
+    difference: Difference, pinned: Mapping[str, Pin], doc: Target, mark: Dirty
+) -> tuple[Difference, Dirty]:
+    """The difference with what the pins ask for; the mark to decide with, telling of the undo."""
+    changes = dict(difference.changes)
+    expected: dict[str, str] = {}
+    for name, pin in pinned.items():
         before = doc.held.get(name)
-        if mark.force or name in doc.doubt or (before or "") != back:
-            changes[name] = before, back
-    return mark if ordinary or not changes else msgspec.structs.replace(mark, why=REASON)
+        again = mark.force or name in doc.doubt
+        if pin.back is None or ((before or "") == pin.back and not again):
+            continue
+        changes[name] = before, pin.back
+        if pin.expected is not None:
+            expected[name] = pin.expected
+    if changes and not difference.changes:
+        mark = msgspec.structs.replace(mark, why=REASON)
+    return difference._replace(changes=changes, expected=expected), mark
 
 
 def after_command(doc: Target, changes: Mapping[str, tuple[str | None, str]]) -> dict[str, Pin]:
@@ -49,4 +57,25 @@ def after_command(doc: Target, changes: Mapping[str, tuple[str | None, str]]) ->
 def after_pinning(doc: Target, event: e.FieldsPinned) -> dict[str, Pin]:
     """The pins with those of the event; the ones it lifts are gone."""
     kept = {name: pin for name, pin in doc.pins.items() if name not in event.lifted}
-    return kept | {name: Pin(ours, back) for name, (ours, back) in event.values.items()}
+    return kept | {
+        name: Pin(ours, back, event.expected.get(name))
+        for name, (ours, back) in event.values.items()
+    }
+
+
+def after_success(doc: Target, event: e.CommandSucceeded) -> dict[str, Pin]:
+    """The pins once their values are written, or HubSpot held something else before they were.
+
+    Lifting a pin must not send what was undone: where HubSpot is not known to hold that, the
+    property is left alone instead.
+    """
+    kept: dict[str, Pin] = {}
+    for name, pin in doc.pins.items():
+        if name in event.overtaken:
+            if doc.held.get(name) != pin.ours:
+                kept[name] = Pin(pin.ours, None)
+        elif name in doc.changes and name not in event.withheld:
+            kept[name] = Pin(pin.ours, pin.back)
+        else:
+            kept[name] = pin
+    return kept

@@ -204,7 +204,7 @@ class Planning:
         if kind == "associations":
             left, right = keys.parents(name)
             group = f"{kind}/{keys.split_target(left)[0]}>{keys.split_target(right)[0]}"
-        elif not doc.hubspot_id or doc.unknown or doc.fill:
+        elif not doc.hubspot_id or doc.unknown or doc.fill or doc.expected:
             self._reads[kind] = self._reads.get(kind, 0) + 1  # looked for before it is written
         self._inputs[group] = self._inputs.get(group, 0) + 1
         size = sum(len(prop) + len(value) + 6 for prop, value in doc.changes.items())

@@ -102,10 +102,15 @@ class Withheld(Doc, frozen=True):
 
 
 class Pin(Doc, frozen=True):
-    """A property put back: as long as `ours` is desired, HubSpot shall hold `back`."""
+    """A property of an undo: as long as `ours` is desired, HubSpot shall hold `back`.
+
+    `back` None: whatever it holds. `expected`: what must still stand there when `back` is written;
+    None: whatever it is, as once it has been written.
+    """
 
     ours: str
-    back: str
+    back: str | None
+    expected: str | None = None
 
 
 class Target(Doc, frozen=True):
@@ -119,6 +124,7 @@ class Target(Doc, frozen=True):
     and does not carry our key yet. `pins`: properties that an undo has put back.
     `deal`: HubSpot id of the deal an invoice belongs to; `deals`: several that it might; `number`:
     what they were looked for by. `garbage`: column to what it holds instead of an amount.
+    `expected`: property to what HubSpot must still hold when the open command is carried out.
     """
 
     version: int = 0
@@ -144,6 +150,7 @@ class Target(Doc, frozen=True):
     deals: tuple[str, ...] = ()
     number: str = ""
     garbage: dict[str, str] = {}
+    expected: dict[str, str] = {}
 
 
 class Dirty(Doc, frozen=True):

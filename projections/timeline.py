@@ -84,6 +84,8 @@ def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) ->
             for name, left_out in done.withheld.items():
                 text += f"; {name} left out ({left_out.reason}): {left_out.message}"
                 facts[f"advice on {name}"] = left_out.advice
+            for name, theirs in done.overtaken.items():
+                text += f"; {name} left as it is: HubSpot held {theirs or '(empty)'} there by then"
         case e.CommandFailed() as failed:
             doubt = " (it may have been carried out)" if failed.unknown else ""
             text = f"command {failed.command}: failed{doubt}, to be tried again: {failed.message}"

@@ -45,11 +45,13 @@ class Write(NamedTuple):
 class Asked(NamedTuple):
     """A property to ask HubSpot about: how the chosen commands wrote it, the first one first.
 
-    `before`: what the log says that HubSpot held before them; None: it does not know.
+    `before`: what the log says that HubSpot held before them; None: it does not know. `overtaken`:
+    an undo since then found it changed by somebody, and left it.
     """
 
     before: str | None
     writes: tuple[Write, ...]
+    overtaken: bool = False
 
     @property
     def ours(self) -> str:
@@ -105,6 +107,8 @@ def undoing(
                         written[prop] = asked._replace(writes=(*asked.writes, write))
                 else:
                     later |= dict.fromkeys(values, emitted.command)
+                for prop in done.overtaken.keys() & written.keys():
+                    written[prop] = written[prop]._replace(overtaken=True)
                 known, sent = entry.position, 0
             case e.RecordLost():
                 written.clear()
@@ -125,7 +129,7 @@ def _values(emitted: e.CommandEmitted, done: e.CommandSucceeded) -> dict[str, e.
     return {
         prop: change
         for prop, change in emitted.changes.items()
-        if prop not in done.kept and prop not in done.withheld
+        if prop not in done.kept and prop not in done.withheld and prop not in done.overtaken
     }
 
 

@@ -92,7 +92,9 @@ _SENTENCES: Final = frozenset(
 )
 _NAMES: Final = frozenset({"targets", "waiting_for"})
 _IDS: Final = frozenset({"hubspot_id", "replaced", "owner", "correlation_id", "batch", "lost"})
-_VALUES: Final = frozenset({"changes", "values", "kept", "held", "withheld"})
+_VALUES: Final = frozenset(
+    {"changes", "values", "kept", "held", "withheld", "expected", "overtaken"}
+)
 
 
 def disguise(bundle: Bundle, names: Pseudonyms) -> Bundle:

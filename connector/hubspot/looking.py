@@ -92,7 +92,8 @@ class LookingDelivery(Delivery):
             found={}, asked=set(), refused={}, known={}, ids=set(), matches={}, overruled=set()
         )
         wanted = {_key(name): doc for name, doc in docs.items() if must_look(doc)}
-        await self._by_key(mapping, list(wanted), look)
+        properties = wanted_properties(mapping, wanted.values())
+        await self._by_key(mapping, list(wanted), properties, look)
         if look.trouble is not None:
             return look
         gone = [
@@ -100,7 +101,7 @@ class LookingDelivery(Delivery):
             for key, doc in wanted.items()
             if doc.hubspot_id and key in look.asked and key not in look.found
         ]
-        await self._by_id(mapping, list(dict.fromkeys(gone)), look)
+        await self._by_id(mapping, list(dict.fromkeys(gone)), properties, look)
         if look.trouble is None:
             _recognise(mapping, wanted, look)
             await self._refuse_namesakes(lane, wanted, look)
@@ -147,9 +148,10 @@ class LookingDelivery(Delivery):
                     if event.command == wanted[key].command and answered:
                         look.overruled.add(key)
 
-    async def _by_key(self, mapping: ObjectMapping, wanted: Sequence[str], look: Look) -> None:
+    async def _by_key(
+        self, mapping: ObjectMapping, wanted: Sequence[str], properties: Sequence[str], look: Look
+    ) -> None:
         requests = deque([list(wanted)] if wanted else [])
-        properties = wanted_properties(mapping)
         hubspot = self.around.hubspot
         while requests:
             asked = requests.popleft()
@@ -163,7 +165,7 @@ class LookingDelivery(Delivery):
             if answer is None:
                 return
             if answer.ok:
-                look.found |= records(answer, mapping)
+                look.found |= records(answer, mapping.key, properties)
                 look.asked.update(asked)
                 continue
             why = why_whole(answer)
@@ -176,34 +178,39 @@ class LookingDelivery(Delivery):
                 middle = len(asked) // 2
                 requests.extend([asked[:middle], asked[middle:]])
 
-    async def _by_id(self, mapping: ObjectMapping, wanted: Sequence[str], look: Look) -> None:
+    async def _by_id(
+        self, mapping: ObjectMapping, wanted: Sequence[str], properties: Sequence[str], look: Look
+    ) -> None:
         if not wanted:
             return
-        properties = [*wanted_properties(mapping), MERGED_IDS]
+        asked = [*properties, MERGED_IDS]
         hubspot = self.around.hubspot
         answer = await self._read(
             wanted,
-            lambda: hubspot.batch_read(mapping.hubspot_type, "", wanted, properties),
+            lambda: hubspot.batch_read(mapping.hubspot_type, "", wanted, asked),
             look,
         )
         if answer is None or not answer.ok:
             return
-        found = records_by_id(answer, mapping)
+        found = records_by_id(answer, properties)
         for record_id in wanted:
             # Only a record asked for alone is also found by the id of one merged into it.
-            record = found.get(record_id) or await self._alone(mapping, record_id, look)
+            record = found.get(record_id)
+            if record is None:
+                record = await self._alone(mapping.hubspot_type, record_id, properties, look)
             if look.trouble is not None:
                 return
             look.ids.add(record_id)
             if record is not None:
                 look.known[record_id] = record
 
-    async def _alone(self, mapping: ObjectMapping, record_id: str, look: Look) -> Record | None:
-        wanted = wanted_properties(mapping)
+    async def _alone(
+        self, object_type: str, record_id: str, wanted: Sequence[str], look: Look
+    ) -> Record | None:
         hubspot = self.around.hubspot
         answer = await self._read(
             [record_id],
-            lambda: hubspot.read_record(mapping.hubspot_type, record_id, wanted),
+            lambda: hubspot.read_record(object_type, record_id, wanted),
             look,
             missing={404},
         )
@@ -247,7 +254,7 @@ class LookingDelivery(Delivery):
             docs = {name: journal.target_of(work, name) for name in group}
             docs = {name: doc for name, doc in docs.items() if doc.hubspot_id}
             asked = {
-                name: msgspec.structs.replace(doc, changes={}, fill=(), unknown=True)
+                name: msgspec.structs.replace(doc, changes={}, fill=(), expected={}, unknown=True)
                 for name, doc in docs.items()
                 if doc.state != "sent"
             }

@@ -148,12 +148,12 @@ class ObjectDelivery(LookingDelivery):
             causes = await journal.emitted(store, docs)
             entries: list[Entry] = []
             claimed = _Claimed(batch, {}, {}, {})
-            kept: dict[str, dict[str, str]] = {}
+            decided: dict[str, Send] = {}
             for name, doc in docs.items():
                 key = _key(name)
                 decision = _decide(doc, key, look, mapping, types)
                 if isinstance(decision, Send):
-                    kept[name] = decision.kept
+                    decided[name] = decision
                     decision = claimed.take(key, decision, mapping, live)
                 entries.append(Entry(name, _event(decision, doc, mapping, batch), causes[name]))
             if not entries:
@@ -163,7 +163,7 @@ class ObjectDelivery(LookingDelivery):
             except WrongVersion:
                 continue
             self.count(entries)
-            claimed.attempts = _attempts(entries, commit.first, kept, claimed.left_out)
+            claimed.attempts = _attempts(entries, commit.first, decided, claimed.left_out)
             return claimed
         return _Claimed(batch, {}, {}, {})
 
@@ -230,7 +230,13 @@ def _event(decision: Decision, doc: Target, mapping: ObjectMapping, batch: str) 
                 record.hubspot_id, decision.rule, values, unkeyed=decision.unkeyed
             )
         case Found() as found:
-            return events.CommandSucceeded(doc.command, found.hubspot_id, "found", kept=found.kept)
+            return events.CommandSucceeded(
+                doc.command,
+                found.hubspot_id,
+                "found",
+                kept=found.kept,
+                overtaken=found.overtaken,
+            )
         case Lose(why=why):
             return events.RecordLost(doc.hubspot_id, why)
         case Park(why=why):
@@ -244,7 +250,7 @@ def _event(decision: Decision, doc: Target, mapping: ObjectMapping, batch: str) 
 def _attempts(
     entries: Sequence[Entry],
     first: int,
-    kept: Mapping[str, dict[str, str]],
+    decided: Mapping[str, Send],
     left_out: Mapping[str, LeftOut],
 ) -> dict[str, Attempt]:
     """The attempts among what was appended, by key."""
@@ -255,8 +261,9 @@ def _attempts(
             command=entry.event.command,
             attempt=entry.event.attempt,
             sent=first + index,
-            kept=kept.get(entry.name, {}),
+            kept=decided[entry.name].kept,
             withheld=left_out.get(_key(entry.name), {}),
+            overtaken=decided[entry.name].overtaken,
         )
         for index, entry in enumerate(entries)
         if isinstance(entry.event, events.CommandSent)

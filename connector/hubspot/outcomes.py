@@ -19,7 +19,8 @@ class Attempt(msgspec.Struct, frozen=True):
     """A command on its way: target, key in the batch, number of the attempt.
 
     `sent`: position of its CommandSent. `kept`: properties left as HubSpot has them. `withheld`:
-    properties left out because HubSpot would not take them.
+    properties left out because HubSpot would not take them. `overtaken`: those in which it held
+    something else than the command expected.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Attempt(msgspec.Struct, frozen=True):
     linking: bool = False
     unlinking: bool = False
     withheld: dict[str, events.Withheld] = {}
+    overtaken: dict[str, str] = {}
 
 
 def event_of(
@@ -52,6 +54,7 @@ def event_of(
                 correlation_id,
                 attempt.kept,
                 withheld=attempt.withheld,
+                overtaken=attempt.overtaken,
             )
         case Refused(why=why):
             return events.CommandParked(

@@ -108,6 +108,35 @@ def test_what_a_person_had_typed_before_the_run_comes_back(bench: Bench) -> None
     assert record(bench, two)["city"] == "Fargo"
 
 
+def test_a_person_who_comes_between_asking_and_writing_keeps_it(bench: Bench) -> None:
+    """The field is left out with a reason that `history` and `undo` tell, and its pin is lifted;
+    what else was to be put back of the record is."""
+    assert bench.command("run", "--once").code == 0
+    [key] = customer_keys(bench, 1)
+    zip_before = record(bench, key)["zip"]
+    move(bench, key, City="Fargo", ZipCode="58102")
+    assert bench.command("run", "--once").code == 0
+    assert bench.command("undo", "--run", "last").code == 0
+    edit(bench, key, city="Typed By Anna")
+    assert bench.command("run", "--once").code == 0
+    assert record(bench, key)["city"] == "Typed By Anna"
+    assert record(bench, key)["zip"] == zip_before
+    target = f"companies/ABC:{key[0]}-{key[1]}"
+    told = bench.command("history", target, "--json").json()["moments"]
+    [text] = [each["moment"]["text"] for each in told if "left as it is" in each["moment"]["text"]]
+    assert "HubSpot held Typed By Anna there by then" in text
+    listed = bench.command("undo", "--run", "last", "--dry-run", "--json").json()["left"]
+    assert [one["reason"] for one in listed if one["property"] == "city"] == [
+        "HubSpot does not hold ours any more but 'Typed By Anna', as an undo has found already"
+    ]
+    assert bench.command("undo", "--lift", "--dry-run", "--json").json()["lifted"] == {
+        target: ["zip"]
+    }
+    assert bench.command("run", "--once", "--sweep").code == 0
+    assert record(bench, key)["city"] == "Typed By Anna"
+    assert bench.command("rebuild", "--verify").code == 0
+
+
 def test_what_people_order_between_two_runs_is_no_part_of_the_run(bench: Bench) -> None:
     """After an undo and a replay the last run has nothing left to undo, least of all the undo."""
     assert bench.command("run", "--once").code == 0

@@ -202,7 +202,10 @@ class Life:
                 doc.hubspot_id or f"id of {name}",
                 "updated" if doc.hubspot_id else "created",
                 kept={"domain": "kept.example"},
-                withheld={"city": left_out} if "city" in doc.changes else {},
+                withheld={"city": left_out}
+                if doc.changes.keys() - doc.expected >= {"city"}
+                else {},
+                overtaken=dict.fromkeys(doc.expected, "Theirs"),
             )
         await self.rig.tell(name, outcome)
 
@@ -212,7 +215,10 @@ class Life:
         if doc.pins:
             await self.rig.tell(name, e.FieldsPinned(lifted=sorted(doc.pins)))
         elif doc.held.get("city"):
-            await self.rig.tell(name, e.FieldsPinned({"city": (doc.held["city"], "Before")}))
+            city = doc.held["city"]
+            await self.rig.tell(
+                name, e.FieldsPinned({"city": (city, "Before")}, expected={"city": city})
+            )
 
     async def lose_or_adopt(self, name: str, how: int) -> None:
         """The record is gone from HubSpot, or turns out to have been there all the time."""

@@ -44,6 +44,62 @@ async def test_a_pin_writes_the_value_from_before_once(desk: Rig) -> None:
     assert (await desk.target(ACME)).changes == {"state": "NO"}
 
 
+async def test_only_the_first_writing_is_careful(desk: Rig) -> None:
+    """What the undo saw must still stand there when it is put back; a replay asks no more."""
+    await desk.tell(ACME, e.FieldsPinned({"city": ("Bergen", "Oslo")}, expected={"city": "Bergen"}))
+    await desk.idle()
+    doc = await desk.target(ACME)
+    assert (doc.changes, doc.expected) == ({"city": "Oslo"}, {"city": "Bergen"})
+    await desk.carry_out_all()
+    assert (await desk.target(ACME)).expected == {}
+    await desk.store.append([new("audit/replay", e.ReplayRequested([ACME], "keys ACME"))])
+    await desk.idle()
+    doc = await desk.target(ACME)
+    assert (doc.changes["city"], doc.expected) == ("Oslo", {})
+
+
+async def test_a_person_who_came_first_keeps_what_they_typed(desk: Rig) -> None:
+    """The pin is lifted, nothing more is sent, and Sage 100's next value is written as ever."""
+    await desk.tell(ACME, e.FieldsPinned({"city": ("Bergen", "Oslo")}, expected={"city": "Bergen"}))
+    await desk.idle()
+    await overtake(desk)
+    await desk.see(customer("ACME", City="Bergen", State="NO"))
+    await desk.idle()
+    doc = await desk.target(ACME)
+    assert (doc.pins, doc.changes, doc.held["city"]) == ({}, {"state": "NO"}, "Bergen")
+    await desk.see(customer("ACME", City="Molde", State="NO"))
+    await desk.idle()
+    assert (await desk.target(ACME)).changes == {"state": "NO", "city": "Molde"}
+
+
+async def test_lifting_a_pin_sends_nothing_that_was_undone(desk: Rig) -> None:
+    """Where HubSpot is not known to hold ours, the property is left alone instead."""
+    doc = await desk.target(ACME)
+    found = e.RecordAdopted(doc.hubspot_id, "merge in HubSpot", {"city": "Elsewhere"})
+    await desk.tell(ACME, found)
+    await desk.tell(ACME, e.FieldsPinned({"city": ("Bergen", "Oslo")}, expected={"city": "Bergen"}))
+    await desk.idle()
+    await overtake(desk)
+    await desk.store.append([new("audit/replay", e.ReplayRequested([ACME], "keys ACME"))])
+    await desk.idle()
+    doc = await desk.target(ACME)
+    assert "city" not in doc.changes
+    await desk.see(customer("ACME", City="Molde"))
+    await desk.idle()
+    assert (await desk.target(ACME)).changes["city"] == "Molde"
+    assert (await rebuild(desk.store, desk.projector, verify=True)).mismatch is None
+
+
+async def overtake(desk: Rig) -> None:
+    """The writer finds something else in HubSpot than the open command expects."""
+    doc = await desk.target(ACME)
+    left = dict.fromkeys(doc.expected, "By Anna")
+    found = e.CommandSucceeded(doc.command, doc.hubspot_id, "found", overtaken=left)
+    await desk.tell(ACME, e.CommandSent(doc.command, "b", 1))
+    await desk.tell(ACME, found)
+    await desk.idle()
+
+
 async def test_a_new_value_in_sage_100_ends_the_pin(desk: Rig) -> None:
     """Another value is written, and the one that was undone is too when it comes back."""
     await desk.carry_out_all()
