@@ -118,7 +118,7 @@ def _names(request: Request) -> list[str]:
         case ReplayRequested():
             return request.targets
         case UndoWanted():
-            return [*request.fields, *request.lifted]
+            return [*request.targets, *request.lifted]
         case RepairWanted():
             return [*request.fields, *request.missing]
         case _:
@@ -131,9 +131,11 @@ def _only(request: Request, names: frozenset[str]) -> Request:
         case ReplayRequested():
             return msgspec.structs.replace(request, targets=_of(request.targets, names))
         case UndoWanted():
-            lifted = _of(request.lifted, names)
             return msgspec.structs.replace(
-                request, fields=_within(request.fields, names), lifted=lifted
+                request,
+                fields=_within(request.fields, names),
+                lifted=_of(request.lifted, names),
+                withdrawn=_within(request.withdrawn, names),
             )
         case RepairWanted():
             return msgspec.structs.replace(
@@ -214,7 +216,11 @@ def without(request: Request, harmless: Harmless) -> Request:
     """The order with harmless values only."""
     match request:
         case UndoWanted():
-            return msgspec.structs.replace(request, fields=_those(request.fields, harmless))
+            return msgspec.structs.replace(
+                request,
+                fields=_those(request.fields, harmless),
+                withdrawn=_those(request.withdrawn, harmless),
+            )
         case RepairWanted():
             return msgspec.structs.replace(
                 request, fields=_those(request.fields, harmless), who=_those(request.who, harmless)

@@ -6,7 +6,8 @@ time. What somebody has changed in HubSpot since is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -19,6 +20,7 @@ from connector.projector import entries_of
 from connector.undo_scopes import Scope, chosen
 from eventstore import EventStore
 from projections import events, keys, ledger
+from projections.events import Change
 from projections.mapping.compiled import CompiledMapping
 from projections.tables import Target
 from projections.undo import Asked, Left, Pins, undoing
@@ -28,20 +30,29 @@ _PAGE: Final = 500
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """What the log alone says. `asked`: target to the properties to ask HubSpot about."""
+    """What the log alone says. `asked`: target to the properties to ask HubSpot about. `withdrawn`:
+    target to property to (HubSpot's value, ours) of what was not sent yet; `uncreated`: those of
+    these that HubSpot does not have.
+    """
 
     selection: str
     left: list[Left]
     asked: dict[str, dict[str, Asked]]
+    withdrawn: dict[str, dict[str, Change]]
+    uncreated: list[str]
 
 
 class UndoReport(msgspec.Struct, frozen=True):
-    """What is put back (target to property to ours and the value from before), and what is not."""
+    """What is put back (target to property to ours and the value from before), what is not, and
+    what is withdrawn (as above).
+    """
 
     selection: str
     fields: dict[str, Pins]
     left: list[Left]
     requested: bool = False
+    withdrawn: dict[str, dict[str, Change]] = {}
+    uncreated: list[str] = []
 
 
 async def judge(
@@ -51,6 +62,8 @@ async def judge(
     made = await _made(store)
     left: list[Left] = []
     asked: dict[str, dict[str, Asked]] = {}
+    withdrawn: dict[str, dict[str, Change]] = {}
+    uncreated: list[str] = []
     numbers = await chosen(store, scope)
     names = sorted(name for name in numbers if not only or name in only)
     for start in range(0, len(names), _PAGE):
@@ -66,7 +79,10 @@ async def judge(
                 left += found.left
                 if found.asked:
                     asked[name] = found.asked
-    return Judged(scope.selection, left, asked)
+                if found.withdrawn:
+                    withdrawn[name] = found.withdrawn
+                    uncreated += [] if doc.hubspot_id else [name]
+    return Judged(scope.selection, left, asked, withdrawn, uncreated)
 
 
 async def _made(store: EventStore) -> set[str]:
@@ -87,5 +103,18 @@ async def still_ours(
     Raises Unreachable, TokenRefused, Refused.
     """
     memory = await remember(store, hubspot, mapping, judged.asked)
-    left = sorted(judged.left + memory.left, key=lambda one: (one.target, one.property))
-    return UndoReport(judged.selection, memory.fields, left)
+    return by_the_log(judged, memory.fields, memory.left)
+
+
+def by_the_log(
+    judged: Judged, fields: Mapping[str, Pins] = MappingProxyType({}), left: Sequence[Left] = ()
+) -> UndoReport:
+    """What the log says, with what HubSpot said to that."""
+    left = sorted([*judged.left, *left], key=lambda one: (one.target, one.property))
+    return UndoReport(
+        judged.selection,
+        dict(fields),
+        left,
+        withdrawn=judged.withdrawn,
+        uncreated=judged.uncreated,
+    )

@@ -161,11 +161,13 @@ class FieldsPinned(Event, frozen=True):
     """An undo: property to (the value we wrote, the value from before), which HubSpot shall hold
     as long as Sage 100 and the mapping give the first. `lifted`: pins that end.
     `expected`: property to what HubSpot must still hold when the value from before is written.
+    `alone`: property to the value that is not to be sent; nobody knows what HubSpot holds instead.
     """
 
     values: dict[str, tuple[str, str]] = msgspec.field(default_factory=dict)
     lifted: list[str] = msgspec.field(default_factory=list)
     expected: dict[str, str] = msgspec.field(default_factory=dict)
+    alone: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class RecordSkipped(Event, frozen=True):

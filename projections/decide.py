@@ -54,6 +54,8 @@ def decide(
         gone = "" if doc.hubspot_id or _may_be_there(doc) else desire.gone(name, work)
         if gone:
             wanted = Skip(gone)
+        elif doc.pins and not doc.hubspot_id and not _may_be_there(doc) and wanted is not None:
+            wanted = Skip(pins.WITHDRAWN)
         garbage = {} if gone else desire.garbage(name, work)
         told: list[e.Event] = (
             [e.GarbageFound("NO_NUMBER", garbage)] if garbage != doc.garbage else []
@@ -106,7 +108,12 @@ def _decide_link(name: str, mark: Dirty, work: Workspace, digest: str, out: list
     if doc.state == "sent":
         work.put("deferred", name, mark)
         return
-    if not desire.wants_link(name, work):
+    wants_link = desire.wants_link(name, work)
+    if pins.withhold_link(doc, "true" if wants_link else ""):
+        if doc.state in _OPEN:
+            _drop(name, doc, pins.WITHDRAWN, mark.cause, work, out)
+        return
+    if not wants_link:
         _decide_unlink(name, doc, mark, work, digest, out)
         return
     if _is_linked(name, doc, work) and not mark.force and not doc.doubt:

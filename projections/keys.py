@@ -178,6 +178,12 @@ def ends(association_key: str) -> tuple[str, str]:
     return left.replace(":", "/", 1), right.replace(":", "/", 1)
 
 
+def joined(name: str) -> tuple[str, ...]:
+    """The two targets that a link joins; none of any other target."""
+    kind, external = split_target(name)
+    return ends(external) if kind == "associations" else ()
+
+
 def parents(name: str) -> tuple[str, ...]:
     """The targets that must exist in HubSpot before this one is sent (architecture, rule 8)."""
     kind, external = split_target(name)

@@ -5,6 +5,9 @@ A pin says of one property: as long as Sage 100 and the mapping give `ours`, Hub
 give is another one, with the command that writes it; from then on the property is as any other.
 The first time that `back` is written, HubSpot must still hold what the undo saw there: a person who
 came first keeps what they typed, and the pin is lifted.
+
+What had not been sent when it was undone is pinned in the same way, and so withdrawn. A record that
+was not created yet by then is not created until its pins are lifted, nor a link made.
 """
 
 from __future__ import annotations
@@ -19,11 +22,18 @@ from projections.diff import Difference
 from projections.tables import Dirty, Pin, Target
 
 REASON: Final = "undo: the value from before is put back"
+WITHDRAWN: Final = "an undo withdrew it before it was sent; 'undo --lift' lets it be sent"
 
 
 def in_force(doc: Target, desired: Mapping[str, str]) -> dict[str, Pin]:
     """Property to its pin, for the pins that what is desired now leaves alone."""
     return {name: pin for name, pin in doc.pins.items() if desired.get(name, pin.ours) == pin.ours}
+
+
+def withhold_link(doc: Target, desired: str) -> bool:
+    """Whether an undo withdrew that two records are linked, or are no more."""
+    pin = doc.pins.get("linked")
+    return pin is not None and pin.ours == desired
 
 
 def put_back(
@@ -57,6 +67,7 @@ def after_command(doc: Target, changes: Mapping[str, tuple[str | None, str]]) ->
 def after_pinning(doc: Target, event: e.FieldsPinned) -> dict[str, Pin]:
     """The pins with those of the event; the ones it lifts are gone."""
     kept = {name: pin for name, pin in doc.pins.items() if name not in event.lifted}
+    kept |= {name: Pin(ours, None) for name, ours in event.alone.items()}
     return kept | {
         name: Pin(ours, back, event.expected.get(name))
         for name, (ours, back) in event.values.items()
@@ -74,7 +85,7 @@ def after_success(doc: Target, event: e.CommandSucceeded) -> dict[str, Pin]:
         if name in event.overtaken:
             if doc.held.get(name) != pin.ours:
                 kept[name] = Pin(pin.ours, None)
-        elif name in doc.changes and name not in event.withheld:
+        elif doc.changes.get(name) == pin.back and name not in event.withheld:
             kept[name] = Pin(pin.ours, pin.back)
         else:
             kept[name] = pin

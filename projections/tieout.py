@@ -116,7 +116,7 @@ def why_not_written(ours: Decimal, prop: str, around: Circumstances) -> tuple[Re
         return _why_unknown(around)
     if doc.skipped and not doc.hubspot_id:
         gone = doc.skipped.startswith("gone")
-        return ("vanished" if gone else "withheld field"), doc.skipped
+        return ("vanished" if gone else "pinned" if doc.pins else "withheld field"), doc.skipped
     open_value = doc.changes.get(prop)
     would = open_value is not None and amount_of(open_value) == ours
     left_out = doc.withheld.get(prop)

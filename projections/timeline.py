@@ -130,6 +130,10 @@ def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) ->
         case e.FieldsPinned() as pinned:
             changes = dict(pinned.values)
             text = "an undo puts back what was there before" if changes else "an undo is lifted"
+            if pinned.alone:
+                text = "an undo withdraws what was not sent yet"
+                text += ", and puts back what was there before" if changes else ""
+                changes |= {name: (ours, None) for name, ours in pinned.alone.items()}
         case e.UndoRequested() as undo:
             text = f"undo requested: {undo.selection}"
         case e.PlanApplied() as plan:

@@ -3,7 +3,7 @@
 Pure: reads the record's stream. Of each property the value of the last chosen command is ours, and
 what stood there before the first one is wanted. The log says what we knew of that; what a person
 typed meanwhile only HubSpot's history of the property says, so it is asked of every one. Nothing is
-deleted and no link is taken back: those are told.
+deleted and no link is taken back: those are told. What was not sent yet is withdrawn.
 """
 
 from __future__ import annotations
@@ -60,10 +60,13 @@ class Asked(NamedTuple):
 
 
 class Undoing(NamedTuple):
-    """Properties to ask HubSpot about, and what is left."""
+    """Properties to ask HubSpot about, what is left, and what is not to be sent any more: property
+    to what the log knows of HubSpot's value, and ours.
+    """
 
     asked: dict[str, Asked]
     left: list[Left]
+    withdrawn: dict[str, e.Change]
 
 
 def undoing(
@@ -84,6 +87,7 @@ def undoing(
     created = linked = False
     known = sent = 0
     emitted: e.CommandEmitted | None = None
+    absorbed: dict[int, e.CommandEmitted] = {}  # by the number of the command that took it up
     for entry in sorted(entries, key=lambda one: one.version):
         match entry.payload:
             case e.CommandEmitted() as emitted:
@@ -110,19 +114,59 @@ def undoing(
                 for prop in done.overtaken.keys() & written.keys():
                     written[prop] = written[prop]._replace(overtaken=True)
                 known, sent = entry.position, 0
+            case e.CommandSuperseded(by=int(newer)) if emitted is not None:
+                absorbed[newer] = emitted
             case e.RecordLost():
                 written.clear()
             case _:
                 pass
-    if mapping is None:
-        left = [Left(name, "", "a link: links are not taken back")] if linked else []
-        return Undoing({}, left) if linked else None
-    if created:
-        left = [Left(name, "", "it was created: nothing is deleted in HubSpot")]
-        return Undoing({}, left)
-    if not written:
-        return None
-    return _judge(name, written, later, doc, mapping, made)
+    withdrawn: dict[str, e.Change] = {}
+    left: list[Left] = []
+    if doc.state != "idle" and emitted is not None:
+        withdrawn, left = _open(name, emitted, absorbed, chosen, doc)
+    if linked:
+        left.append(Left(name, "", "a link: links are not taken back"))
+    elif created:
+        left.append(Left(name, "", "it was created: nothing is deleted in HubSpot"))
+    elif written and mapping is not None:
+        coming = {} if doc.state == "idle" or emitted is None else emitted.changes
+        for prop in coming.keys() - withdrawn.keys():
+            later[prop] = doc.command
+        questions, more = _judge(name, written, later, doc, mapping, made)
+        return Undoing(questions, left + more, withdrawn)
+    return Undoing({}, left, withdrawn) if left or withdrawn else None
+
+
+def _open(
+    name: str,
+    emitted: e.CommandEmitted,
+    absorbed: dict[int, e.CommandEmitted],
+    chosen: Collection[int],
+    doc: Target,
+) -> tuple[dict[str, e.Change], list[Left]]:
+    """What is withdrawn of the open command, and what is left of it."""
+    number = emitted.command
+    older = absorbed.get(number)
+    if number not in chosen:
+        if older is None or older.command not in chosen:
+            return {}, []
+        why = f"command {number}, which is no part of this, took up command {older.command}"
+        return {}, [Left(name, "", f"{why} before it was sent")]
+    if doc.state == "sent" or doc.unknown:
+        why = f"command {number} is on its way: undo again when it is known what became of it"
+        return {}, [Left(name, "", why)]
+    if older is None or older.command in chosen:
+        return dict(emitted.changes), []
+    why = f"command {older.command}, which is no part of this, was not sent either"
+    if emitted.create:
+        return {}, [Left(name, "", f"{why}: the record is created")]
+    shared = emitted.changes.keys() & older.changes.keys()
+    left = [
+        Left(name, prop, f"{why}: of the two values the newer one is")
+        for prop in sorted(shared)
+        if emitted.changes[prop][1] != older.changes[prop][1]
+    ]
+    return {p: change for p, change in emitted.changes.items() if p not in shared}, left
 
 
 def _values(emitted: e.CommandEmitted, done: e.CommandSucceeded) -> dict[str, e.Change]:
@@ -140,13 +184,16 @@ def _judge(
     doc: Target,
     mapping: CompiledObject,
     made: Collection[str],
-) -> Undoing:
+) -> tuple[dict[str, Asked], list[Left]]:
+    """What to ask HubSpot about of what was written, and what is left of it."""
     left: list[Left] = []
     asked: dict[str, Asked] = {}
     for prop, one in sorted(written.items()):
         rule = mapping.by_property.get(prop)
         if prop in later:
-            why = f"command {later[prop]} has written it since"
+            is_open = doc.state != "idle" and later[prop] == doc.command
+            why = "has written it since" if not is_open else "is open and writes it"
+            why = f"command {later[prop]} {why}"
         elif rule is not None and rule.rank is not None:
             why = "HubSpot lets this property move forward only"
         elif not doc.hubspot_id:
@@ -156,4 +203,4 @@ def _judge(
             asked[prop] = one._replace(before="") if is_new else one
             continue
         left.append(Left(name, prop, why))
-    return Undoing(asked, left)
+    return asked, left

@@ -93,7 +93,7 @@ _SENTENCES: Final = frozenset(
 _NAMES: Final = frozenset({"targets", "waiting_for"})
 _IDS: Final = frozenset({"hubspot_id", "replaced", "owner", "correlation_id", "batch", "lost"})
 _VALUES: Final = frozenset(
-    {"changes", "values", "kept", "held", "withheld", "expected", "overtaken"}
+    {"changes", "values", "kept", "held", "withheld", "expected", "overtaken", "alone"}
 )
 
 

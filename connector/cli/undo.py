@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
 from connector import mappings, reports, undo_judging, undo_scopes
@@ -20,6 +21,7 @@ from connector.undo import UndoWanted
 from connector.undo_judging import UndoReport
 from connector.undo_scopes import Scope
 from eventstore import EventStore
+from projections import keys
 
 _SHOWN: Final = 50
 
@@ -48,7 +50,7 @@ def undo(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what, ask for nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put values back where HubSpot still holds ours; the rest is listed with reasons."""
+    """Put values back where HubSpot still holds ours, withdraw what was not sent, list the rest."""
     if sum([bool(run), bool(plan), bool(replay), bool(since), lift]) != 1:
         raise typer.BadParameter("choose one of --run, --plan, --replay, --since and --lift")
     if until and not since:
@@ -110,22 +112,26 @@ async def _undo(
             )
         only = await _targets(store, key)
         judged = await undo_judging.judge(store, await scope_of(store), mapping, only)
-        report = UndoReport(judged.selection, {}, judged.left)
+        report = undo_judging.by_the_log(judged)
         if judged.asked:
             async with open_hubspot(config) as hubspot:
                 report = await undo_judging.still_ours(store, judged, hubspot, mapping)
-    if dry_run or not report.fields:
+    if dry_run or not (report.fields or report.withdrawn):
         return report
     for asked in undoing.requests(report, who()):
         await ask(config, asked)
-    return UndoReport(report.selection, report.fields, report.left, requested=True)
+    return msgspec.structs.replace(report, requested=True)
 
 
 async def _lift(config: Config, key: Sequence[str], *, dry_run: bool) -> dict[str, list[str]]:
     async with open_reader(config) as store:
         only = await _targets(store, key)
         found = await undoing.pinned_targets(store)
-    lifted = {name: pins for name, pins in found.items() if not key or name in only}
+    lifted = {
+        name: pins
+        for name, pins in found.items()
+        if not key or name in only or not set(keys.joined(name)).isdisjoint(only)
+    }
     if lifted and not dry_run:
         asked = UndoWanted("lifted", lifted=list(lifted), by=who())
         await ask(config, asked)
@@ -147,7 +153,7 @@ async def _targets(store: EventStore, key: Sequence[str]) -> list[str]:
 
 
 def render(report: UndoReport, *, dry_run: bool) -> None:
-    """What is put back, what is not and why."""
+    """What is put back, what is withdrawn, what is neither and why."""
     count = sum(len(pins) for pins in report.fields.values())
     rows = [
         (name, prop, ours, back or "(empty)")
@@ -157,23 +163,48 @@ def render(report: UndoReport, *, dry_run: bool) -> None:
     if rows:
         title = f"Put back, of {report.selection}" if not dry_run else "Would be put back"
         heads = ["record", "property", "HubSpot holds", "back to"]
-        output.show(output.table(title, heads, rows[:_SHOWN]))
-        if len(rows) > _SHOWN:
-            output.say(f"… and {len(rows) - _SHOWN:,} more; all of them with --json.")
+        _some(title, heads, rows)
+    if report.withdrawn:
+        title = "Not sent yet, and withdrawn" if not dry_run else "Would be withdrawn, not sent yet"
+        _some(title, ["record", "property", "not sent", "HubSpot holds"], _withdrawn(report))
     if report.left:
-        left = [(one.target, one.property or "-", one.reason) for one in report.left[:_SHOWN]]
-        title = f"Not put back: {len(report.left):,}"
-        output.show(output.table(title, ["record", "property", "why"], left))
+        left = [(one.target, one.property or "-", one.reason) for one in report.left]
+        _some(f"Not put back: {len(left):,}", ["record", "property", "why"], left)
     records = f"{output.counted(count, 'value')} of {output.counted(len(report.fields), 'record')}"
-    if report.requested:
+    withdrawn = output.counted(len(report.withdrawn), "command")
+    if report.requested and report.fields:
         output.say(
             f"To be put back by the running service or the next run: {records}. That stays so "
             "until Sage 100 or the mapping gives another value."
         )
     elif report.fields:
         output.say(f"Dry run. Would be put back: {records}.")
-    else:
+    elif not report.withdrawn:
         output.say(f"Nothing can be put back of {report.selection}.")
+    if report.withdrawn:
+        how = "Not sent any more" if report.requested else "Dry run. Would not be sent any more"
+        output.say(f"{how}: {withdrawn}.")
+    if report.uncreated and report.requested:
+        output.say("What was not created or linked yet is not until 'ml-connector undo --lift'.")
+
+
+def _withdrawn(report: UndoReport) -> list[tuple[str, str, str, str]]:
+    """A line for every value that is not sent, one for a record that is not made."""
+    rows = []
+    for name, changes in report.withdrawn.items():
+        if name in report.uncreated:
+            rows.append((name, "-", f"all of it, {output.counted(len(changes), 'value')}", "-"))
+            continue
+        for prop, (before, ours) in changes.items():
+            rows.append((name, prop, ours or "(empty)", before or "(empty)"))
+    return rows
+
+
+def _some(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """The first of the rows, and how many more there are."""
+    output.show(output.table(title, heads, rows[:_SHOWN]))
+    if len(rows) > _SHOWN:
+        output.say(f"… and {len(rows) - _SHOWN:,} more; all of them with --json.")
 
 
 def render_lifted(lifted: dict[str, list[str]], *, dry_run: bool) -> None:

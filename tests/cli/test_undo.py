@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
+from connector.cli import undo
 from connector.sandbox.agent import maintenance
+from connector.sandbox.hubspot import faults
+from connector.undo_judging import UndoReport
+from projections.undo import Left
 from tests.cli.conftest import Bench
 from tests.cli.test_plan import louder, names
 
@@ -137,6 +141,79 @@ def test_a_person_who_comes_between_asking_and_writing_keeps_it(bench: Bench) ->
     assert bench.command("rebuild", "--verify").code == 0
 
 
+def test_what_was_not_sent_yet_is_withdrawn(bench: Bench) -> None:
+    """Changes that wait for HubSpot are listed and never sent; a newer one of Sage 100 is."""
+    assert bench.command("run", "--once").code == 0
+    one, two = customer_keys(bench, 2)
+    before = [record(bench, key) for key in (one, two)]
+    move(bench, one, City="Wrongville", CustomerName="Wrong & Sons")
+    move(bench, two, City="Wrongville")
+    refusal = faults.error(401, "the token is not valid", category="INVALID_AUTHENTICATION")
+    refusing = bench.at_the_site(
+        lambda: bench.site.portal.inject(refusal, route="objects.batch.update", times=None)
+    )
+    assert bench.command("run", "--once").code != 0
+    listed = bench.command("undo", "--run", "last", "--dry-run", "--json").json()
+    first, second = (f"companies/ABC:{key[0]}-{key[1]}" for key in (one, two))
+    assert listed["fields"] == {}
+    assert listed["withdrawn"][second] == {"city": [before[1]["city"], "Wrongville"]}
+    assert listed["withdrawn"][first].keys() == {"city", "name"}
+    calls = bench.at_the_site(bench.site.hubspot_calls)
+    told = bench.command("undo", "--run", "last")
+    assert told.code == 0, told.out
+    assert "Not sent yet, and withdrawn" in told.out
+    assert f"Not sent any more: {len(listed['withdrawn'])} commands." in told.out
+    assert bench.at_the_site(bench.site.hubspot_calls) == calls, "the log alone knows it"
+    bench.at_the_site(refusing.cancel)
+    writes = bench.at_the_site(lambda: bench.site.portal.calls.writes)
+    assert bench.command("run", "--once", "--sweep").code == 0
+    assert bench.at_the_site(lambda: bench.site.portal.calls.writes) == writes
+    for key, was in zip((one, two), before, strict=True):
+        now = record(bench, key)
+        assert (now["city"], now["name"]) == (was["city"], was["name"])
+    story = bench.command("history", first).out
+    assert "an undo puts back what was there before" in story
+    assert "not carried out, an undo withdrew it before it was sent" in story
+    again = bench.command("undo", "--run", "last", "--dry-run", "--json").json()
+    assert (again["fields"], again["withdrawn"]) == ({}, {})
+    move(bench, one, City="Rightville")
+    assert bench.command("run", "--once").code == 0
+    assert record(bench, one)["city"] == "Rightville"
+    assert record(bench, one)["name"] == before[0]["name"]
+    assert bench.command("rebuild", "--verify").code == 0
+
+
+def test_what_was_not_created_yet_is_not(bench: Bench) -> None:
+    """Neither the records of a withdrawn run nor their links are made, until that is lifted."""
+    refusal = faults.error(401, "the token is not valid", category="INVALID_AUTHENTICATION")
+    refusing = bench.at_the_site(
+        lambda: bench.site.portal.inject(refusal, route="objects.batch.upsert", times=None)
+    )
+    assert bench.command("run", "--once").code != 0
+    told = bench.command("undo", "--run", "last", "--json").json()
+    assert told["left"] == []
+    assert len([name for name in told["uncreated"] if name.startswith("companies/")]) == 8
+    assert set(told["withdrawn"]) == set(told["uncreated"])
+    bench.at_the_site(refusing.cancel)
+    assert bench.command("run", "--once", "--sweep").code == 0
+    assert bench.at_the_site(lambda: bench.site.portal.count("companies")) == 0
+    [key] = customer_keys(bench, 1)
+    name = f"companies/ABC:{key[0]}-{key[1]}"
+    assert "an undo withdrew it before it was sent" in bench.command("history", name).out
+    move(bench, key, City="Elsewhere")
+    assert bench.command("run", "--once").code == 0
+    assert bench.at_the_site(lambda: bench.site.portal.count("companies")) == 0
+    lifted = bench.command("undo", "--lift", "--key", name, "--json").json()["lifted"]
+    assert any(one.startswith("associations/") for one in lifted)
+    bench.command("run", "--once")
+    assert record(bench, key)["city"] == "Elsewhere"
+    assert bench.command("undo", "--lift").code == 0
+    assert bench.command("run", "--once").code == 0
+    assert bench.at_the_site(lambda: bench.site.portal.count("companies")) >= 8
+    assert bench.command("rebuild", "--verify").code == 0
+    assert bench.command("reconcile").code == 0
+
+
 def test_what_people_order_between_two_runs_is_no_part_of_the_run(bench: Bench) -> None:
     """After an undo and a replay the last run has nothing left to undo, least of all the undo."""
     assert bench.command("run", "--once").code == 0
@@ -230,6 +307,22 @@ def test_hubspot_remembers_what_the_log_cannot_know(bench: Bench, tmp_path: Path
     assert record(bench, key)["description"] == "Their own words"
     others = [record(bench, other) for other in customer_keys(bench, 8)]
     assert [one.get("description", "") for one in others].count("") == 7
+
+
+def test_a_list_that_is_cut_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of each of the three lists fifty lines are shown, and how many more there are and where."""
+    names = [f"companies/ABC:01-{number:03d}" for number in range(60)]
+    report = UndoReport(
+        "a test",
+        {name: {"city": ("ours", "theirs")} for name in names[:51]},
+        [Left(name, "zip", "a reason") for name in names[:52]],
+        withdrawn={name: {"state": ("NO", "SE")} for name in names[:53]},
+    )
+    undo.render(report, dry_run=True)
+    told = capsys.readouterr().out
+    for more in (1, 2, 3):
+        assert f"… and {more} more; all of them with --json." in told
+    assert "Not put back: 52" in told
 
 
 @pytest.mark.parametrize(

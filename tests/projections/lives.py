@@ -214,6 +214,8 @@ class Life:
         doc = await self.rig.target(name)
         if doc.pins:
             await self.rig.tell(name, e.FieldsPinned(lifted=sorted(doc.pins)))
+        elif doc.state in {"pending", "held", "parked"} and not doc.unknown:
+            await self.rig.tell(name, e.FieldsPinned(alone=dict(doc.changes)))
         elif doc.held.get("city"):
             city = doc.held["city"]
             await self.rig.tell(

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from connector import undo
 from connector.rebuild import is_current, rebuild
 from projections import events as e
-from projections import pins
-from tests.projections.rig import Rig, customer, new, open_rig
+from projections import keys, pins
+from tests.projections.rig import Rig, contact, customer, new, open_rig
 
 ACME = "companies/ABC:01-ACME"
 
@@ -87,6 +88,89 @@ async def test_lifting_a_pin_sends_nothing_that_was_undone(desk: Rig) -> None:
     await desk.see(customer("ACME", City="Molde"))
     await desk.idle()
     assert (await desk.target(ACME)).changes["city"] == "Molde"
+    assert (await rebuild(desk.store, desk.projector, verify=True)).mismatch is None
+
+
+async def test_what_was_not_sent_is_withdrawn_where_nobody_knows_what_stands_there(
+    desk: Rig,
+) -> None:
+    """The open command ends, other values go on, and only another value of Sage 100 is written."""
+    await desk.carry_out_all()
+    await desk.see(customer("ACME", City="Bergen", State="NO"))
+    await desk.idle()
+    await desk.tell(ACME, e.FieldsPinned(alone={"state": "NO"}))
+    await desk.idle()
+    assert (await desk.target(ACME)).state == "idle"
+    await desk.see(customer("ACME", City="Bergen", State="NO", ZipCode="1"))
+    await desk.idle()
+    assert (await desk.target(ACME)).changes == {"zip": "1"}
+    await desk.see(customer("ACME", City="Bergen", State="SE", ZipCode="1"))
+    await desk.idle()
+    doc = await desk.target(ACME)
+    assert (doc.changes, "state" in doc.pins) == ({"zip": "1", "state": "SE"}, False)
+
+
+async def test_what_was_sent_meanwhile_is_put_back(desk: Rig) -> None:
+    """Between asking and appending HubSpot took the command that was to be withdrawn."""
+    await desk.carry_out_all()
+    await desk.see(customer("ACME", City="Molde", State="NO"))
+    await desk.idle()
+    changes: dict[str, tuple[str | None, str]] = {"city": ("Oslo", "Molde"), "state": (None, "NO")}
+    asked = undo.UndoWanted("a test", withdrawn={ACME: changes})
+    await desk.carry_out_all()
+    await undo.request(desk.store, asked)
+    await desk.idle()
+    doc = await desk.target(ACME)
+    assert (doc.changes, doc.expected) == ({"city": "Oslo"}, {"city": "Molde"})
+    assert "state" not in doc.pins, "nobody knows what stood there before"
+
+
+async def test_a_command_on_its_way_is_put_back_when_it_has_arrived(desk: Rig) -> None:
+    """The pin outlives its success, and is as careful as any."""
+    await desk.carry_out_all()
+    await desk.see(customer("ACME", City="Molde"))
+    await desk.idle()
+    doc = await desk.target(ACME)
+    await desk.tell(ACME, e.CommandSent(doc.command, "b", 1))
+    asked = undo.UndoWanted("a test", withdrawn={ACME: {"city": ("Oslo", "Molde")}})
+    await undo.request(desk.store, asked)
+    await desk.idle()
+    await desk.tell(ACME, e.CommandSucceeded(doc.command, doc.hubspot_id, "updated"))
+    await desk.idle()
+    doc = await desk.target(ACME)
+    assert (doc.changes, doc.expected) == ({"city": "Oslo"}, {"city": "Molde"})
+
+
+async def test_a_record_that_was_not_created_is_not_made_until_that_is_lifted(desk: Rig) -> None:
+    """Nor is its link, whatever Sage 100 says of it meanwhile; both are once that is lifted."""
+    await desk.carry_out_all()
+    await desk.see(contact("ACME", "JOE", ContactName="Joe"))
+    await desk.idle()
+    joe = "contacts/ABC:01-ACME:JOE"
+    link = keys.association(joe, ACME)
+    new_ones = {name: await desk.target(name) for name in (joe, link)}
+    assert {doc.state for doc in new_ones.values()} == {"pending"}
+    asked = undo.UndoWanted(
+        "a test",
+        withdrawn={
+            name: {prop: (None, value) for prop, value in doc.changes.items()}
+            for name, doc in new_ones.items()
+        },
+    )
+    await undo.request(desk.store, asked)
+    await desk.idle()
+    await desk.see(contact("ACME", "JOE", ContactName="Joseph"))
+    await desk.store.append([new("audit/replay", e.ReplayRequested([joe, link], "keys JOE"))])
+    await desk.idle()
+    assert [(await desk.target(name)).state for name in new_ones] == ["idle", "idle"]
+    assert (await desk.target(joe)).skipped == pins.WITHDRAWN
+    pinned = await undo.pinned_targets(desk.store)
+    assert set(pinned) == {joe, link}
+    await undo.request(desk.store, undo.UndoWanted("lifted", lifted=list(pinned)))
+    await desk.idle()
+    doc = await desk.target(joe)
+    assert (doc.state, doc.changes["lastname"], doc.skipped) == ("pending", "Joseph", "")
+    assert (await desk.target(link)).changes == {"linked": "true"}
     assert (await rebuild(desk.store, desk.projector, verify=True)).mismatch is None
 
 

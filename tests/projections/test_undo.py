@@ -144,3 +144,50 @@ def test_created_lost_and_forward_only() -> None:
     stage = life(*FIRST, *write(4, lifecyclestage=("lead", "customer")))
     [left] = undone(stage, {4}).left
     assert (left.property, "forward only" in left.reason) == ("lifecyclestage", True)
+
+
+def emit(command: int, **changes: tuple[str | None, str]) -> e.CommandEmitted:
+    """A command that is not sent yet."""
+    return e.CommandEmitted(command, dict(changes), "changed")
+
+
+def test_what_was_not_sent_yet_is_withdrawn() -> None:
+    """Of an open command that is meant, everything; of what it had written before, the rest."""
+    entries = life(*FIRST, *write(4, city=("Oslo", "Bergen")), emit(7, city=("Bergen", "Molde")))
+    assert undone(entries, {7}).withdrawn == {"city": ("Bergen", "Molde")}
+    both = undone(entries, {4, 7})
+    assert by_the_log(both) == {"city": ("Bergen", "Oslo")}
+    assert both.withdrawn == {"city": ("Bergen", "Molde")}
+    older = undone(entries, {4})
+    assert (older.withdrawn, older.asked) == ({}, {})
+    assert [left.reason for left in older.left] == ["command 7 is open and writes it"]
+
+
+def test_what_is_on_its_way_is_told() -> None:
+    """Nobody knows yet whether HubSpot has it: it is neither withdrawn nor put back."""
+    sent = [emit(4, city=("Oslo", "Bergen")), e.CommandSent(4, "b", 1)]
+    lost = e.CommandFailed(4, "timeout", "?", 0, 1, unknown=True)
+    refused = e.CommandFailed(4, "refused", "no", 0, 1)
+    for doubtful in ([], [lost]):
+        found = undone(life(*FIRST, *sent, *doubtful), {4})
+        assert (found.withdrawn, len(found.left)) == ({}, 1)
+        assert "command 4 is on its way" in found.left[0].reason
+    assert undone(life(*FIRST, *sent, refused), {4}).withdrawn == {"city": ("Oslo", "Bergen")}
+
+
+def test_what_was_taken_up_before_it_was_sent() -> None:
+    """Only what the meant one of two unsent commands added is withdrawn; the rest is told."""
+    entries = life(
+        *FIRST,
+        emit(4, city=("Oslo", "Bergen"), zip=("1", "2")),
+        e.CommandSuperseded(4, "pending", 6, "absorbed by a newer command"),
+        emit(6, city=("Oslo", "Molde"), zip=("1", "2"), state=(None, "NO")),
+    )
+    newer = undone(entries, {6})
+    assert newer.withdrawn == {"state": (None, "NO")}
+    assert [left.property for left in newer.left] == ["city"]
+    older = undone(entries, {4})
+    assert older.withdrawn == {}
+    assert "took up command 4 before it was sent" in older.left[0].reason
+    assert undone(entries, {4, 6}).withdrawn.keys() == {"city", "zip", "state"}
+    assert undoing(NAME, entries, {3}, asof.target_at(entries), None, ()) is None
