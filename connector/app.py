@@ -39,7 +39,7 @@ from connector.hubspot.tally import Summary
 from connector.hubspot.writer import Writer
 from connector.keeping import every
 from connector.mappings import Mappings
-from connector.new_events import new_event
+from connector.new_events import done_by, new_event
 from connector.opening import open_ends, open_writer
 from connector.progress import Progress, Silent
 from connector.projector import CHECKPOINT, Projector
@@ -52,7 +52,7 @@ from connector.sage100.passes import Outcome
 from connector.sage100.rounds import Rounds
 from connector.second_look import SecondLook
 from connector.unserved import Unserved
-from eventstore import EventStore, Meta
+from eventstore import EventStore
 from projections import events
 from projections.mapping import compiled
 
@@ -314,7 +314,7 @@ class App:
             await self._log(CALLS_STREAM, counted)
 
     async def _log(self, stream: str, event: events.Event) -> None:
-        await self.store.append([new_event(stream, event)], meta=Meta(actor="service"))
+        await self.store.append([new_event(stream, event)], meta=done_by("service"))
 
 
 async def _first(work: Awaitable[object], stop: asyncio.Event) -> None:

@@ -14,7 +14,7 @@ from connector.addresses import refuse_moved
 from connector.errors import Misconfigured
 from connector.hubspot import schema
 from connector.hubspot.api import HubSpot
-from connector.new_events import in_the_name_of, new_event
+from connector.new_events import done_by, in_the_name_of, new_event
 from connector.planning import (
     MAPPING_STREAM,
     Kept,
@@ -25,7 +25,7 @@ from connector.planning import (
     mapping_of,
     moved,
 )
-from eventstore import EventStore, HeadMoved, Meta, NewEvent
+from eventstore import EventStore, HeadMoved, NewEvent
 from projections import events
 from projections.mapping import compiled
 from projections.mapping.compiled import CompiledMapping, MappingError
@@ -139,7 +139,7 @@ class Mappings:
         )
 
     async def _activate(self, mapping: CompiledMapping) -> None:
-        await self._store.append([_activated(mapping)], meta=Meta(actor="service"))
+        await self._store.append([_activated(mapping)], meta=done_by("service"))
         self.current = mapping
 
     async def _ensure(self, mapping: CompiledMapping) -> schema.SchemaReport:

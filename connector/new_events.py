@@ -1,7 +1,8 @@
-"""Events made ready for the log, and in whose name an operator's are appended: the one place."""
+"""Events made ready for the log, and in whose name and trace they are appended: the one place."""
 
 from __future__ import annotations
 
+from connector import tracing
 from eventstore import Meta, NewEvent
 from projections import events
 
@@ -14,4 +15,9 @@ def new_event(stream: str, event: events.Event, cause: int | None = None) -> New
 
 def in_the_name_of(by: str) -> Meta:
     """Who appends what a person asked for; `by` may be "" where nobody was named."""
-    return Meta(actor=f"operator:{by}" if by else "operator")
+    return done_by(f"operator:{by}" if by else "operator")
+
+
+def done_by(actor: str) -> Meta:
+    """Which part of the service appends, in the trace of what it is doing or in a new one."""
+    return Meta(actor, tracing.of_its_own())

@@ -20,12 +20,12 @@ from typing import Final
 import msgspec
 
 from connector import rows, tracing
+from connector.new_events import done_by
 from connector.spread import spread
 from eventstore import (
     Checkpoint,
     CheckpointMoved,
     EventStore,
-    Meta,
     NewEvent,
     StoredEvent,
     WrongVersion,
@@ -337,5 +337,5 @@ class Projector:
             expect={emission.stream: emission.expect for emission in emissions},
             checkpoint=checkpoint,
             also=rows.writes(work),
-            meta=Meta(actor="projector", traceparent=tracing.traceparent()),
+            meta=done_by("projector"),
         )

@@ -302,13 +302,19 @@ async def request(store: EventStore, asked: RepairWanted) -> None:
     commit = await store.append([new_event(STREAM, requested)], meta=meta)
     names = list(asked.fields)
     for start in range(0, len(names), _PAGE):
-        await _tell(store, names[start : start + _PAGE], asked, commit.first)
+        await _tell(store, names[start : start + _PAGE], asked, commit.first, meta.traceparent)
     await replaying.request_replay(
         store, "reconcile: not in HubSpot", asked.missing, dry_run=False, by=asked.by
     )
 
 
-async def _tell(store: EventStore, names: Sequence[str], asked: RepairWanted, cause: int) -> None:
+async def _tell(
+    store: EventStore,
+    names: Sequence[str],
+    asked: RepairWanted,
+    cause: int,
+    traceparent: str | None,
+) -> None:
     for _ in range(_TRIES):
         work = Workspace()
         await rows.load(store, work, {"target": names})
@@ -332,7 +338,7 @@ async def _tell(store: EventStore, names: Sequence[str], asked: RepairWanted, ca
             new.append(msgspec.structs.replace(new_event(stream, event), cause=cause))
         try:
             await store.append(
-                new, expect=expect, also=rows.writes(work), meta=Meta(actor="reconcile")
+                new, expect=expect, also=rows.writes(work), meta=Meta("reconcile", traceparent)
             )
         except WrongVersion:
             continue

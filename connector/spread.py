@@ -12,8 +12,9 @@ from typing import Final
 
 import msgspec
 
-from connector import rows, tracing
-from eventstore import EventStore, Meta, Row
+from connector import rows
+from connector.new_events import done_by
+from eventstore import EventStore, Row
 from projections import fanouts
 from projections.tables import ORDINARY, Dirty, Fanout
 from projections.workspace import Workspace, decode
@@ -95,5 +96,5 @@ async def _mark(store: EventStore, work: Workspace, causes: dict[str, int], why:
 
 
 async def _save(store: EventStore, work: Workspace) -> None:
-    meta = Meta(actor="projector", traceparent=tracing.traceparent())
+    meta = done_by("projector")
     await store.append([], also=rows.writes(work), meta=meta)

@@ -1,9 +1,9 @@
 """Where the service's own traces and log lines go: OpenTelemetry and standard error.
 
-Without a collector in the configuration nothing is exported and spans cost nothing. Exporting
-happens on a thread of its own, in batches, and a collector that is slow or gone costs a warning,
-never a pass. Log lines are the last place a secret could slip through, so every line is searched
-for the secrets of the configuration before it is written.
+Without a collector in the configuration nothing is exported and spans cost next to nothing.
+Exporting happens on a thread of its own, in batches, and a collector that is slow or gone costs a
+warning, never a pass. Log lines are the last place a secret could slip through, so every line is
+searched for the secrets of the configuration before it is written.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
 from connector.config import Config, TelemetrySettings
 from connector.errors import TOLD_AT_THE_END
@@ -46,6 +47,9 @@ def setup_telemetry(settings: TelemetrySettings) -> Callable[[], None]:
     Once per process: OpenTelemetry keeps the first provider it is given.
     """
     if settings.otlp_endpoint is None:
+        # Spans that nobody sees still give each commit its trace.
+        if not isinstance(trace.get_tracer_provider(), TracerProvider):
+            trace.set_tracer_provider(TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False))
         return _nothing
     provider = exporting_to(settings.otlp_endpoint)
     trace.set_tracer_provider(provider)
@@ -62,6 +66,8 @@ def exporting_to(endpoint: str) -> TracerProvider:
                 "host.name": platform.node(),
             }
         ),
+        # Also what continues a trace that began while there was no collector.
+        sampler=ALWAYS_ON,
         shutdown_on_exit=False,
     )
     exporter = OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces", timeout=_EXPORT_TIMEOUT_S)

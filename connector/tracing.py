@@ -1,12 +1,13 @@
 """One trace from a poll to the HubSpot write it leads to, across the log.
 
 A commit keeps the W3C `traceparent` of the span that made it; whoever acts on its events later
-continues that trace or links to it. Only OpenTelemetry's API is used here: without an exporter
-set up, spans cost nothing and `traceparent()` is None.
+continues that trace or links to it. Every commit has one, whether or not there is a collector to
+send spans to: `history` tells which steps belong together. Only OpenTelemetry's API is used here.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 from typing import Final
 
@@ -28,6 +29,11 @@ def traceparent() -> str | None:
     carrier: dict[str, str] = {}
     _W3C.inject(carrier)
     return carrier.get("traceparent")
+
+
+def of_its_own() -> str:
+    """The current span as a W3C traceparent; outside any span that of a trace that begins here."""
+    return traceparent() or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
 def context_from(parent: str | None) -> Context:

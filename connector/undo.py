@@ -80,11 +80,12 @@ async def request(store: EventStore, asked: UndoWanted) -> None:
     """Append the request, and to each record its pins; the projector does the rest."""
     event = UndoRequested(asked.selection, asked.targets, asked.lifted, asked.by)
     meta = in_the_name_of(asked.by)
+    pinning = Meta("undo", meta.traceparent)
     commit = await store.append([new_event(UNDO_STREAM, event)], meta=meta)
     for names in _pages(asked.targets):
-        await _pin(store, names, lambda name, doc: _pinned(name, doc, asked), commit.first)
+        await _pin(store, names, lambda name, doc: _pinned(name, doc, asked), commit.first, pinning)
     for names in _pages(asked.lifted):
-        await _pin(store, names, lambda _, doc: FieldsPinned(lifted=sorted(doc.pins)), commit.first)
+        await _pin(store, names, _lift, commit.first, pinning)
 
 
 def _pinned(name: str, doc: Target, asked: UndoWanted) -> FieldsPinned | None:
@@ -108,6 +109,11 @@ def _pinned(name: str, doc: Target, asked: UndoWanted) -> FieldsPinned | None:
         elif doc.held.get(prop) != ours:
             alone[prop] = ours
     return FieldsPinned(pins, expected=expected, alone=alone) if pins or alone else None
+
+
+def _lift(_: str, doc: Target) -> FieldsPinned:
+    """All pins of a record end."""
+    return FieldsPinned(lifted=sorted(doc.pins))
 
 
 def _withdrawal(event: FieldsPinned, doc: Target) -> list[CommandSuperseded]:
@@ -135,6 +141,7 @@ async def _pin(
     names: Iterable[str],
     event_of: Callable[[str, Target], FieldsPinned | None],
     cause: int,
+    meta: Meta,
 ) -> None:
     """Append pins to the records that the log knows; again when one of them moves meanwhile."""
     for _ in range(_TRIES):
@@ -155,7 +162,7 @@ async def _pin(
                 ledger.track(work, name, one, doc.version + at)
                 new.append(msgspec.structs.replace(new_event(stream, one), cause=cause))
         try:
-            await store.append(new, expect=expect, also=rows.writes(work), meta=Meta(actor="undo"))
+            await store.append(new, expect=expect, also=rows.writes(work), meta=meta)
         except WrongVersion:
             continue
         return

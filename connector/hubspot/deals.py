@@ -27,7 +27,8 @@ from connector.hubspot.refusal import Why
 from connector.hubspot.rereading import reread
 from connector.hubspot.searching import search
 from connector.keeping import every
-from eventstore import Checkpoint, EventStore, Meta, NewEvent, WrongVersion
+from connector.new_events import done_by
+from eventstore import Checkpoint, EventStore, NewEvent, WrongVersion
 from projections import events, keys, ledger
 from projections.tables import Bill, Target
 from projections.workspace import Workspace, decode
@@ -100,7 +101,7 @@ class Deals:
                     names = [one.stream.removeprefix("hubspot/") for one in page]
                     changed += await self._match(dict.fromkeys(names))
                     moved = Checkpoint(CHECKPOINT, page[-1].position, place.position)
-                    await self._store.append([], checkpoint=moved, meta=Meta(actor="deals"))
+                    await self._store.append([], checkpoint=moved, meta=done_by("deals"))
                 if again:
                     known, after = await self._known()
                     changed += await self._match(known)
@@ -197,7 +198,7 @@ class Deals:
                 _add(name, event, work, new, expect)
             try:
                 await self._store.append(
-                    new, expect=expect, also=rows.writes(work), meta=Meta(actor="deals")
+                    new, expect=expect, also=rows.writes(work), meta=done_by("deals")
                 )
             except WrongVersion:
                 continue  # one of them moved meanwhile: all are told on what they are now

@@ -15,8 +15,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from connector import rows, tracing
-from eventstore import Commit, EventStore, Meta, NewEvent, WrongVersion
+from connector import rows
+from connector.new_events import done_by
+from eventstore import Commit, EventStore, NewEvent, WrongVersion
 from projections import events, keys, ledger
 from projections.tables import Target
 from projections.workspace import Workspace
@@ -79,7 +80,7 @@ async def append(
         new,
         expect=expect,
         also=rows.writes(work),
-        meta=Meta(actor=_ACTOR, traceparent=tracing.traceparent()),
+        meta=done_by(_ACTOR),
     )
 
 

@@ -13,8 +13,8 @@ from typing import Final
 from connector.hubspot.errors import TokenRefused
 from connector.hubspot.refusal import Why
 from connector.hubspot.settle import Settlement
-from connector.new_events import new_event
-from eventstore import EventStore, Meta
+from connector.new_events import done_by, new_event
+from eventstore import EventStore
 from projections import events
 
 STREAM: Final = "audit/writing"
@@ -95,7 +95,7 @@ class Permission:
                     pass
 
     async def _tell(self, event: events.Event) -> None:
-        await self._store.append([new_event(STREAM, event)], meta=Meta(actor="writer"))
+        await self._store.append([new_event(STREAM, event)], meta=done_by("writer"))
 
     def _now(self) -> str:
         moment = datetime.fromtimestamp(self._now_us() / 1_000_000, UTC)

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from connector.tracing import traceparent
+from connector.new_events import done_by
 from eventstore.types import Checkpoint, Commit, EventStore, Meta, NewEvent, Write
 from projections import values
 from projections.events import SCHEMA, Event, Via, encode, type_of
@@ -206,4 +206,4 @@ class Journal:
 
 def meta_of(instance: str) -> Meta:
     """Who appends, and under which trace."""
-    return Meta(actor=f"poller:{instance}", traceparent=traceparent())
+    return done_by(f"poller:{instance}")

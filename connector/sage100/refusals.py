@@ -21,9 +21,10 @@ from typing import Final
 
 import msgspec
 
+from connector.new_events import done_by
 from connector.sage100.auth import Credentials, said
 from connector.sage100.errors import Call, LogonRefused
-from eventstore.types import EventStore, Meta, NewEvent, Put, Remove, Row, Table
+from eventstore.types import EventStore, NewEvent, Put, Remove, Row, Table
 from projections.events import SCHEMA, LogonReleased, encode, type_of
 
 # Instance to its refusal. A work table, no fold of the log.
@@ -146,6 +147,6 @@ async def release(store: EventStore, request: LogonReleased) -> bool:
     await store.append(
         [NewEvent(stream, type_of(request), encode(request), SCHEMA)],
         also=[Remove(REFUSALS.name, [request.instance])],
-        meta=Meta(actor=actor),
+        meta=done_by(actor),
     )
     return True
