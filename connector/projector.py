@@ -31,7 +31,7 @@ from eventstore import (
     WrongVersion,
 )
 from projections import breaker, decide, desire, events, keys, projection
-from projections.folding import Entry, Folding
+from projections.folding import Entry, Folding, stronger
 from projections.mapping import compiled
 from projections.tables import (
     FORCED,
@@ -51,14 +51,6 @@ _MOST_COMPANIES: Final = 10_000
 def _parent_prefix(key: str) -> str:
     """What the keys of `waiting` and `blocked` rows begin with: whom they wait for."""
     return key.partition(">")[0] + ">"
-
-
-def _as_asked(mark: Dirty, work: Workspace, name: str) -> Dirty:
-    """The mark, or what was asked of this target before and waits for the end of an attempt: to be
-    sent in full is more than to be decided on.
-    """
-    waits = work.get("deferred", Dirty, name)
-    return waits if waits is not None and waits.force and not mark.force else mark
 
 
 class Contended(RuntimeError):
@@ -177,11 +169,15 @@ class Projector:
         mapping = None if self.hold else await self._active_mapping(work)
         barred = await self._barred_companies(work)
         ready: dict[str, Dirty] = {}
+        later: dict[str, Dirty] = {}
         for name, mark in dirty.items():
             if mapping is None or (barred and breaker.group_of(name)[0] in barred):
-                work.put("dirty", (FORCED if mark.force else ORDINARY) + name, mark)
+                later[(FORCED if mark.force else ORDINARY) + name] = mark
             else:
                 ready[name] = mark
+        await rows.load(self._store, work, {"dirty": [one for one in later if one[:2] == FORCED]})
+        for key, mark in later.items():
+            work.put("dirty", key, stronger(mark, work.get("dirty", Dirty, key)))
         if mapping is not None:
             emissions += await self._decide(ready, work, mapping)
         return work, emissions
@@ -219,7 +215,7 @@ class Projector:
                 continue
             into.work.remove("deferred", name)
             if mark.force:
-                into.forced[name] = mark
+                into.force(name, mark)
             else:
                 into.dirty.setdefault(name, mark.cause)
 
@@ -259,11 +255,13 @@ class Projector:
             return []
         reads = desire.reads(dirty)
         await rows.load(self._store, work, {**reads.rows, "deferred": dirty})
-        dirty = {name: _as_asked(mark, work, name) for name, mark in dirty.items()}
+        dirty = {
+            name: stronger(mark, work.get("deferred", Dirty, name)) for name, mark in dirty.items()
+        }
         links = {link for name in dirty for link in desire.links(name, work)}
         links.update(name for name in dirty if name.startswith("associations/"))
         ends = {end for link in links for end in keys.ends(keys.split_target(link)[1])}
-        await rows.load(self._store, work, {"target": links | ends})
+        await rows.load(self._store, work, {"target": links | ends, "deferred": links})
         known = await self._knowledge(reads, work)
         return decide.decide(dirty, work, mapping, known)
 
@@ -332,9 +330,12 @@ class Projector:
             for emission in emissions
             for event in emission.events
         ]
+        expect: dict[str, int] = {}
+        for emission in emissions:
+            expect.setdefault(emission.stream, emission.expect)  # a later one counts on the first
         await self._store.append(
             new,
-            expect={emission.stream: emission.expect for emission in emissions},
+            expect=expect,
             checkpoint=checkpoint,
             also=rows.writes(work),
             meta=done_by("projector"),

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from projections import desire, diff, keys, ledger, line, personal, pins
 from projections import events as e
 from projections.desire import Knowledge, Skip
+from projections.folding import stronger
 from projections.mapping.compiled import CompiledMapping
 from projections.tables import Dirty, PlainText, Target
 from projections.workspace import Workspace
@@ -106,7 +107,7 @@ def _decide_no_link(name: str, why: str, mark: Dirty, work: Workspace, out: list
 def _decide_link(name: str, mark: Dirty, work: Workspace, digest: str, out: list[Emission]) -> None:
     doc = work.get("target", Target, name) or _EMPTY
     if doc.state == "sent":
-        work.put("deferred", name, mark)
+        work.put("deferred", name, stronger(mark, work.get("deferred", Dirty, name)))
         return
     wants_link = desire.wants_link(name, work)
     if pins.withhold_link(doc, "true" if wants_link else ""):

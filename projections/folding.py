@@ -1,9 +1,15 @@
-"""What one step of folding works with: decoded log entries, the rows, and what became dirty."""
+"""What one step of folding works with: decoded log entries, the rows, and what became dirty.
+
+A target may be marked more than once before it is decided on, and then the stronger mark stands: to
+be sent in full is more than to look whether something that HubSpot worked out is to be put right,
+and that is more than to be decided on.
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from projections import line
 from projections.events import Event
 from projections.tables import Dirty, Fanout
 from projections.workspace import Workspace
@@ -16,6 +22,17 @@ class Entry(NamedTuple):
     stream: str
     version: int
     payload: Event | None
+
+
+def stronger(mark: Dirty, before: Dirty | None) -> Dirty:
+    """Of two marks on one target the one that asks for more, or else the newer."""
+    return before if before is not None and _strength(before) > _strength(mark) else mark
+
+
+def _strength(mark: Dirty) -> int:
+    if not mark.force:
+        return 0
+    return 1 if mark.force == line.ARRIVED else 2
 
 
 class Folding:
@@ -36,6 +53,10 @@ class Folding:
         self.settled: dict[str, int] = {}
         self.observed: dict[str, int] = {}
         self.moved: dict[str, int] = {}
+
+    def force(self, name: str, mark: Dirty) -> None:
+        """Mark a target in one of the ways that say why."""
+        self.forced[name] = stronger(mark, self.forced.get(name))
 
     def fan_out(self, fanout: Fanout) -> None:
         """Touch many targets later, in pages; one of the same kind and prefix starts over."""

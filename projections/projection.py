@@ -122,7 +122,7 @@ def _command(entry: Entry, name: str, into: Folding, *, ledger_too: bool) -> Non
                     into.moved[f"{kind}:{payload.hubspot_id}"] = entry.position
             elif name.startswith(_LINE_LINKS):
                 invoice = keys.parents(name)[1]
-                into.forced.setdefault(invoice, Dirty(entry.position, line.ARRIVED))
+                into.force(invoice, Dirty(entry.position, line.ARRIVED))
             if payload.replaced:
                 _replaced(name, entry.position, payload.outcome == "created", into)
         case e.CommandFailed() | e.CommandParked():
@@ -133,7 +133,7 @@ def _command(entry: Entry, name: str, into: Folding, *, ledger_too: bool) -> Non
                 former = keys.association(name, f"deals/{payload.former}")
                 into.dirty[former] = entry.position
         case e.DriftFound():
-            into.forced.setdefault(name, Dirty(entry.position, "", drift.REASON))
+            into.force(name, Dirty(entry.position, "", drift.REASON))
         case e.FieldsPinned():
             into.dirty[name] = entry.position
         case e.TargetErased():
@@ -145,7 +145,7 @@ def _command(entry: Entry, name: str, into: Folding, *, ledger_too: bool) -> Non
             into.dirty[name] = entry.position
             source.put_alias(into, payload.hubspot_id, name)
         case e.RecordLost():
-            into.forced[name] = Dirty(entry.position, "was gone from HubSpot and is created anew")
+            into.force(name, Dirty(entry.position, "was gone from HubSpot and is created anew"))
         case _:
             pass
 
@@ -158,7 +158,7 @@ def _replaced(name: str, position: int, is_new: bool, into: Folding) -> None:
     if is_new:
         into.dirty[name] = position
     else:
-        into.forced[name] = Dirty(position, "was merged with another record in HubSpot")
+        into.force(name, Dirty(position, "was merged with another record in HubSpot"))
     kind, key = keys.split_target(name)
     if kind == "companies":
         into.fan_out(Fanout("accounts", key, position))
@@ -202,7 +202,7 @@ def _settings(entry: Entry, into: Folding) -> None:
                 into.fan_out(Fanout(kind, "", entry.position, why=_BY_MAPPING))
         case e.ReplayRequested() as request:
             for name in request.targets:
-                into.forced[name] = Dirty(entry.position, f"replay: {request.selection}")
+                into.force(name, Dirty(entry.position, f"replay: {request.selection}"))
         case e.MassChangeReleased() as released:
             breaker.fold_released(released, into)
         case e.CallsCounted() as counted:
