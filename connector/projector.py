@@ -169,14 +169,17 @@ class Projector:
         mapping = None if self.hold else await self._active_mapping(work)
         barred = await self._barred_companies(work)
         ready: dict[str, Dirty] = {}
-        later: dict[str, Dirty] = {}
+        forced: dict[str, Dirty] = {}
         for name, mark in dirty.items():
             if mapping is None or (barred and breaker.group_of(name)[0] in barred):
-                later[(FORCED if mark.force else ORDINARY) + name] = mark
+                if mark.force:
+                    forced[FORCED + name] = mark
+                else:
+                    work.put("dirty", ORDINARY + name, mark)
             else:
                 ready[name] = mark
-        await rows.load(self._store, work, {"dirty": [one for one in later if one[:2] == FORCED]})
-        for key, mark in later.items():
+        await rows.load(self._store, work, {"dirty": forced})
+        for key, mark in forced.items():
             work.put("dirty", key, stronger(mark, work.get("dirty", Dirty, key)))
         if mapping is not None:
             emissions += await self._decide(ready, work, mapping)

@@ -83,6 +83,8 @@ def _add_payments(out: dict[str, str], account: Account, row: Mapping[str, str])
     remembered = values.day(row.get("DateLastPayment", ""))
     if last is not None and account.retracted and compact(remembered) > last[0]:
         last = None  # newer ones may have been read than the one that is left
+    if values.is_garbage(row.get("LastPaymentAmt", "") if last is None else last[1]):
+        return  # a day without its amount would be shown beside the amount of another day
     if last is not None:
         out["account.last_payment_date"], out["account.last_payment_amount"] = last
     else:

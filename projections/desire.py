@@ -215,7 +215,7 @@ def properties(
             found_row = bill.rows.get(keys.sequence_of(key)) if bill is not None else None
             if bill is None or found_row is None:
                 return None
-            row = found_row
+            row = invoice.standing(key, bill) or found_row
             reason = invoice.skip_reason(row)
             if reason:
                 return Skip(reason)

@@ -19,7 +19,7 @@ import msgspec
 from connector.bundle.files import ERASED, Bundle, BundleEvent, payload_of
 from connector.bundle.pseudonyms import Pseudonyms
 from connector.sage100.fingerprint import fingerprint
-from projections import events, keys, personal
+from projections import countries, events, keys, personal, values
 from projections.mapping import compiled
 
 _STAMPS: Final = ("DateCreated", "TimeCreated", "DateUpdated", "TimeUpdated")
@@ -77,6 +77,8 @@ _TIMES: Final = frozenset({"date", "datetime"})  # transforms of what is a date
 _DATE: Final = re.compile(r"(?:19|20)\d\d-?[01]\d-?[0-3]\d(?:T[\d:.]+Z?)?")
 # Reasons whose message names HubSpot records that are not ours, with the people in them.
 _OF_OTHERS: Final = ("match_", "conflict")
+_COUNTRIES: Final = frozenset(countries.NAMES.values())
+_SHORT: Final = re.compile(r"[A-Za-z0-9]{0,4}")
 _CODE: Final = re.compile(
     r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|CONFLICT|[a-z]+(?:_[a-z]+)+|rejected|merged"
 )
@@ -219,7 +221,9 @@ class _Mask:
         return [self._cell(entity, name, part) for name, part in zip(columns, parts, strict=False)]
 
     def _cell(self, entity: str, column: str, value: str) -> str:
-        if entity == "AR_TermsCode" or column in _KEPT.get(entity, frozenset()):
+        if entity == "AR_TermsCode":
+            return value
+        if column in _KEPT.get(entity, frozenset()) and _is_what_it_should_be(value):
             return value
         if (entity, column) in self._dates and _DATE.fullmatch(value.strip()):
             return value
@@ -302,6 +306,16 @@ class _Mask:
                 return value
             case _:
                 return self._names.text(value)
+
+
+def _is_what_it_should_be(cell: str) -> bool:
+    """Whether it is an amount, a day, a time, a number, a code or a country: people type anything
+    anywhere.
+    """
+    text = cell.strip()
+    if values.number(text) is not None or text in _COUNTRIES:
+        return True
+    return bool(_DATE.fullmatch(text) or _SHORT.fullmatch(text))
 
 
 def _entity(stream: str) -> str:

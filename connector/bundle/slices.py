@@ -173,7 +173,7 @@ async def _first_passes(store: EventStore, instance: str, code: str) -> list[Sto
     out = []
     for entity in ADDED_UP:
         stream = keys.poll_stream(instance, code, entity)
-        async for event in _versions(store, stream):
+        for event in await store.history(stream):
             payload = events.decode(event.type, event.data)
             if wants_of_pass(stream, payload):
                 told: events.Event = events.PollSkipped("cursor", "not served")
@@ -182,14 +182,6 @@ async def _first_passes(store: EventStore, instance: str, code: str) -> list[Sto
                 out.append(msgspec.structs.replace(event, data=events.encode(told)))
                 break
     return out
-
-
-async def _versions(store: EventStore, stream: str) -> AsyncIterator[StoredEvent]:
-    after = 0
-    while page := await store.history(stream, after=after, upto=after + _PAGE):
-        for event in page:
-            yield event
-        after += _PAGE
 
 
 async def _with_times(store: EventStore, stored: list[StoredEvent]) -> list[BundleEvent]:

@@ -115,6 +115,7 @@ class _Prover:
         self._head = Commit(1, 0, 0, b"")
         self._standing = Standing()
         self._unread: dict[str, str] = {}  # of the company in hand
+        self._half_read = False
 
     def owed(self, company: str) -> dict[str, Decimal]:
         """What the open items of each customer come to, as Sage 100 shows them."""
@@ -179,6 +180,7 @@ class _Prover:
             terms[keys.code_of(key)] = known.row
         stored = (await self._store.rows({"source": [code]})).get("source", {})
         source: Source = decode("source", stored[code].value) if code in stored else Source()
+        self._half_read = evidence.RECEIVABLES not in source.read
         ours = receivables.side_of(items, source, terms)
         tally = Tally()
         for key, cell in sorted(sage.unread.items()):
@@ -258,7 +260,7 @@ class _Prover:
             one.kind,
             {key: page[key] for key in differing},
             self._unread,
-            half_read=self.evidence.passes(code) == evidence.Passes(),
+            half_read=self._half_read,
         )
         for key in differing:
             name = keys.target(one.kind, key)

@@ -158,6 +158,19 @@ async def test_nobody_can_be_told_from_a_bundle(tmp_path: Path) -> None:
             assert secret.lower() not in text
 
 
+async def test_what_is_typed_where_an_amount_should_be_is_made_up(tmp_path: Path) -> None:
+    """Amounts, days and codes are shown as they are; a sentence in their place is somebody's."""
+    async with with_a_past(tmp_path) as site:
+        posted = posting.post_invoice(site.company, ("01", "ABF"), "500")
+        garbage = {"Balance": "ask Zoerilda", "InvoiceDueDate": "when Zoerilda pays"}
+        site.company.update("AR_Invoice", posted, garbage)
+        async with site.app() as app:
+            await app.run_once()
+        made = await bundled(site, KEY)
+        assert "zoerilda" not in msgspec.json.encode(made).decode().lower()
+        assert (await played(made)).differences == []
+
+
 def test_what_is_not_known_to_be_harmless_is_made_up() -> None:
     """Fields nobody thought of, of whatever form, show nothing; of messages only what is known."""
     events_ = [

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.bundle import collect
 from connector.progress import Silent
 from connector.proof import prove
 from connector.rebuild import rebuild, this_version
@@ -146,6 +147,20 @@ async def test_the_tie_out_says_that_it_waits(desk: Rig) -> None:
     assert {reason for _, reason in told} == {"pending"}
     assert "first time" in company.differences[0].detail
     await desk.read_through("AR_Invoice")
+    proof = await prove(desk.store, ["ABC"], Silent())
+    assert proof.ok, "the end of the pass is in the log, but not projected yet"
     await carried_out(desk)
     [company] = (await prove(desk.store, ["ABC"], Silent())).companies
     assert company.differences == []
+
+
+async def test_a_slice_of_the_log_says_that_all_was_read(desk: Rig) -> None:
+    """However far into the log the first passes came to their end."""
+    await desk.see(*(customer(f"C{number:04}") for number in range(600)))
+    for entity in ADDED_UP:
+        await desk.read_through(entity)
+    await carried_out(desk)
+    made = await collect(desk.store, "ABC:01-ACME")
+    ended = [one for one in made.events if one.type == "PollCompleted"]
+    assert [one.stream.rpartition("/")[2] for one in ended] == list(ADDED_UP)
+    assert min(one.position for one in ended) > 500

@@ -191,8 +191,20 @@ async def test_other_amounts_are_not_nothing_either(desk: Rig) -> None:
     await after(desk)
     held = (await desk.target(ACME)).held
     assert (held["sage100_aged_balance"], held["annualrevenue"]) == ("10.00", "100.00")
+    # No day is shown beside the amount of another.
     assert held["sage100_last_payment_amount"] == "30.00"
-    assert held["sage100_last_payment_date"] == "2026-06-02"
+    assert held["sage100_last_payment_date"] == "2026-06-01"
+
+
+async def test_a_remembered_payment_that_is_no_number_is_not_told(desk: Rig) -> None:
+    """Where no payment line was read, Sage 100's own memory of the last one may be garbage."""
+    await desk.see(customer("ACME", LastPaymentAmt="77", DateLastPayment="20260101"))
+    await after(desk)
+    await desk.see(customer("ACME", LastPaymentAmt="7x", DateLastPayment="20260201"))
+    await after(desk)
+    held = (await desk.target(ACME)).held
+    assert held["sage100_last_payment_amount"] == "77.00"
+    assert held["sage100_last_payment_date"] == "2026-01-01"
 
 
 def test_an_item_that_cannot_be_read_is_open() -> None:

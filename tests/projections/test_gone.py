@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from connector import reports
 from connector.rebuild import rebuild
 from projections import events as e
+from projections.mapping import compiled
 from projections.tables import Target
-from tests.projections.rig import Gone, Rig, Row, bill, contact, customer, open_rig
+from tests.projections.rig import MAPPING, Gone, Rig, Row, bill, contact, customer, new, open_rig
 
 ACME = "companies/ABC:01-ACME"
 VENDOR: Row = ("AP_Vendor", ["00", "V1"], {"VendorName": "Vendor"})
@@ -176,3 +177,21 @@ async def test_only_what_is_there_is_made(
 def _is_known(doc: Target) -> bool:
     """Whether HubSpot has it or a command is open that would give it."""
     return bool(doc.hubspot_id) or doc.state != "idle"
+
+
+async def test_a_raw_balance_is_taken_back_too(desk: Rig) -> None:
+    """A mapping of one's own may show the column itself: nothing is open on what is gone."""
+    content = compiled.content(MAPPING)
+    own = {"property": "erp_open", "from": "Balance", "transform": "money"}
+    content["invoices"]["rules"] = [*content["invoices"]["rules"], own]
+    mapping = compiled.restore(content)
+    activated = e.MappingActivated(mapping.digest, compiled.content(mapping))
+    await desk.store.append([new("config/mapping", activated)])
+    row = bill("ACME", "0000001", "60")
+    for happen in (desk.see, desk.lose):
+        await happen(row)
+        for _ in range(3):
+            await desk.idle()
+            await desk.carry_out_all()
+        held = (await desk.target("invoices/ABC:01-ACME:0000001-000001-IN")).held
+        assert held["erp_open"] == ("60.00" if happen == desk.see else "")
