@@ -17,12 +17,16 @@ _INTERRUPTED: Final = 130
 
 def main() -> None:
     """Run one command line and end the process with its exit code."""
-    before = signal.signal(signal.SIGINT, _end)
+    # Who has been started in the background is not interrupted: then it is ignored already.
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if interruptible:
+        signal.signal(signal.SIGINT, _end)
     from connector import collector
     from connector.cli.program import run
 
     collector.tune()
-    signal.signal(signal.SIGINT, before)
+    if interruptible:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -163,3 +163,19 @@ def test_an_interrupted_start_ends_with_130(module: str) -> None:
     )
     assert (done.returncode, done.stderr) == (130, "error: interrupted\n")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_runs_in_the_background_is_not_interrupted() -> None:
+    """A shell lets its background jobs ignore Ctrl-C: the start does, too."""
+    script = _INTERRUPT.replace("from connector", "sys.argv[1:] = ['--version']\nfrom connector")
+    ignoring = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", ignoring + script.format(module="typer")],
+        env=environment({}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("ml-connector ")
