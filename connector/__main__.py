@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from types import FrameType
-from typing import Final
 
-_INTERRUPTED: Final = 130
+_INTERRUPTED = 130
 
 
 def main() -> None:
@@ -30,7 +28,7 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def _end(signal_number: int, frame: FrameType | None) -> None:
+def _end(signal_number: int, frame: object) -> None:
     """End at once: nothing has begun. An exception could get lost in whatever is being loaded."""
     os.write(2, b"error: interrupted\n")
     os._exit(_INTERRUPTED)
