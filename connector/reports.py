@@ -9,24 +9,25 @@ from typing import Any, Final
 import msgspec
 
 from connector import breaker, withheld
+from connector.finding import find
+from connector.histories import History, HistoryMoment, history
 from connector.moments import iso
-from connector.naming import by_name
-from connector.projector import CHECKPOINT, entries_of
+from connector.projector import CHECKPOINT
 from eventstore import EventStore, StoredEvent
-from projections import books, events, keys, timeline
-from projections.tables import LANES, OPTIONAL, Calls, ObjectBook, PassBook, Source, Target
+from projections import books, events, keys
+from projections.tables import LANES, OPTIONAL, Calls, ObjectBook, PassBook
 from projections.workspace import decode
 
-# Tables whose keys are the numbers people know a record by, and what it is in HubSpot.
-_NUMBERED: Final = {"account": "companies", "vendor": "vendors"}
-_KINDS: Final = ("companies", "vendors", "contacts", "invoices", "line_items")
-_SOURCES: Final = {
-    "companies": "AR_Customer",
-    "vendors": "AP_Vendor",
-    "contacts": "AR_CustomerContact",
-    "invoices": "AR_Invoice",
-    "line_items": "AR_InvoiceDetail",
-}
+__all__ = [  # with what is given on from there
+    "History",
+    "HistoryMoment",
+    "ParkedItem",
+    "find",
+    "history",
+    "parked",
+    "status",
+]
+
 _BEHIND: Final = 20
 _LETTERS: Final = 500  # looked at in one step
 _SOME: Final = 5
@@ -51,25 +52,6 @@ class ParkedItem(msgspec.Struct, frozen=True):
     behind: tuple[str, ...] = ()
     field: str = ""
     value: str = ""
-
-
-class HistoryMoment(msgspec.Struct, frozen=True):
-    """One moment of a record's life, with its time (ISO 8601, UTC) and trace."""
-
-    time: str
-    trace: str
-    moment: timeline.Moment
-
-
-class History(msgspec.Struct, frozen=True):
-    """A record's life, or, when the key names several records, the choices."""
-
-    key: str
-    target: str = ""
-    hubspot_id: str = ""
-    state: str = ""
-    choices: list[str] = []
-    moments: list[HistoryMoment] = []
 
 
 def _refused(lane: str, found: Mapping[str, ObjectBook]) -> dict[str, str] | None:
@@ -243,76 +225,4 @@ async def _times(store: EventStore, positions: Sequence[int]) -> dict[int, str]:
         part = positions[start : start + _LETTERS]
         for position, commit in zip(part, await store.commits(part), strict=True):
             out[position] = iso(commit.recorded_at_us) if commit is not None else ""
-    return out
-
-
-async def find(store: EventStore, key: str) -> list[str]:
-    """Targets that a person may mean by `key`: a target, an external key, a number, an id."""
-    exact = [key] if "/" in key else [f"{kind}/{key}" for kind in _KINDS]
-    rows = (await store.rows({"target": exact})).get("target", {})
-    if rows:
-        return [name for name in exact if name in rows]
-    found = await _scan_all(store, "alias", f"{key.strip().lower()}>")
-    names = {alias.text for _, alias in found}
-    names.update(await _of_number(store, key.strip()))
-    return sorted(name for name in names if not name.startswith("associations/"))
-
-
-async def _of_number(store: EventStore, number: str) -> list[str]:
-    """Customers and vendors of this number (01-ABF, in whatever case) in any of the companies."""
-    wanted = {keys.escape(number), keys.escape(number.upper())}
-    codes = [code for code, _ in await _scan_all(store, "source")]
-    external = [keys.external_key(code, one) for code in codes for one in wanted]
-    found = await store.rows(dict.fromkeys(_NUMBERED, external))
-    return [f"{kind}/{key}" for table, kind in _NUMBERED.items() for key in found[table]]
-
-
-async def history(store: EventStore, key: str) -> History:
-    """The timeline of the record that `key` names, if need be by a part of its name; choices when
-    it names several.
-    """
-    names = await find(store, key) or await by_name(store, key)
-    if len(names) != 1:
-        return History(key, choices=names)
-    name = names[0]
-    kind, external = keys.split_target(name)
-    stored = await store.history(keys.hubspot_stream(name))
-    code, _, record = external.partition(":")
-    sources = (await store.rows({"source": [code]})).get("source", {})
-    if kind == "line_items":
-        record = keys.detail_of(external).partition(":")[2]
-    if kind in _SOURCES and code in sources:
-        source: Source = decode("source", sources[code].value)
-        stream = keys.sage_stream(source.instance, code, _SOURCES[kind], record)
-        stored += await store.history(stream)
-    known = {event.position for event in stored}
-    wanted = sorted({event.cause for event in stored if event.cause} - known)
-    stored += await _at(store, wanted)
-    rows = (await store.rows({"target": [name]})).get("target", {})
-    doc: Target = decode("target", rows[name].value) if name in rows else Target()
-    return History(
-        key,
-        target=name,
-        hubspot_id=doc.hubspot_id,
-        state=doc.state,
-        moments=await _moments(store, stored),
-    )
-
-
-async def _at(store: EventStore, positions: Sequence[int]) -> list[StoredEvent]:
-    out: list[StoredEvent] = []
-    for position in positions:
-        out += await store.read(position - 1, limit=1)
-    return out
-
-
-async def _moments(store: EventStore, stored: Sequence[StoredEvent]) -> list[HistoryMoment]:
-    causes = {event.position: event.cause for event in stored}
-    moments = timeline.tell(entries_of(stored), causes)
-    commits = await store.commits([moment.position for moment in moments])
-    out = []
-    for moment, commit in zip(moments, commits, strict=True):
-        parent = (commit.meta.traceparent or "") if commit else ""
-        trace_id = parent.split("-")[1] if parent.count("-") == 3 else ""
-        out.append(HistoryMoment(iso(commit.recorded_at_us) if commit else "", trace_id, moment))
     return out

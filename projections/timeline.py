@@ -1,17 +1,23 @@
 """One record's life, told from its events: what happened, in a sentence, and why.
 
 Pure: takes decoded entries of a target's stream, of its source record's stream and of the events
-that caused its commands, and gives them back in order of the log with words an operator reads.
+that led to these, and gives them back in order of the log with words an operator reads. What is
+told of another record says of which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
 from projections import events as e
 from projections.folding import Entry
+
+ERASED: Final = "Erased"  # the event of which nothing is left
+_SAGE: Final = "Sage 100: "
 
 Changes = dict[str, tuple[str | None, str | None]]
 
@@ -28,26 +34,58 @@ class Moment(msgspec.Struct, frozen=True):
     facts: dict[str, str] = {}
 
 
-def tell(entries: Sequence[Entry], causes: Mapping[int, int | None]) -> list[Moment]:
-    """Moments ascending by position. `causes`: position to the position that led to it."""
-    rows: dict[str, dict[str, str]] = {}
-    ordered = sorted(entries, key=lambda one: one.position)
-    return [_moment(entry, rows, causes.get(entry.position)) for entry in ordered]
+def tell(
+    entries: Sequence[Entry],
+    causes: Mapping[int, int | None],
+    own: Collection[str] | None = None,
+    before: Mapping[int, Mapping[str, str]] = MappingProxyType({}),
+) -> list[Moment]:
+    """Moments ascending by position. `causes`: position to the position that led to it. `own`:
+    streams of the record itself (None: all), which begin at their first event; `before`: position
+    of an event of another record to the row as it was until then.
+    """
+    rows: dict[str, Mapping[str, str]] = {}
+    told: list[Moment] = []
+    for entry in sorted(entries, key=lambda one: one.position):
+        if entry.position in before:
+            rows[entry.stream] = before[entry.position]
+        moment = _moment(entry, rows, causes.get(entry.position))
+        if own is not None and entry.stream not in own:
+            moment = msgspec.structs.replace(moment, text=_of_another(entry.stream, moment.text))
+        told.append(moment)
+    return told
 
 
-def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) -> Moment:
+def _of_another(stream: str, text: str) -> str:
+    """What happened to another record, with its name: "Sage 100: AR_Payment 01-ABF:…: …"."""
+    head, _, rest = stream.partition("/")
+    if head == "sage":
+        _, _, entity, key = rest.split("/", 3)
+        return f"{_SAGE}{entity} {key}: {text.removeprefix(_SAGE)}"
+    if head == "poll":
+        _, code, entity = rest.split("/", 2)
+        return f"{entity} of {code}: {text}"
+    return f"{rest}: {text}" if head == "hubspot" else text
+
+
+def _moment(entry: Entry, rows: dict[str, Mapping[str, str]], cause: int | None) -> Moment:
     changes: Changes = {}
     facts: dict[str, str] = {}
     match entry.payload:
         case None:
-            name, text = "Erased", "the content of this event was erased"
-            return Moment(entry.position, entry.stream, name, text, cause=cause)
+            text = "the content of this event was erased"
+            return Moment(entry.position, entry.stream, ERASED, text, cause=cause)
         case e.RecordObserved() as seen:
             before = rows.get(entry.stream)
             changes = row_changes(before, seen.row)
             rows[entry.stream] = seen.row
             how = "by the nightly sweep" if seen.via == "sweep" else "by a poll"
-            what = "seen for the first time" if before is None else f"{len(changes)} fields changed"
+            what = "1 field changed" if len(changes) == 1 else f"{len(changes)} fields changed"
+            if entry.version == 1:
+                what = "seen for the first time"
+            elif before is None:
+                changes = {}
+                what = "changed; what it was before was erased"
             if changes.get("IsOpen") == ("Y", "N"):
                 was = (before or {}).get("Balance", "0")
                 what = f"closed, its balance was {was} when last seen"
@@ -61,6 +99,7 @@ def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) ->
         case e.RecordReturned():
             text = "Sage 100: found again"
         case e.RecordErased() as erased:
+            rows[entry.stream] = erased.row
             text = "personal data erased: what accounting needs is left"
             facts = {"fingerprint": erased.fingerprint}
         case e.TargetErased() as stands:
@@ -151,6 +190,7 @@ def _moment(entry: Entry, rows: dict[str, dict[str, str]], cause: int | None) ->
             text = f"the as-of day of {advanced.company} became {advanced.date}"
         case e.MappingActivated() as mapping:
             text = f"mapping {mapping.digest[:12]} came into force"
+            facts = {"mapping": mapping.digest}
         case e.SourceDescribed() as source:
             text = f"settings of {source.company} changed"
         case e.TrustRefused() as trust:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Final
 
 import msgspec
@@ -12,15 +13,17 @@ from connector.cli import moments as times
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
 from connector.config import Config
+from connector.histories import History, HistoryMoment
+from connector.naming import MOST
 from connector.opening import open_reader
 from connector.projector import entries_of
-from connector.reports import History
 from eventstore import EventStore
 from projections import asof, keys
-from projections.timeline import Moment
 
 _FEW: Final = 6
-_TELLING: Final = frozenset({"advice", "status", "correlation id"})
+_TELLING: Final = frozenset(
+    {"advice", "status", "correlation id", "stamp", "mapping", "batch", "reason", "deals"}
+)
 
 
 class FieldThen(msgspec.Struct, frozen=True):
@@ -37,7 +40,10 @@ def history(
     ctx: typer.Context,
     key: Annotated[
         str,
-        typer.Argument(help="ABC:01-ABF, 01-ABF, an invoice number, a HubSpot id, part of a name."),
+        typer.Argument(
+            help="ABC:01-ABF, 01-ABF, ABF, an invoice number, a HubSpot id, a part of the name, or "
+            "one of these after its kind: companies/50001."
+        ),
     ],
     at: Annotated[
         str, typer.Option("--at", metavar="TIME", help="What it was then, field by field.")
@@ -64,6 +70,7 @@ def history(
                     "at": at,
                     "fields": fields,
                     "choices": found.choices,
+                    "named": found.named,
                 }
             )
         else:
@@ -106,14 +113,15 @@ def render(found: History, *, everything: bool = False) -> None:
     state = found.state if found.state not in {"", "idle"} else "nothing pending"
     output.say(f"{found.target}: {known}, {state}")
     rows = (
-        (each.moment.position, each.time, _told(each.moment, everything), each.moment.cause)
+        (each.moment.position, each.time, _told(each, everything), each.moment.cause)
         for each in found.moments
     )
     output.show(output.table("", ["position", "time", "what happened", "cause"], rows))
 
 
-def _told(moment: Moment, everything: bool) -> str:
+def _told(each: HistoryMoment, everything: bool) -> str:
     """The event in words; of many changes the first few, unless everything is wanted."""
+    moment = each.moment
     is_new = all(old is None for old, _ in moment.changes.values())
     changes = [
         f"{name} = {_shown(new)}" if is_new else f"{name}: {_shown(old)} → {_shown(new)}"
@@ -125,6 +133,7 @@ def _told(moment: Moment, everything: bool) -> str:
     facts = [
         f"{name} {value}" for name, value in moment.facts.items() if everything or name in _TELLING
     ]
+    facts += [f"trace {each.trace}"] if each.trace else []
     lines = changes + ([", ".join(facts)] if facts else [])
     return "\n".join([moment.text, *(f"  {line}" for line in lines)])
 
@@ -150,13 +159,17 @@ def _choices(found: History) -> bool:
     if found.target:
         return False
     if found.choices:
-        output.say(f"{found.key!r} may be any of these; name one of them:")
-        for choice in found.choices:
-            output.say(f"  {choice}")
+        title = f"{found.key!r} may be any of these {len(found.choices):,}"
+        rows = [(one.key, one.name, one.kind) for one in found.named]
+        output.show(output.table(title, ["key", "name", "kind"], rows))
+        first = found.choices[0]
+        output.say(f"Name one of them by its key: ml-connector history {shlex.quote(first)}")
+        if len(found.choices) >= MOST:
+            output.say(f"Of each kind the first {MOST} are looked for: give more of the name.")
     else:
         output.say(
             f"Nothing in the log is known as {found.key!r}. Give a key (ABC:01-ABF or 01-ABF), a "
-            "whole invoice number, a HubSpot id, or a part of the name."
+            "whole customer or invoice number, a HubSpot id, or a part of the name."
         )
     return True
 

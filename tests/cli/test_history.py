@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connector.sandbox.agent import posting
 from tests.cli.conftest import Bench
 from tests.cli.test_undo import customer_keys, move, record
 
@@ -35,3 +36,105 @@ def test_every_step_has_its_trace(bench: Bench) -> None:
     last = [each for each in told if each["moment"]["event"] == "CommandSucceeded"][-1]
     assert undone["trace"] == pinned["trace"] == last["trace"]
     assert record(bench, key)["city"] != "Fargo"
+
+
+def found_by(bench: Bench, key: str) -> str:
+    """The one target that this names."""
+    ended = bench.command("history", key, "--json")
+    assert ended.code == 0, ended.out
+    target: str = ended.json()["target"]
+    return target
+
+
+def test_a_record_is_found_by_all_that_people_know_of_it(bench: Bench) -> None:
+    """Keys, numbers with and without the division, HubSpot's id, each after its kind too."""
+    assert bench.command("run", "--once").code == 0
+    [(division, number)] = customer_keys(bench, 1)
+    external = f"ABC:{division}-{number}"
+    target, record_id = f"companies/{external}", record(bench, (division, number))["hs_object_id"]
+    for key in (external, f"{division}-{number}", number, number.lower()):
+        assert found_by(bench, key) == target, key
+    several = bench.command("history", record_id, "--json").json()["choices"]
+    assert target in several, "HubSpot numbers each kind for itself"
+    for key in (external, f"{division}-{number}", number, record_id):
+        assert found_by(bench, f"companies/{key}") == target, key
+    invoices = list(bench.site.sage100.model.rows("AR_Invoice"))
+    numbers = [one["InvoiceNo"] for one in invoices]
+    invoice = next(one for one in invoices if numbers.count(one["InvoiceNo"]) == 1)
+    [row] = [
+        one
+        for one in bench.at_the_site(lambda: bench.site.portal.records("invoices").values())
+        if f":{invoice['InvoiceNo']}-" in one["sage100_invoice_key"]
+    ]
+    told = f"invoices/{row['sage100_invoice_key']}"
+    for key in (invoice["InvoiceNo"], row["sage100_invoice_key"]):
+        assert found_by(bench, key) == found_by(bench, f"invoices/{key}") == told, key
+    assert found_by(bench, f"invoices/{row['hs_object_id']}") == told
+    plain = row["sage100_invoice_key"].partition(":")[2]
+    assert found_by(bench, plain) == told
+    for key in (f"contacts/{invoice['InvoiceNo']}", "vendors/99999", "companies/1"):
+        assert bench.command("history", key).code == 1, key
+
+
+def test_vendors_are_companies_of_hubspot(bench: Bench) -> None:
+    """`companies/ID` finds a vendor by its HubSpot id, and its number does without a division."""
+    assert bench.command("run", "--once").code == 0
+    row = next(iter(bench.site.sage100.model.rows("AP_Vendor")))
+    target = f"vendors/ABC:{row['APDivisionNo']}-{row['VendorNo']}"
+    record_id = bench.command("history", target, "--json").json()["hubspot_id"]
+    for key in (f"companies/{record_id}", f"vendors/{record_id}", f"vendors/{row['VendorNo']}"):
+        assert found_by(bench, key) == target
+
+
+def test_what_may_be_several_is_told_apart_by_name(bench: Bench) -> None:
+    """A table of key, name and kind, the same in the document, and how to go on."""
+    keys = customer_keys(bench, 2)
+    for key, name in zip(keys, ("Twinfield North", "Twinfield South"), strict=True):
+        move(bench, key, CustomerName=name)
+    assert bench.command("run", "--once").code == 0
+    for arguments in ([], ["--at", "2999-01-01"]):
+        told = bench.command("history", "twinfield", *arguments)
+        assert told.code == 1
+        assert "'twinfield' may be any of these 2" in told.out
+        for name in ("Twinfield North", "Twinfield South"):
+            [line] = [one for one in told.out.splitlines() if name in one]
+            assert "companies/ABC:" in line
+            assert "customer" in line
+        assert "Name one of them by its key: ml-connector history companies/ABC:" in told.out
+        found = bench.command("history", "twinfield", "--json", *arguments)
+        assert found.code == 1
+        assert found.json()["choices"] == [one["key"] for one in found.json()["named"]]
+        assert {one["name"] for one in found.json()["named"]} == {
+            "Twinfield North",
+            "Twinfield South",
+        }
+
+
+def test_what_led_to_an_aging_is_named(bench: Bench) -> None:
+    """An invoice or a payment changes a company's aging: the command's cause says which record of
+    Sage 100 that was, and what led to its being seen; only what is new is said to be."""
+    assert bench.command("run", "--once").code == 0
+    company = bench.site.sage100.company
+    [key] = customer_keys(bench, 1)
+    target = f"companies/ABC:{key[0]}-{key[1]}"
+    number = bench.at_the_site(lambda: posting.post_invoice(company, key, "70.00"))
+    assert bench.command("run", "--once").code == 0
+
+    def why() -> tuple[dict[str, Any], dict[str, Any]]:
+        told = {one["moment"]["position"]: one["moment"] for one in moments(bench, target)}
+        last = [one for one in told.values() if one["event"] == "CommandEmitted"][-1]
+        assert "sage100_balance" in last["changes"]
+        assert told[told[last["cause"]]["cause"]]["event"] == "PollStarted"
+        return last, told[last["cause"]]
+
+    _, cause = why()
+    assert cause["text"].startswith(("Sage 100: AR_Invoice ", "Sage 100: AR_Payment "))
+    assert f"{key[0]}-{key[1]}:{number[2]}" in cause["text"]
+    assert "seen for the first time, by a poll" in cause["text"]
+    bench.at_the_site(lambda: posting.receive_payment(company, number, "30.00"))
+    assert bench.command("run", "--once").code == 0
+    told = moments(bench, target)
+    first = [one["moment"]["text"] for one in told if "first time" in one["moment"]["text"]]
+    assert len(first) == len(set(first))
+    _, cause = why()
+    assert f"{key[0]}-{key[1]}:{number[2]}" in cause["text"]
