@@ -6,6 +6,7 @@ Pure: the ledger's own fold up to there, so that what is told of the past is wha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -14,11 +15,13 @@ from projections import ledger
 from projections.folding import Entry
 from projections.tables import Target
 
+_REASONS: Final = (e.CommandEmitted, e.RecordAdopted, e.DriftFound, e.TargetErased)
+
 
 class HeldField(msgspec.Struct, frozen=True):
     """One property: its value, the position that acknowledged it, and that of the command.
 
-    `because` is the position of a CommandEmitted or RecordAdopted.
+    `because` is the position of a CommandEmitted, RecordAdopted, DriftFound or TargetErased.
     """
 
     field: str
@@ -45,7 +48,7 @@ def held_at(entries: Sequence[Entry]) -> list[HeldField]:
         if entry.payload is None:
             continue
         before, doc = doc, ledger.evolve(doc, entry.payload, entry.version)
-        if isinstance(entry.payload, e.CommandEmitted | e.RecordAdopted):
+        if isinstance(entry.payload, _REASONS):
             because = entry.position
         told = _told(before, entry.payload)
         for name in doc.held:
@@ -62,7 +65,9 @@ def _told(before: Target, event: e.Event) -> set[str]:
         case e.CommandSucceeded():
             left_out = event.withheld.keys() | event.overtaken.keys()
             return (before.changes.keys() | event.kept.keys()) - left_out
-        case e.RecordAdopted():
+        case e.RecordAdopted() | e.DriftFound():
             return set(event.values)
+        case e.TargetErased():
+            return set(event.held)
         case _:
             return set()

@@ -63,7 +63,7 @@ class CommandSucceeded(Event, frozen=True):
     it was gone and this one was created, or people merged it into this one.
     `withheld`: properties that could not be written and were left out, so that the rest could be.
     `overtaken`: properties left out because HubSpot did not hold what was expected there any more,
-    with what it held.
+    with what it held. `status`: of the answer that settled it, 0 where no write was needed.
     """
 
     command: int
@@ -75,6 +75,7 @@ class CommandSucceeded(Event, frozen=True):
     replaced: str = ""
     withheld: dict[str, Withheld] = msgspec.field(default_factory=dict)
     overtaken: dict[str, str] = msgspec.field(default_factory=dict)
+    status: int = 0
 
 
 class CommandFailed(Event, frozen=True):

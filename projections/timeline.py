@@ -117,7 +117,7 @@ def _moment(entry: Entry, rows: dict[str, Mapping[str, str]], cause: int | None)
         case e.CommandSucceeded() as done:
             text = f"command {done.command}: {done.outcome} in HubSpot as {done.hubspot_id}"
             changes = {name: (None, value) for name, value in done.kept.items()}
-            facts = {"correlation id": done.correlation_id, "batch": done.batch}
+            facts = _answer(done.status, done.correlation_id, done.batch)
             if done.replaced:
                 text += f", in place of {done.replaced}"
             for name, left_out in done.withheld.items():

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from typing import Annotated, Final
 
-import msgspec
 import typer
 
 from connector import reports
+from connector.at_a_moment import FieldThen, fields_at
 from connector.cli import moments as times
 from connector.cli import output
 from connector.cli.session import AsJson, load, run_async
@@ -16,24 +16,11 @@ from connector.config import Config
 from connector.histories import History, HistoryMoment
 from connector.naming import MOST
 from connector.opening import open_reader
-from connector.projector import entries_of
-from eventstore import EventStore
-from projections import asof, keys
 
 _FEW: Final = 6
 _TELLING: Final = frozenset(
     {"advice", "status", "correlation id", "stamp", "mapping", "batch", "reason", "deals"}
 )
-
-
-class FieldThen(msgspec.Struct, frozen=True):
-    """What one HubSpot property held at a moment, since when, and what had led to it."""
-
-    field: str
-    value: str | None
-    since: str
-    because: str
-    position: int
 
 
 def history(
@@ -87,24 +74,6 @@ async def _read(config: Config, key: str, at_us: int | None) -> tuple[History, l
         return found, await fields_at(store, found, at_us)
 
 
-async def fields_at(store: EventStore, found: History, at_us: int) -> list[FieldThen]:
-    """What HubSpot had acknowledged of a record at a time (µs UTC), each value with its reason."""
-    # Times are shown to the millisecond, cut off: one that was copied means all of it.
-    upto = await store.position_at(at_us // 1000 * 1000 + 999)
-    stored = await store.history(keys.hubspot_stream(found.target), upto=upto)
-    told = {each.moment.position: each for each in found.moments}
-    return [
-        FieldThen(
-            one.field,
-            one.value,
-            told[one.position].time,
-            told[one.because].moment.text if one.because in told else "",
-            one.position,
-        )
-        for one in asof.held_at(entries_of(stored))
-    ]
-
-
 def render(found: History, *, everything: bool = False) -> None:
     """The life as a table; changes field by field under each event."""
     if _choices(found):
@@ -145,13 +114,39 @@ def render_at(found: History, at: str, fields: list[FieldThen]) -> None:
     if not fields:
         output.say(f"{found.target}: nothing was acknowledged by HubSpot until {at}.")
         return
-    output.show(
-        output.table(
-            f"{found.target} at {at}",
-            ["field", "value", "since", "because", "position"],
-            ((row.field, row.value, row.since, row.because, row.position) for row in fields),
-        )
-    )
+    rows = [(one.field, _value(one), one.since or "-", _why(one), one.position) for one in fields]
+    heads = ["field", "value", "since", "because", "position"]
+    output.show(output.table(f"{found.target} at {at}", heads, rows))
+    erased = [one.erased for one in fields if one.erased]
+    if erased:
+        count = output.counted(len(erased), "value")
+        output.say(f"Of {count} nothing is left: personal data was erased on {max(erased)}.")
+
+
+def _value(one: FieldThen) -> str:
+    return "(erased)" if one.erased else _shown(one.value)
+
+
+def _why(one: FieldThen) -> str:
+    """The reason of a value, from Sage 100 to HubSpot's answer."""
+    cells = ", ".join(f"{column} {_shown(cell)}" for column, cell in one.cells.items())
+    seen = {"stamp": one.stamp, "seen": one.seen}
+    seen_how = {"sweep": "by the nightly sweep", "cursor": "by a poll"}.get(one.via, "")
+    shown = [cells, *(f"{name} {text}" for name, text in seen.items() if text), seen_how]
+    said = {
+        "status": str(one.status or ""),
+        "correlation id": one.correlation_id,
+        "batch": one.batch,
+        "trace": one.trace,
+    }
+    lines = [
+        one.source,
+        ", ".join(text for text in shown if text),
+        one.because + (f", mapping {one.mapping}" if one.mapping else ""),
+        f"led to by: {one.cause}" if one.cause else "",
+        ", ".join(f"{name} {text}" for name, text in said.items() if text),
+    ]
+    return "\n".join(line for line in lines if line)
 
 
 def _choices(found: History) -> bool:

@@ -184,10 +184,10 @@ class Delivery:
                 later = []
             request = requests.popleft()
             asked = request.keys
-            correlation_id = ""
+            status, correlation_id = 0, ""
             try:
                 answer = await self.answered(lambda asked=asked: call(asked))  # type: ignore[misc]
-                correlation_id = answer.correlation_id
+                status, correlation_id = answer.status, answer.correlation_id
                 settled = await settle(asked, answer)
                 names = [attempts[key].name for key in asked]
                 settled = self._weighed(names, asked, answer, settled, kind)
@@ -204,7 +204,8 @@ class Delivery:
             else:
                 requests.extend(following(request, settled))
                 later.extend(settled.resend)
-            await self._record(batch, correlation_id, attempts, outcomes, settled.after_s)
+            said = (status, correlation_id)
+            await self._record(batch, said, attempts, outcomes, settled.after_s)
         return settled
 
     def _weighed(
@@ -284,11 +285,12 @@ class Delivery:
     async def _record(
         self,
         batch: str,
-        correlation_id: str,
+        said: tuple[int, str],
         attempts: Mapping[str, Attempt],
         outcomes: Sequence[Outcome],
         after_s: float | None,
     ) -> None:
+        status, correlation_id = said
         entries = []
         for outcome in outcomes:
             attempt = attempts[outcome.key]
@@ -298,6 +300,7 @@ class Delivery:
                 batch=batch,
                 correlation_id=correlation_id,
                 retry_at_us=self._retry_at_us(attempt, after_s),
+                status=status,
             )
             entries.append(OutcomeEntry(attempt.name, attempt.command, event, attempt.sent))
         await journal.record(self.around.store, entries)

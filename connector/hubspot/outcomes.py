@@ -42,8 +42,11 @@ def event_of(
     batch: str,
     correlation_id: str,
     retry_at_us: int,
+    status: int = 0,
 ) -> events.Event:
-    """The event that records `outcome`; a failure is tried again at `retry_at_us`."""
+    """The event that records `outcome`; a failure is tried again at `retry_at_us`. `status`: of the
+    answer, 0 for none.
+    """
     match outcome:
         case Written():
             return events.CommandSucceeded(
@@ -55,6 +58,7 @@ def event_of(
                 attempt.kept,
                 withheld=attempt.withheld,
                 overtaken=attempt.overtaken,
+                status=status,
             )
         case Refused(why=why):
             return events.CommandParked(

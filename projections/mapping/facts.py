@@ -57,3 +57,54 @@ DERIVED: Final[dict[str, str]] = {
     "constant.vendor": "VENDOR",
     "constant.prospect": "PROSPECT",
 }
+
+_OPEN: Final = (
+    *("AR_Invoice.Balance", "AR_Invoice.InvoiceType", "AR_Invoice.InvoiceDate"),
+    *("AR_Invoice.InvoiceDueDate", "AR_Invoice.TermsCode"),
+)
+_AGED: Final = ("CurrentBalance", *(f"AgingCategory{number}" for number in range(1, 5)))
+_PARTS: Final = ("TaxableAmt", "NonTaxableAmt", "FreightAmt", "SalesTaxAmt")
+_LINE: Final = ("ExtensionAmt", "QuantityShipped", "UnitPrice")
+_PAID: Final = ("AR_Payment.PaymentDate", "AR_Payment.TransactionDate")
+
+# What each fact is made of: columns of the record itself, or of others after their entity. The
+# record's key and the settings of the company are no columns.
+MADE_OF: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("key.external", "key.company", "key.record", "key.customer"), ()),
+    "key.sold_to": ("SoldToDivisionNo", "SoldToCustomerNo"),
+    "key.invoice": (),
+    "source.currency": (),
+    "terms.description": ("TermsCode", "AR_TermsCode.TermsCodeDesc"),
+    "account.stage": ("AR_Invoice.InvoiceType",),
+    "account.street": ("AddressLine1",),
+    "account.domain": ("URLAddress", "EmailAddress"),
+    "account.revenue": ("AR_CustomerSalesHistory.DollarsSold",),
+    "account.last_payment_date": (*_PAID, "DateLastPayment"),
+    "account.last_payment_amount": ("AR_Payment.TransactionAmt", "LastPaymentAmt"),
+    "account.average_days_to_pay": ("AR_Invoice.InvoiceDate", *_PAID),
+    **dict.fromkeys((name for name in DERIVED if name.startswith("aging.")), _OPEN),
+    "sage.aged_balance": _AGED,
+    "sage.aged_on": ("DateLastAging",),
+    "contact.first_name": ("ContactName", "AR_Customer.CustomerName"),
+    "contact.last_name": ("ContactName", "AR_Customer.CustomerName"),
+    "contact.email": ("EmailAddress", "AR_Customer.EmailAddress"),
+    "contact.phone": (
+        *("TelephoneNo1", "TelephoneExt1"),
+        *("AR_Customer.TelephoneNo", "AR_Customer.TelephoneExt"),
+    ),
+    "contact.title": ("ContactTitle",),
+    "contact.company": ("AR_Customer.CustomerName",),
+    "invoice.total": _PARTS,
+    "invoice.balance": ("Balance", "IsOpen"),
+    "invoice.status": ("InvoiceType", "Balance", "IsOpen", *_PARTS),
+    "invoice.native_status": ("InvoiceType", "Balance", "IsOpen", *_PARTS),
+    "invoice.due_date": ("InvoiceDueDate", "InvoiceDate", "TermsCode"),
+    "invoice.days_overdue": ("InvoiceDueDate", "InvoiceDate", "TermsCode", "Balance"),
+    "invoice.type": ("InvoiceType",),
+    "invoice.last_payment_date": _PAID,
+    "line.name": ("ItemCodeDesc", "CommentText", "ItemCode"),
+    "line.quantity": _LINE,
+    "line.price": _LINE,
+    "line.amount": ("ExtensionAmt",),
+    **dict.fromkeys((name for name in DERIVED if name.startswith("constant.")), ()),
+}

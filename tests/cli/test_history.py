@@ -138,3 +138,96 @@ def test_what_led_to_an_aging_is_named(bench: Bench) -> None:
     assert len(first) == len(set(first))
     _, cause = why()
     assert f"{key[0]}-{key[1]}:{number[2]}" in cause["text"]
+
+
+def then(bench: Bench, key: str, at: str = "2999-01-01") -> dict[str, dict[str, Any]]:
+    """Property to what it held at a moment, with its reason."""
+    found = bench.command("history", key, "--at", at, "--json").json()["fields"]
+    return {one["field"]: one for one in found}
+
+
+def test_each_value_of_a_moment_has_its_reason_from_sage_100_to_hubspot(bench: Bench) -> None:
+    """The column with its stamp and how it was found, or the fact and its columns; the mapping, the
+    command and what led to it; HubSpot's status and correlation id, batch and trace."""
+    assert bench.command("run", "--once").code == 0
+    [key] = customer_keys(bench, 1)
+    target = f"companies/ABC:{key[0]}-{key[1]}"
+    move(bench, key, City="Fargo")
+    company = bench.site.sage100.company
+    number = bench.at_the_site(lambda: posting.post_invoice(company, key, "70.00"))
+    assert bench.command("run", "--once").code == 0
+    fields = then(bench, target)
+    city = fields["city"]
+    assert (city["value"], city["source"], city["via"]) == ("Fargo", "AR_Customer.City", "cursor")
+    assert city["cells"] == {"AR_Customer.City": "Fargo"}
+    told = {one["moment"]["position"]: one for one in moments(bench, target)}
+    [seen] = [
+        one
+        for one in told.values()
+        if one["moment"]["event"] == "RecordObserved" and "City" in one["moment"]["changes"]
+    ][1:]
+    assert (city["seen"], city["stamp"]) == (seen["time"], seen["moment"]["facts"]["stamp"])
+    answer = told[city["position"]]
+    facts = answer["moment"]["facts"]
+    assert (str(city["status"]), city["correlation_id"]) == (
+        facts["status"],
+        facts["correlation id"],
+    )
+    assert city["status"] == 200
+    assert (city["batch"], city["trace"]) == (facts["batch"], answer["trace"])
+    command = next(
+        one["moment"] for one in told.values() if one["moment"]["text"] == city["because"]
+    )
+    assert city["mapping"] == command["facts"]["mapping"]
+    assert f"command {city['command']}: update HubSpot" in city["because"]
+    balance = fields["sage100_balance"]
+    assert balance["source"].startswith(
+        "aging.balance: sum of open balances, of AR_Invoice.Balance"
+    )
+    assert number[2] in balance["cause"]
+    domain = fields["domain"]
+    assert set(domain["cells"]) == {"AR_Customer.URLAddress", "AR_Customer.EmailAddress"}
+    shown = bench.command("history", target, "--at", "2999-01-01").out
+    assert "AR_Customer.City Fargo" in shown
+    assert "status 200, correlation id" in shown
+    own = next(one for one in found_contacts(bench) if key[1] in one)
+    person = then(bench, own)
+    assert person["company"]["cells"].keys() == {"AR_Customer.CustomerName"}
+    contact_of = then(bench, f"invoices/ABC:{key[0]}-{key[1]}:{'-'.join(number[2:])}")
+    total = contact_of["sage100_total"]
+    assert "AR_Invoice.NonTaxableAmt" in total["cells"]
+
+
+def found_contacts(bench: Bench) -> list[str]:
+    """The contacts that the log knows."""
+    rows = bench.at_the_site(lambda: list(bench.site.portal.records("contacts").values()))
+    return [f"contacts/{row['sage100_contact_key']}" for row in rows]
+
+
+def test_what_was_undone_or_erased_is_told_as_that(bench: Bench) -> None:
+    """An undo's value does not come from Sage 100; of what was erased it is said since when."""
+    assert bench.command("run", "--once").code == 0
+    [key] = customer_keys(bench, 1)
+    target = f"companies/ABC:{key[0]}-{key[1]}"
+    first_day = moments(bench, target)[-1]["time"]
+    move(bench, key, City="Fargo")
+    assert bench.command("run", "--once").code == 0
+    assert bench.command("undo", "--run", "last").code == 0
+    assert bench.command("run", "--once").code == 0
+    assert then(bench, target)["city"]["source"] == "an undo: what stood there before"
+    assert bench.command("erase", target, "--reason", "asked", "--yes").code == 0
+    assert bench.command("run", "--once").code == 0
+    [erased] = [
+        one["time"] for one in moments(bench, target) if one["moment"]["event"] == "TargetErased"
+    ]
+    for at in (first_day, "2999-01-01"):
+        address = then(bench, target, at)["address"]
+        assert (address["value"] or None, address["erased"] in {erased, ""}) == (None, True)
+    before = then(bench, target, first_day)
+    assert {one["erased"] for one in before.values()} == {erased}
+    assert "sage100_credit_limit" in before
+    assert "sage100_credit_limit" in then(bench, target)
+    shown = bench.command("history", target, "--at", first_day).out
+    assert f"nothing is left: personal data was erased on {erased}" in shown
+    story = bench.command("history", target).out
+    assert f"the content of this event was erased on {erased}" in " ".join(story.split())
