@@ -9,7 +9,7 @@ and then had sent again is not asked about again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -18,6 +18,7 @@ from connector import rows
 from connector.hubspot import advice as advices
 from connector.hubspot import journal
 from connector.hubspot.answer import Answer
+from connector.hubspot.api import BATCH_LIMIT
 from connector.hubspot.delivery import Delivery
 from connector.hubspot.errors import NoAnswer
 from connector.hubspot.journal import Entry
@@ -96,12 +97,11 @@ class LookingDelivery(Delivery):
         await self._by_key(mapping, list(wanted), properties, look)
         if look.trouble is not None:
             return look
-        gone = [
-            doc.hubspot_id
-            for key, doc in wanted.items()
-            if doc.hubspot_id and key in look.asked and key not in look.found
-        ]
-        await self._by_id(mapping, list(dict.fromkeys(gone)), properties, look)
+        gone: dict[str, list[str]] = {}
+        for key, doc in wanted.items():
+            if doc.hubspot_id and key in look.asked and key not in look.found:
+                gone.setdefault(doc.hubspot_id, []).append(key)
+        await self._by_id(mapping, gone, properties, look)
         if look.trouble is None:
             _recognise(mapping, wanted, look)
             await self._refuse_namesakes(lane, wanted, look)
@@ -151,7 +151,7 @@ class LookingDelivery(Delivery):
     async def _by_key(
         self, mapping: ObjectMapping, wanted: Sequence[str], properties: Sequence[str], look: Look
     ) -> None:
-        requests = deque([list(wanted)] if wanted else [])
+        requests = deque(_parts(wanted))
         hubspot = self.around.hubspot
         while requests:
             asked = requests.popleft()
@@ -179,44 +179,57 @@ class LookingDelivery(Delivery):
                 requests.extend([asked[:middle], asked[middle:]])
 
     async def _by_id(
-        self, mapping: ObjectMapping, wanted: Sequence[str], properties: Sequence[str], look: Look
+        self,
+        mapping: ObjectMapping,
+        wanted: Mapping[str, Sequence[str]],
+        properties: Sequence[str],
+        look: Look,
     ) -> None:
-        if not wanted:
-            return
+        """Read records by HubSpot's id (to the keys that they are wanted for)."""
         asked = [*properties, MERGED_IDS]
         hubspot = self.around.hubspot
-        answer = await self._read(
-            wanted,
-            lambda: hubspot.batch_read(mapping.hubspot_type, "", wanted, asked),
-            look,
-        )
-        if answer is None or not answer.ok:
-            return
-        found = records_by_id(answer, properties)
-        for record_id in wanted:
-            # Only a record asked for alone is also found by the id of one merged into it.
-            record = found.get(record_id)
-            if record is None:
-                record = await self._alone(mapping.hubspot_type, record_id, properties, look)
-            if look.trouble is not None:
+        for part in _parts(wanted):
+            answer = await self._read(
+                part,
+                lambda part=part: hubspot.batch_read(  # type: ignore[misc]
+                    mapping.hubspot_type, "", part, asked
+                ),
+                look,
+            )
+            if answer is None:
                 return
-            look.ids.add(record_id)
-            if record is not None:
-                look.known[record_id] = record
+            found = records_by_id(answer, properties) if answer.ok else {}
+            for record_id in part:
+                # Only a record asked for alone is also found by the id of one merged into it.
+                if record_id in found:
+                    look.ids.add(record_id)
+                    look.known[record_id] = found[record_id]
+                    continue
+                why = await self._alone(mapping.hubspot_type, record_id, properties, look)
+                if look.trouble is not None:
+                    return
+                if why is not None:
+                    look.refused |= dict.fromkeys(wanted[record_id], why)
 
     async def _alone(
-        self, object_type: str, record_id: str, wanted: Sequence[str], look: Look
-    ) -> Record | None:
+        self, object_type: str, record_id: str, properties: Sequence[str], look: Look
+    ) -> Why | None:
+        """Read one record, which may be gone; why not, where HubSpot will not say."""
         hubspot = self.around.hubspot
         answer = await self._read(
             [record_id],
-            lambda: hubspot.read_record(object_type, record_id, wanted),
+            lambda: hubspot.read_record(object_type, record_id, properties),
             look,
             missing={404},
         )
-        if answer is None or not answer.ok:
+        if answer is None:
             return None
-        return record_of(answer.body, wanted) if isinstance(answer.body, dict) else None
+        if not answer.ok and answer.status != 404:
+            return why_whole(answer)
+        look.ids.add(record_id)
+        if answer.ok and (record := record_of(answer.body, properties)) is not None:
+            look.known[record_id] = record
+        return None
 
     async def _read(
         self,
@@ -310,7 +323,12 @@ def _recognise(mapping: ObjectMapping, wanted: Mapping[str, Target], look: Look)
 
 
 def _moved(doc: Target, key: str, look: Look, mapping: ObjectMapping) -> events.Event | None:
-    """What is to be noted of a record that HubSpot does not have under the id we know."""
+    """What is to be noted of a record that HubSpot does not have under the id we know.
+
+    Nothing where HubSpot was not asked for all of it, or would not say: silence is no loss.
+    """
+    if not look.covers(key, doc):
+        return None
     record = look.found.get(key)
     rule = BY_KEY
     if record is None:
@@ -324,6 +342,12 @@ def _moved(doc: Target, key: str, look: Look, mapping: ObjectMapping) -> events.
         return None
     values = {name: value for name, value in record.values.items() if name != mapping.key}
     return events.RecordAdopted(record.hubspot_id, rule, values, unkeyed=rule != BY_KEY)
+
+
+def _parts(wanted: Iterable[str]) -> list[list[str]]:
+    """What may be asked for in one request each."""
+    every = list(wanted)
+    return [every[start : start + BATCH_LIMIT] for start in range(0, len(every), BATCH_LIMIT)]
 
 
 def _key(name: str) -> str:

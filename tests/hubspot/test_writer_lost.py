@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from connector.sandbox.hubspot import Drop, Omit
-from projections import events
+from connector.sandbox.hubspot import Drop, Omit, faults
+from projections import events, keys
 
 from .rig import Site
 
 ACME = "companies/ABC:01-ACME"
 OTHER = "companies/ABC:01-OTHER"
+JOE = "contacts/ABC:01-ACME:JOE"
 KEY = "sage100_customer_key"
+NOT_SHOWN = faults.error(400, "not today")
 
 
 async def written(site: Site, target: str = ACME, /, **properties: str) -> str:
@@ -122,3 +124,56 @@ async def test_a_key_whose_capitals_somebody_changed_is_put_right(site: Site) ->
     assert (await site.writer().run_until_idle()).lanes["companies"].updated == 1
     shown = site.portal.one("companies", KEY, "ABC:01-ACME")
     assert (shown["hs_object_id"], shown["phone"]) == (record, "2")
+
+
+async def test_more_are_looked_for_by_their_ids_than_one_request_takes(site: Site) -> None:
+    """Of 120 links one end was deleted, the other lost its key: what is alive is not lost."""
+    companies = [f"companies/ABC:01-C{number:04d}" for number in range(120)]
+    contacts = [f"contacts/ABC:01-C{number:04d}:X" for number in range(120)]
+    await site.emit_all({name: {"name": "Acme"} for name in companies})
+    await site.emit_all({name: {"lastname": "Joe"} for name in contacts})
+    await site.writer().run_until_idle()
+    for company, contact in zip(companies, contacts, strict=True):
+        site.portal.archive("contacts", (await site.target(contact)).hubspot_id)
+        site.portal.edit("companies", (await site.target(company)).hubspot_id, {KEY: ""})
+    ends = zip(contacts, companies, strict=True)
+    await site.emit_all({keys.association(*pair): {"linked": "true"} for pair in ends})
+    site.portal.calls.clear()
+    await site.writer().run_until_idle()
+    assert {(await site.types(name))[-1] for name in companies} == {"RecordAdopted"}
+    assert {(await site.types(name))[-1] for name in contacts} == {"RecordLost"}
+    assert {(await site.target(name)).unkeyed for name in companies} == {True}
+    assert site.portal.calls.count(route="objects.batch.read", status=400) == 0
+    assert await site.books_close()
+
+
+async def test_a_record_that_hubspot_will_not_show_is_not_lost(site: Site) -> None:
+    """The end of a link is looked for and the read is refused: of that nothing follows."""
+    record = await written(site, name="Acme")
+    await site.emit(JOE, lastname="Joe")
+    await site.writer().run_until_idle()
+    site.portal.archive("contacts", (await site.target(JOE)).hubspot_id)
+    site.portal.edit("companies", record, {KEY: ""})
+    refused = site.portal.inject(NOT_SHOWN, route="objects.get", object="companies", times=None)
+    site.portal.inject(
+        Omit(inputs="all"), route="objects.batch.read", object="companies", times=None
+    )
+    await site.emit(keys.association(JOE, ACME), linked="true")
+    await site.writer().run_until_idle()
+    assert refused.hits == 1
+    assert (await site.types(ACME))[-1] == "CommandSucceeded"
+    assert (await site.types(JOE))[-1] == "RecordLost"
+
+
+async def test_a_record_whose_id_cannot_be_read_is_parked_with_hubspot_s_words(site: Site) -> None:
+    """Our key finds it no more, and by its id HubSpot refuses it: a person has to look."""
+    record = await written(site, name="Acme")
+    site.portal.edit("companies", record, {KEY: ""})
+    await site.emit(ACME, phone="2")
+    site.portal.inject(NOT_SHOWN, route="objects.get", times=None)
+    site.portal.inject(Omit(inputs="all"), route="objects.batch.read", times=None)
+    assert (await site.writer().run_until_idle()).parked == 1
+    parked = (await site.stream(ACME))[-1]
+    assert isinstance(parked, events.CommandParked)
+    assert (parked.message, parked.status) == ("not today", 400)
+    assert await site.books_close()
