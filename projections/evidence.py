@@ -23,7 +23,10 @@ _CACHED: Final = ("CurrentBalance", *(f"AgingCategory{number}" for number in ran
 
 
 class Aged(NamedTuple):
-    """What Sage 100's own aging says a customer owes; `day`: YYYYMMDD of it, "" when untold."""
+    """What Sage 100's own aging says a customer owes, where all of it can be read.
+
+    `day`: YYYYMMDD of it, "" when untold.
+    """
 
     owed: Decimal
     day: str
@@ -78,7 +81,8 @@ class Evidence:
         payload = entry.payload
         row = {} if not isinstance(payload, e.RecordObserved | e.RecordErased) else payload.row
         gone = isinstance(payload, e.RecordErased) and payload.vanished
-        if gone or not any(column in row for column in _CACHED):
+        unread = any(values.is_garbage(row.get(column, "")) for column in _CACHED)
+        if gone or unread or not any(column in row for column in _CACHED):
             known.pop(record.key, None)
             return
         owed = sum((values.amount(row.get(column, "")) for column in _CACHED), Decimal(0))

@@ -94,6 +94,7 @@ _SENTENCES: Final = frozenset(
 )
 _NAMES: Final = frozenset({"targets", "waiting_for"})
 _IDS: Final = frozenset({"hubspot_id", "replaced", "owner", "correlation_id", "batch", "lost"})
+_DEALS: Final = frozenset({"deal", "former", "candidates"})  # ids that targets are named by
 _VALUES: Final = frozenset(
     {"changes", "values", "kept", "held", "withheld", "expected", "overtaken", "alone"}
 )
@@ -244,6 +245,10 @@ class _Mask:
                 out[name] = {prop: self._shown(kind, prop, one) for prop, one in value.items()}
             elif name in _NAMES:
                 out[name] = [self.target(one) for one in value]
+            elif name in _DEALS:
+                ids = [value] if isinstance(value, str) else value
+                made = [self._part(one) if one else "" for one in ids]
+                out[name] = made[0] if isinstance(value, str) else made
             elif name in _IDS or name in {"instance", "company"}:
                 out[name] = self._names.text(value)
             elif name in {"key", *_PLAIN_FIELDS}:

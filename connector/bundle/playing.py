@@ -17,7 +17,7 @@ import msgspec
 
 from connector import rows
 from connector.bundle.files import ERASED, Bundle, BundleEvent, payload_of
-from connector.bundle.seeds import left_of_the_erased, newest_mapping
+from connector.bundle.seeds import DEALS, left_of_the_erased, newest_mapping
 from connector.hubspot import schema
 from connector.hubspot.api import HubSpot
 from connector.hubspot.definitions import Definitions
@@ -33,7 +33,7 @@ from projections.tables import Target
 from projections.workspace import Workspace
 
 # What others did to a HubSpot object: told again, where commands and outcomes are made anew.
-_PEOPLE: Final = (events.FieldsPinned, events.DriftFound)
+_PEOPLE: Final = (events.FieldsPinned, events.DriftFound, events.DealMatched)
 _TURNS: Final = 50
 _MOST_INPUTS: Final = 500
 
@@ -83,6 +83,9 @@ async def play(
     for name, left in left_of_the_erased(bundle).items():
         if name in ids:
             await _tell(store, name, msgspec.structs.replace(left, hubspot_id=ids[name]))
+    for name, hubspot_id in ids.items():
+        if keys.split_target(name)[0] == DEALS:
+            await _tell(store, name, events.RecordAdopted(hubspot_id, "in the bundle", {}))
 
     async def settle() -> None:
         nonlocal inputs
@@ -167,7 +170,7 @@ async def _others(store: EventStore, known: dict[str, list[Entry]]) -> AsyncIter
     after = ""
     while page := await store.scan("target", after=after, limit=_MOST_INPUTS):
         for row in page:
-            if row.key not in known:
+            if row.key not in known and keys.split_target(row.key)[0] != DEALS:
                 yield row.key
         after = page[-1].key
 

@@ -1,10 +1,12 @@
 """What must be in HubSpot before a bundle is played: records that were there without our doing.
 
-Those that the log found there (adopted), and those whose past was erased: of them the log knows
-what HubSpot held then, and not how it came about.
+Those that the log found there (adopted), those whose past was erased: of them the log knows what
+HubSpot held then, and not how it came about; and the deals that invoices belong to.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 import msgspec
 
@@ -12,6 +14,8 @@ from connector.bundle.files import Bundle, payload_of
 from connector.errors import Misconfigured
 from projections import events, keys
 from projections.mapping import compiled
+
+DEALS: Final = "deals"
 
 
 class Seed(msgspec.Struct, frozen=True):
@@ -40,7 +44,17 @@ def seeds(bundle: Bundle) -> list[Seed]:
             key = {section.key: external} if is_keyed else {}
             values = {prop: value for prop, value in held.items() if value} | key
             out.append(Seed(name, section.hubspot_type, values))
-    return out
+    return out + [Seed(name, DEALS, {}) for name in _deals(bundle)]
+
+
+def _deals(bundle: Bundle) -> list[str]:
+    """The deals that any invoice was found to belong to."""
+    found: dict[str, None] = {}
+    for event in bundle.events:
+        payload = payload_of(event)
+        if isinstance(payload, events.DealMatched) and payload.deal:
+            found[keys.target(DEALS, payload.deal)] = None
+    return list(found)
 
 
 def left_of_the_erased(bundle: Bundle) -> dict[str, events.TargetErased]:

@@ -21,8 +21,9 @@ from connector.cli.reproduce import played
 from connector.errors import Misconfigured
 from connector.opening import open_reader
 from connector.sandbox.agent import AgentOptions, arrangements, maintenance, posting
-from projections import events
+from projections import events, keys
 from projections.mapping import compiled
+from tests.e2e import test_deals
 from tests.e2e.site import Site, open_site
 from tests.e2e.test_erase import ask
 from tests.e2e.test_line_items import charged, switch
@@ -467,3 +468,19 @@ async def test_what_is_no_bundle_is_refused(tmp_path: Path, content: bytes) -> N
         async with open_reader(site.config()) as store:
             with pytest.raises(Misconfigured, match="not known"):
                 await bundles.collect(store, "nobody")
+
+
+async def test_the_deal_of_an_invoice_is_played_too(tmp_path: Path) -> None:
+    """A deal that an invoice was linked to is there, under another id, and is linked again."""
+    async with test_deals.a_site(tmp_path) as site:
+        async with site.app() as app:
+            test_deals.deal(site, "SO-1001")
+            test_deals.invoice(site, SalesOrderNo="SO-1001")
+            assert (await app.run_once()).complete
+            [(_, deal)] = test_deals.linked(site)
+        key = keys.external_key("ABC", "-".join(test_deals.BUYER))
+        made = await bundled(site, key)
+        assert any(">deals:" in event.stream for event in made.events)
+        text = msgspec.json.encode(made).decode()
+        assert (f'"{deal}"' in text, "SO-1001" in text) == (False, False)
+        assert (await played(made)).differences == []

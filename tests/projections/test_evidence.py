@@ -37,10 +37,17 @@ def test_own_aging_is_the_sum_of_its_five_buckets() -> None:
 
 
 def test_what_tells_no_aging_is_left_out() -> None:
-    """A row without these columns, a customer that is gone, and companies nobody asked for."""
+    """A row without these columns or with one that is no number, a customer that is gone, and
+    companies nobody asked for.
+    """
     gone = e.RecordVanished(["01", "A"], "f")
     bare = e.RecordObserved(["01", "A"], {"CustomerNo": "A"}, "f")
-    for last in (gone, bare, e.RecordErased(["01", "A"], ROW, "f", vanished=True)):
+    for last in (
+        gone,
+        bare,
+        seen(AgingCategory2="1OO"),
+        e.RecordErased(["01", "A"], ROW, "f", vanished=True),
+    ):
         assert folded((CUSTOMER, seen()), (CUSTOMER, last)).aged("ABC") == {}
     other = folded(("sage/acme/XYZ/AR_Customer/01-A", seen()), (CUSTOMER, None))
     assert other.aged("ABC") == {}
