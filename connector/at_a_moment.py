@@ -23,6 +23,7 @@ from projections.mapping import compiled
 from projections.provenance import Origin
 
 _DIGEST: Final = 12  # characters of a mapping's digest that a command names
+_PAGE: Final = 500
 _PERSONAL: Final = frozenset({"companies", "contacts", "vendors"})
 
 
@@ -62,6 +63,7 @@ class _Around(msgspec.Struct, frozen=True):
     entries: dict[int, Entry]
     streams: dict[str, list[Entry]]
     mappings: dict[str, compiled.CompiledMapping]
+    invoices: list[Entry]
 
 
 async def fields_at(store: EventStore, found: History, at_us: int) -> list[FieldThen]:
@@ -76,6 +78,7 @@ async def fields_at(store: EventStore, found: History, at_us: int) -> list[Field
         entries={entry.position: entry for entry in entries},
         streams=await _sources(store, found.target),
         mappings=await _mappings(store),
+        invoices=await _invoices(store, found.target),
     )
     until = [entry for entry in entries if entry.position <= upto]
     fields = [_field(one, around) for one in asof.held_at(until)]
@@ -100,6 +103,21 @@ async def _sources(store: EventStore, target: str) -> dict[str, list[Entry]]:
         record = keys.record_key("AR_TermsCode", [code])
         stream = keys.sage_stream(instance, company, "AR_TermsCode", record)
         out["AR_TermsCode"] = entries_of(await store.history(stream))
+    return out
+
+
+async def _invoices(store: EventStore, target: str) -> list[Entry]:
+    """The events of all invoices of a customer, which its aging is made of."""
+    if keys.split_target(target)[0] != "companies":
+        return []
+    customer = await source_stream(store, target)
+    prefix = customer.replace("/AR_Customer/", "/AR_Invoice/", 1) + ":"
+    out: list[Entry] = []
+    after = ""
+    while customer and (page := await store.streams(prefix, after=after, limit=_PAGE)):
+        for stored in (await store.histories(page)).values():
+            out += entries_of(stored)
+        after = page[-1]
     return out
 
 
@@ -156,7 +174,11 @@ def _origin(one: HeldField, emitted: events.CommandEmitted, around: _Around) -> 
     section = mapping.objects.get(around.kind) if mapping is not None else None
     rule = section.by_property.get(one.field) if section is not None else None
     if rule is not None:
-        return provenance.origin(rule, SOURCES[around.kind], around.streams, one.because)
+        found = provenance.origin(rule, SOURCES[around.kind], around.streams, one.because)
+        if rule.source.startswith("aging."):
+            items = provenance.open_invoices(around.invoices, one.because)
+            found = msgspec.structs.replace(found, cells=items)
+        return found
     is_key = section is not None and one.field == section.key
     return Origin("the record's key in Sage 100" if is_key else "")
 

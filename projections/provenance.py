@@ -7,14 +7,20 @@ value says with which stamp it came, and whether a poll or a sweep found it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
+from projections import bills, keys
 from projections import events as e
 from projections.folding import Entry
 from projections.mapping.compiled import CompiledRule
 from projections.mapping.facts import DERIVED, MADE_OF
+from projections.source import record_of
+from projections.tables import Bill
+
+_BALANCE: Final = "AR_Invoice.Balance"
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -57,6 +63,32 @@ def origin(
         if entry > newest.position:
             newest = Origin(source, {}, entry, stamp, via)
     return msgspec.structs.replace(newest, cells=cells)
+
+
+def open_invoices(entries: Iterable[Entry], upto: int) -> dict[str, str]:
+    """What is open at a position, of the invoices whose events these are: column of which invoice
+    to its balance.
+    """
+    found: dict[str, Bill] = {}
+    for entry in sorted(entries, key=lambda one: one.position):
+        if entry.position > upto:
+            break
+        key = record_of(entry.stream).key
+        name, sequence = keys.bill_of(key), keys.sequence_of(key)
+        bill = found.get(name) or Bill()
+        match entry.payload:
+            case e.RecordObserved() as seen:
+                found[name] = bills.observed(bill, sequence, seen.row)
+            case e.RecordVanished() as gone:
+                withdrawn = gone.kind == "withdrawn"
+                found[name] = bills.vanished(bill, sequence, withdrawn=withdrawn)
+            case _:
+                pass
+    return {
+        f"{_BALANCE} of {keys.invoice_of(name, sequence).partition(':')[2]}": row.get("Balance", "")
+        for name, bill in sorted(found.items())
+        for sequence, row in bills.open_rows(bill).items()
+    }
 
 
 def _shown(entries: Sequence[Entry], column: str, upto: int) -> tuple[str, int, str, str] | None:

@@ -186,6 +186,11 @@ def _moment(entry: Entry, rows: dict[str, Mapping[str, str]], cause: int | None)
             what = "sweep of all rows" if started.via == "sweep" else "poll"
             since = f" of changes since {started.since}" if started.since else ""
             text = f"a {what}{since} began"
+        case e.PollCompleted() as done:
+            what = "sweep of all rows" if done.via == "sweep" else "poll"
+            text = (
+                f"a {what} came to its end: {done.read} rows read, {done.observed} of them changed"
+            )
         case e.AgingDateAdvanced() as advanced:
             text = f"the as-of day of {advanced.company} became {advanced.date}"
         case e.MappingActivated() as mapping:

@@ -129,7 +129,11 @@ def _value(one: FieldThen) -> str:
 
 def _why(one: FieldThen) -> str:
     """The reason of a value, from Sage 100 to HubSpot's answer."""
-    cells = ", ".join(f"{column} {_shown(cell)}" for column, cell in one.cells.items())
+    shown_cells = [f"{column} {_shown(cell)}" for column, cell in one.cells.items()]
+    if len(shown_cells) > _FEW:
+        more = len(shown_cells) - _FEW
+        shown_cells = [*shown_cells[:_FEW], f"… and {more} more, all with --json"]
+    cells = ", ".join(shown_cells)
     seen = {"stamp": one.stamp, "seen": one.seen}
     seen_how = {"sweep": "by the nightly sweep", "cursor": "by a poll"}.get(one.via, "")
     shown = [cells, *(f"{name} {text}" for name, text in seen.items() if text), seen_how]

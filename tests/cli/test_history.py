@@ -185,6 +185,12 @@ def test_each_value_of_a_moment_has_its_reason_from_sage_100_to_hubspot(bench: B
         "aging.balance: sum of open balances, of AR_Invoice.Balance"
     )
     assert number[2] in balance["cause"]
+    open_items = [float(cell) for cell in balance["cells"].values()]
+    assert balance["cells"][f"AR_Invoice.Balance of {key[0]}-{key[1]}:{'-'.join(number[2:])}"] in {
+        "70",
+        "70.00",
+    }
+    assert f"{sum(open_items):.2f}" == balance["value"]
     domain = fields["domain"]
     assert set(domain["cells"]) == {"AR_Customer.URLAddress", "AR_Customer.EmailAddress"}
     shown = bench.command("history", target, "--at", "2999-01-01").out

@@ -84,3 +84,17 @@ def test_what_was_erased_is_not_known() -> None:
     limit = MAPPING.objects["companies"].by_property["sage100_credit_limit"]
     found = provenance.origin(limit, "AR_Customer", streams, 8)
     assert (found.cells, found.position) == ({"AR_Customer.CreditLimit": "9"}, 5)
+
+
+def test_an_aging_names_the_invoices_that_are_open() -> None:
+    """At that position: not what was paid until then, nor what came later."""
+
+    def seen(position: int, number: str, balance: str) -> Entry:
+        row = {"Balance": balance, "IsOpen": "N" if balance == "0" else "Y", "InvoiceType": "IN"}
+        stream = f"sage/acme/ABC/AR_Invoice/01-ACME:{number}-000001-IN"
+        return Entry(position, stream, position, e.RecordObserved([], row, ""))
+
+    entries = [seen(1, "1", "5"), seen(2, "2", "7"), seen(3, "1", "0"), seen(9, "3", "1")]
+    assert provenance.open_invoices(entries, 8) == {
+        "AR_Invoice.Balance of 01-ACME:2-000001-IN": "7"
+    }
