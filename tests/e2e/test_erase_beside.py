@@ -148,7 +148,8 @@ async def test_what_lies_beside_the_store_is_erased_too(
             f"contacts/{KEY}:AINO": {"lastname": ("Jokela", "Jokela, Aino")},
             "companies/ABC:01-ABF": {"name": ("Ours", "Before")},
         }
-        undoing = await orders.leave(file, UndoWanted("a test", pins, by="eve"))
+        asked = UndoWanted("a test", pins, by="eve", withdrawn=dict(pins))  # type: ignore[arg-type]
+        undoing = await orders.leave(file, asked)
         who = {COMPANY: {"name": "Wilhelmina Quist (user 7)"}}
         repair = reconcile.RepairWanted(pins, who, ["companies/ABC:01-X"], "eve")
         repairing = await orders.leave(file, repair)
@@ -178,7 +179,8 @@ async def test_what_lies_beside_the_store_is_erased_too(
             COMPANY: {"sage100_terms": ("00", "01")},
             "companies/ABC:01-ABF": pins["companies/ABC:01-ABF"],
         }
-        assert order_files.read(undoing) == UndoWanted("a test", left, by="eve")
+        kept = UndoWanted("a test", left, by="eve", withdrawn=dict(left))  # type: ignore[arg-type]
+        assert order_files.read(undoing) == kept
         assert order_files.read(repairing) == reconcile.RepairWanted(
             left, {}, ["companies/ABC:01-X"], "eve"
         )

@@ -148,6 +148,7 @@ async def test_a_large_order_is_left_in_parts(
         ReplayRequested(names, "all", "eve"),
         UndoWanted("a test", fields, by="eve"),
         UndoWanted("lifted", lifted=names, by="eve"),
+        UndoWanted("unsent", withdrawn={name: {"name": (None, "ours")} for name in names}),
         RepairWanted(fields, who, [f"missing/{name}" for name in names], "eve"),
     ):
         await orders.leave(file, request)
@@ -156,7 +157,7 @@ async def test_a_large_order_is_left_in_parts(
         assert max(path.stat().st_size for path in paths) <= 2_000
         parts = [order_files.read(path) for path in paths]
         assert {type(part) for part in parts} == {type(request)}
-        for name in ("targets", "fields", "lifted", "who", "missing"):
+        for name in ("targets", "fields", "lifted", "withdrawn", "who", "missing"):
             whole = getattr(request, name, None)
             if isinstance(whole, dict):
                 assert {k: v for one in parts for k, v in getattr(one, name).items()} == whole
