@@ -27,6 +27,7 @@ from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials
 from connector.sage100.auth_certificate import client_certificate
 from connector.sage100.endpoint import same_agent
+from connector.sage100.refusals import Refusals
 from connector.sage100.trust import Trust
 from connector.store import open_log
 from eventstore import EventStore, StoreInUse, Unavailable
@@ -36,21 +37,41 @@ _LOOK_S: Final = 0.1
 _log: Final = logging.getLogger(__name__)
 
 
-def agent_of(settings: Sage100Settings, turn: asyncio.Lock | None = None) -> Agent:
-    """The client of one agent, to be entered. `turn`: of all who ask this agent."""
+class Doors:
+    """What the clients of one process share: the turn of each agent, what each account was told."""
+
+    def __init__(self) -> None:
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._refusals: dict[tuple[str, Credentials], Refusals] = {}
+
+    def turn(self, endpoint: str) -> asyncio.Lock:
+        """Sage 100 behind an agent has one session: instances of one agent ask it in turn."""
+        return self._turns[same_agent(endpoint)]
+
+    def refusals(self, endpoint: str, credentials: Credentials) -> Refusals:
+        """Who has the account of another is told what that was told, and does not try it again."""
+        known = same_agent(endpoint), credentials
+        return self._refusals.setdefault(known, Refusals(endpoint, credentials))
+
+
+def agent_of(settings: Sage100Settings, doors: Doors | None = None) -> Agent:
+    """The client of one agent, to be entered. `doors`: of all who ask this agent."""
     auth, tls = settings.auth, settings.tls
+    doors = doors or Doors()
     identity = client_certificate(auth.client_certificate, auth.client_key)
+    credentials = Credentials(
+        scheme=auth.scheme,
+        username=auth.username,
+        password=auth.password,
+        api_key=auth.api_key,
+        certificate=identity,
+    )
     return Agent(
         settings.endpoint,
         name=settings.name,
-        turn=turn,
-        credentials=Credentials(
-            scheme=auth.scheme,
-            username=auth.username,
-            password=auth.password,
-            api_key=auth.api_key,
-            certificate=identity,
-        ),
+        turn=doors.turn(settings.endpoint),
+        refusals=doors.refusals(settings.endpoint, credentials),
+        credentials=credentials,
         columns=settings.columns,
         trust=Trust(settings.endpoint, ca_bundle=tls.ca_bundle, pin=tls.pin, identity=identity),
     )
@@ -134,17 +155,12 @@ def open_hubspot(config: Config) -> HubSpot:
 
 @contextlib.asynccontextmanager
 async def open_ends(config: Config) -> AsyncIterator[tuple[HubSpot, dict[str, Agent]]]:
-    """HubSpot, and every agent by the name of its instance.
-
-    Sage 100 behind an agent has one session: instances of one agent ask it in turn.
-    """
-    turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+    """HubSpot, and every agent by the name of its instance."""
+    doors = Doors()
     async with contextlib.AsyncExitStack() as stack:
         hubspot = await stack.enter_async_context(open_hubspot(config))
         agents = {
-            settings.name: await stack.enter_async_context(
-                agent_of(settings, turns[same_agent(settings.endpoint)])
-            )
+            settings.name: await stack.enter_async_context(agent_of(settings, doors))
             for settings in config.sage100
         }
         yield hubspot, agents

@@ -7,6 +7,7 @@ that is held.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -36,13 +37,15 @@ class RefusedLogon(msgspec.Struct, frozen=True):
 class LogonReport(msgspec.Struct, frozen=True):
     """What a release lets be tried again; `requested` is False for a dry run or nothing refused.
 
-    `by`: who tries it; "" for nobody.
+    `by`: who tries it; "" for nobody. `shared_by`: the other instances that stand still for the
+    same refusal, since they have the same account, and are released with it.
     """
 
     instance: str
     refused: RefusedLogon | None
     requested: bool
     by: str = ""
+    shared_by: tuple[str, ...] = ()
 
 
 def release(
@@ -88,9 +91,9 @@ async def _release(config: Config, what: str, *, dry_run: bool) -> ReleaseReport
         )
     async with open_reader(config) as store:
         held = await breaker.find(store, code) if is_company else None
-        refused = await refusals.find(store, named) if named is not None else None
-    if held is None and named is not None and (refused is not None or not is_company):
-        return await _release_logon(config, named, refused, dry_run=dry_run)
+        kept = await refusals.all_refused(store)
+    if held is None and named is not None and (named in kept or not is_company):
+        return await _release_logon(config, named, kept, dry_run=dry_run)
     if held is None or dry_run:
         return ReleaseReport(code, held, requested=False)
     asked = await ask(config, MassChangeReleased(code, held.position, who()))
@@ -98,16 +101,18 @@ async def _release(config: Config, what: str, *, dry_run: bool) -> ReleaseReport
 
 
 async def _release_logon(
-    config: Config, instance: str, refused: refusals.Refusal | None, *, dry_run: bool
+    config: Config, instance: str, kept: Mapping[str, refusals.Refusal], *, dry_run: bool
 ) -> LogonReport:
-    if refused is None:
+    if instance not in kept:
         return LogonReport(instance, None, requested=False)
+    refused = kept[instance]
     shown = RefusedLogon(refused.at, refused.code, refused.message)
+    others = tuple(refusals.sharing(kept, instance)[1:])
     if dry_run:
-        return LogonReport(instance, shown, requested=False)
+        return LogonReport(instance, shown, requested=False, shared_by=others)
     request = LogonReleased(instance, refused.at, refused.code, who())
     asked = await ask(config, request)
-    return LogonReport(instance, shown, requested=bool(asked), by=asked.value)
+    return LogonReport(instance, shown, requested=bool(asked), by=asked.value, shared_by=others)
 
 
 def render(report: ReleaseReport) -> None:
@@ -139,10 +144,12 @@ def render_logon(report: LogonReport) -> None:
         )
         return
     output.say(f"{report.instance} stands still since {refused.since}. {refused.why}")
+    others = " and ".join(report.shared_by)
+    if others:
+        output.say(f"So does {others}, with the same account at the same agent.")
     if report.requested:
-        output.say(
-            f"It is released: one more log-on, with what is configured then. {_next(report)}"
-        )
+        released = f"It is released, and so is {others}" if others else "It is released"
+        output.say(f"{released}: one more log-on, with what is configured then. {_next(report)}")
     else:
         output.say("Dry run: its agent would be asked again.")
 

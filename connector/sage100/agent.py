@@ -6,8 +6,9 @@
 
 Sage 100 behind the agent has one session, so requests queue here. What may pass is tried again
 (`retry`). A refused log-on is final: this client asks nothing more and repeats the refusal, so
-that no caller can lock an account by trying again, and `remember` makes it so for those to come
-(`refusals`). How to log on is the business of `auth_logon`.
+that no caller can lock an account by trying again, not even another client with the same account,
+and `remember` makes it so for those to come (`refusals`). How to log on is the business of
+`auth_logon`.
 """
 
 from __future__ import annotations
@@ -79,15 +80,16 @@ class Agent:
         credentials: auth.Credentials,
         name: str = "",
         turn: asyncio.Lock | None = None,
+        refusals: Refusals | None = None,
         columns: Mapping[str, str] | None = None,
         trust: Trust | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         retry: Retry = Retry(),  # noqa: B008 - frozen
         waiting: Waiting = Waiting(),  # noqa: B008 - frozen
     ) -> None:
-        """`name`: its instance's. `turn`: shared with other clients of the same agent. `columns`:
-        canonical to the agent's name. `trust`: whom to trust, of the same endpoint; None: the CAs
-        of this machine.
+        """`name`: its instance's. `turn`: shared with other clients of the same agent, `refusals`
+        with those that have the same account there. `columns`: canonical to the agent's name.
+        `trust`: whom to trust, of the same endpoint; None: the CAs of this machine.
 
         Raises Misconfigured for an endpoint that is not HTTPS (or HTTP on the loopback).
         """
@@ -105,7 +107,7 @@ class Agent:
         self.pages = PageSizes()
         self.stop: asyncio.Event | None = None  # once set, nobody waits to ask again
         self._turn = turn or asyncio.Lock()
-        self._refusals = Refusals(self.endpoint, credentials)
+        self._refusals = refusals or Refusals(self.endpoint, credentials)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Agent:

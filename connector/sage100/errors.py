@@ -134,6 +134,11 @@ _CORRECT: Final = "correct [sage100.auth]"
 _UNLOCK: Final = "unlock the account or enable it again"
 
 
+def release_of(instance: str) -> str:
+    """The command that lets an instance ask its agent again, as remedies name it."""
+    return f"'ml-connector release {instance or 'INSTANCE'}'"
+
+
 class LogonRefused(AgentError, Refused):
     """The agent, its web server or Sage 100 refused our credentials.
 
@@ -156,13 +161,12 @@ class LogonRefused(AgentError, Refused):
     ) -> None:
         self.plain = not remedy and (ours, theirs) == (_CORRECT, _UNLOCK)
         ways = f"{ours}, then restart; or {theirs}" if ours else theirs
-        name = call.instance or "INSTANCE"
         super().__init__(
             what,
             call,
             code=code,
             remedy=remedy
-            or f"{ways[0].upper()}{ways[1:]}, then 'ml-connector release {name}'. "
+            or f"{ways[0].upper()}{ways[1:]}, then {release_of(call.instance)}. "
             "Nothing more is asked of this agent until then, not even after a restart, since a few "
             "wrong passwords lock the Windows or the Sage user.",
         )

@@ -102,6 +102,27 @@ def test_a_refused_log_on_is_told_and_released(
     assert "wr0ng" not in released.out + ended.err
 
 
+def test_a_release_says_whom_it_lets_go_on_besides(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Instances that share the account stand and are released together, and are named."""
+    path = bench.site.config_path
+    text = path.read_text("utf-8")
+    entry = text[text.index("[[sage100]]") : text.index("[hubspot]")]
+    path.write_text(text + entry.replace("demo", "branch").replace("ABC", "XYZ"), "utf-8")
+    monkeypatch.setenv("SAGE100_PASSWORD", "wr0ng")
+    for _ in range(2):
+        assert bench.command("run", "--once").code == 3
+    dry = bench.command("release", "branch", "--dry-run")
+    assert "So does demo, with the same account at the same agent." in dry.out
+    assert bench.command("release", "demo", "--dry-run", "--json").json()["shared_by"] == ["branch"]
+    released = bench.command("release", "branch")
+    assert "It is released, and so is demo: one more log-on" in released.out
+    assert "no log-on of demo is refused" in bench.command("release", "demo").out
+    assert bench.command("run", "--once").code == 3
+    assert bench.site.sage100.calls.wrong_logons == {"Basic": 2}
+
+
 async def test_a_running_service_goes_on_by_itself() -> None:
     """Beside a service the release says who goes on, and the service does, without a restart."""
     async with simulated_site(customers=60, invoices=5, seed=1) as site:

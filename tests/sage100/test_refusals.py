@@ -48,7 +48,7 @@ async def start(*arguments: Any, **told: Any) -> list[Outcome]:
         return outcomes
 
 
-async def release(store: EventStore, by: str = "eve") -> bool:
+async def release(store: EventStore, by: str = "eve") -> list[str]:
     """A person has seen to the account."""
     kept = await refusals.find(store, "acme")
     assert kept is not None
