@@ -113,6 +113,7 @@ class Agent:
     async def __aenter__(self) -> Agent:
         if self.trust is not None:
             await self.trust.open()
+        await self._refusals.open()
         self._session = aiohttp.ClientSession(
             connector=self._logon.connector(None if self.trust is None else self.trust.context),
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -76,15 +76,21 @@ def hidden(credentials: Credentials) -> tuple[str, ...]:
     return tuple(sorted(texts, key=len, reverse=True))
 
 
-def said(credentials: Credentials) -> list[str]:
-    """All that an agent is told of us, secrets among it. Reads the certificate's file."""
-    shown = credentials.certificate
-    secrets = (credentials.password, credentials.api_key, None if shown is None else shown.key)
+def shown(credentials: Credentials) -> str:
+    """The certificate that an agent is shown, "" for none. Reads its file: raises OSError."""
+    ours = credentials.certificate
+    return "" if ours is None else ours.certificate.read_text("ascii", "replace")
+
+
+def said(credentials: Credentials, certificate: str) -> list[str]:
+    """All that an agent is told of us, secrets among it. `certificate`: as `shown`."""
+    ours = credentials.certificate
+    secrets = (credentials.password, credentials.api_key, None if ours is None else ours.key)
     return [
         credentials.scheme,
         credentials.username,
         *("" if secret is None else secret.reveal() for secret in secrets),
-        "" if shown is None else shown.certificate.read_text("ascii", "replace"),
+        certificate,
     ]
 
 

@@ -13,6 +13,7 @@ No event holds anything that is made from a secret: the digest is salted, slow, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import os
@@ -23,7 +24,7 @@ from typing import Final
 import msgspec
 
 from connector.new_events import done_by
-from connector.sage100.auth import Credentials, said
+from connector.sage100.auth import Credentials, said, shown
 from connector.sage100.endpoint import same_agent
 from connector.sage100.errors import Call, LogonRefused, release_of
 from eventstore.types import EventStore, NewEvent, Put, Remove, Row, Table
@@ -39,6 +40,7 @@ _SCRYPT: Final = {"n": 1 << 14, "r": 8, "p": 1, "maxmem": 1 << 26}  # some 50 ms
 class Refusal(msgspec.Struct, frozen=True):
     """A refused log-on. `at`: when, ISO 8601 UTC; `digest` of what was said, and its `salt`.
 
+    Without a digest nobody can tell whether something was corrected: it stands until a release.
     `instance`: who was refused, as the remedy says it; the rows of all who share it are alike.
     """
 
@@ -80,9 +82,17 @@ class Refusals:
         self._instances: set[str] = set()
         self._now: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._looked = False
+        self._certificate: str | None = None  # as it was shown first; its file may go
         self._refusal: Refusal | None = None
+        self._stored = False
         self._raised: LogonRefused | None = None  # the same, as it was first said
         self._one_at_a_time = asyncio.Lock()  # no look may overlook what is noted meanwhile
+
+    async def open(self) -> None:
+        """Read what is said of us in files; before anything is said."""
+        if self._certificate is None:
+            with contextlib.suppress(OSError):  # whoever has to show it says what is wrong
+                self._certificate = await asyncio.to_thread(shown, self._credentials)
 
     def keep_in(
         self, store: EventStore, instance: str, now: Callable[[], datetime] | None = None
@@ -103,31 +113,44 @@ class Refusals:
         return None if self._refusal is None else self._refusal.error(call)
 
     async def _look(self, store: EventStore) -> None:
+        if self._refusal is not None and not self._stored:
+            await self._keep(store, self._instances)
+            return
         kept = await all_refused(store)
         self._looked = True
         if self._refusal not in kept.values():
             self._refusal = self._raised = None
             for one in sorted(set(kept.values()), key=lambda one: one.at):
-                if hmac.compare_digest(await self._digest(one.salt), one.digest):
-                    self._refusal = one
+                if await self._is_ours(one, kept):
+                    self._refusal, self._stored = one, True
         others = [name for name in self._instances if kept.get(name) != self._refusal]
         if others:
             await self._keep(store, others)
+
+    async def _is_ours(self, one: Refusal, kept: Mapping[str, Refusal]) -> bool:
+        """Whether we would say again what was refused; what cannot be compared is taken for it."""
+        digest = await self._digest(one.salt)
+        if digest and one.digest:
+            return hmac.compare_digest(digest, one.digest)
+        return any(kept.get(name) == one for name in self._instances)
 
     async def note(self, refused: LogonRefused) -> None:
         """The log-on was refused just now: from here on nothing is sent."""
         async with self._one_at_a_time:
             self._raised = refused
             salt = os.urandom(_SALT_BYTES)
-            self._refusal = Refusal(
-                at=f"{self._now().astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
-                operation=refused.call.operation,
-                code=refused.code,
-                message=refused.what,
-                remedy=refused.remedy,
-                salt=salt,
-                digest=b"" if self._store is None else await self._digest(salt),
-                instance=refused.call.instance,
+            self._refusal, self._stored = (
+                Refusal(
+                    at=f"{self._now().astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+                    operation=refused.call.operation,
+                    code=refused.code,
+                    message=refused.what,
+                    remedy=refused.remedy,
+                    salt=salt,
+                    digest=await self._digest(salt),
+                    instance=refused.call.instance,
+                ),
+                False,
             )
             if self._store is not None:
                 await self._keep(self._store, self._instances)
@@ -141,14 +164,14 @@ class Refusals:
             value = _encoder.encode(self._refusal)
             rows = [Row(name, value) for name in names]
             await store.append([], also=[Put(REFUSALS.name, rows)])
+            self._stored = True
 
     async def _digest(self, salt: bytes) -> bytes:
-        return await asyncio.to_thread(_digest, self._endpoint, self._credentials, salt)
-
-
-def _digest(endpoint: str, credentials: Credentials, salt: bytes) -> bytes:
-    content = _encoder.encode([endpoint, *said(credentials)])
-    return hashlib.scrypt(content, salt=salt, **_SCRYPT)
+        """Of all that we say; b"" when not all of it is known."""
+        if self._certificate is None:
+            return b""
+        content = _encoder.encode([self._endpoint, *said(self._credentials, self._certificate)])
+        return await asyncio.to_thread(hashlib.scrypt, content, salt=salt, **_SCRYPT)
 
 
 # ------------------------------------------------------------ for a person

@@ -9,20 +9,22 @@ import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from connector.sage100 import refusals
 from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials, Scheme
+from connector.sage100.auth_certificate import ClientCertificate
 from connector.sage100.checks import check_agent
 from connector.sage100.contract import ENTITIES
-from connector.sage100.errors import AgentUnreachable
+from connector.sage100.errors import AgentUnreachable, Call, LogonRefused
 from connector.sage100.passes import Outcome
+from connector.sage100.refusals import Refusals
 from connector.sandbox.agent import HttpAnswer, SimulatedAgent, SoapFault
 from connector.secret import Secret
-from eventstore import EventStore
+from eventstore import EventStore, Unavailable
 from projections import events as e
 from tests.sage100.logons import iis, logging_on
 from tests.sage100.shelf import logged, whole_log
@@ -148,6 +150,89 @@ async def test_a_renewed_client_certificate_counts(
                 outcomes = await rounds(agent, store, world).run_once()
             assert all(one.stopped for one in outcomes)
             assert sim.calls.operations == {"GetInfo": asked}
+
+
+async def test_a_certificate_that_is_gone_forgets_no_refusal(
+    store: EventStore, world: World, tmp_path: Path
+) -> None:
+    """It was read before anything was said, so the refusal is kept and told from others' as any."""
+    async with iis(tls="good", client_certificates="required") as sim:
+        sim.inject(SoapFault(code="LogonFailed", operation="GetInfo", times=99))
+        certificate = shown(await asyncio.to_thread(sim.tls.authority.client, "us"), tmp_path)
+        content = certificate.certificate.read_text("ascii")
+        async with with_certificate(sim, certificate, "basic") as agent:
+            certificate.certificate.unlink()
+            running = rounds(agent, store, world)
+            for _ in range(3):
+                assert all(one.stopped for one in await running.run_once())
+        certificate.certificate.write_text(content, "ascii")
+        async with with_certificate(sim, certificate, "basic") as agent:
+            assert all(one.stopped for one in await rounds(agent, store, world).run_once())
+        assert sim.calls.operations == {"GetInfo": 1}
+        kept = await refusals.find(store, "acme")
+        assert kept is not None
+        assert kept.digest
+
+
+async def test_a_refusal_that_cannot_be_compared_stands(store: EventStore, tmp_path: Path) -> None:
+    """Where what was said is not known any more, only a release lets it be said again."""
+    said = Credentials(
+        username="us",
+        password=Secret("p"),
+        certificate=ClientCertificate(tmp_path / "gone.pem", Secret("k")),
+    )
+    call = Call("https://sage.acme.local/x", "GetInfo", instance="acme")
+    for _ in range(2):
+        known = Refusals(call.endpoint, said)
+        await known.open()
+        known.keep_in(store, "acme")
+        if await known.standing(call) is None:
+            await known.note(LogonRefused("no", call, code="401"))
+        for _ in range(2):
+            assert "no" in str(await known.standing(call))
+    kept = await refusals.find(store, "acme")
+    assert kept is not None
+    assert not kept.digest
+    assert await release(store) == ["acme"]
+    assert await known.standing(call) is None
+
+
+async def test_a_refusal_that_could_not_be_kept_stands_and_is_kept_later(
+    store: EventStore,
+) -> None:
+    """A store that failed just then is no reason to ask again."""
+    call = Call("https://sage.acme.local/x", "GetInfo", instance="acme")
+    known = Refusals(call.endpoint, Credentials(username="us", password=Secret("p")))
+    await known.open()
+    full = Full(store)
+    known.keep_in(cast(EventStore, full), "acme")
+    with pytest.raises(Unavailable):
+        await known.note(LogonRefused("no", call, code="401"))
+    assert await refusals.find(store, "acme") is None
+    with pytest.raises(Unavailable):
+        await known.standing(call)
+    full.is_full = False
+    assert await known.standing(call) is not None
+    assert await refusals.find(store, "acme") is not None
+    assert await release(store) == ["acme"]
+    assert await known.standing(call) is None
+
+
+class Full:
+    """A store on a disk that is full, until it is not."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self.is_full = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def append(self, *arguments: Any, **told: Any) -> Any:
+        """Refused while it is full."""
+        if self.is_full:
+            raise Unavailable("no space left on the disk")
+        return await self._store.append(*arguments, **told)
 
 
 async def test_the_service_goes_on_when_it_is_released(
