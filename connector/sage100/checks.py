@@ -18,11 +18,12 @@ from connector.sage100 import check_columns, check_doors, check_reach
 from connector.sage100.agent import Agent
 from connector.sage100.check_reach import Resolve
 from connector.sage100.contract import AgentInfo, Company
-from connector.sage100.errors import AgentError, LogonRefused
+from connector.sage100.errors import AgentError, AgentMisfit, Call, LogonRefused
 from connector.sage100.instance import Instance
 from connector.sage100.passes import system_time
 from connector.sage100.retry import ONCE
-from projections.aging import DEFAULT_LIMITS, edges
+from connector.sage100.source import check_aging
+from projections.aging import edges
 from projections.columns import Uses
 
 # A clock further off than this makes cursors and aging days doubtful.
@@ -103,7 +104,7 @@ async def _served(
             yield untried(f"{company}{_AGING}", "it is not served")
         else:
             yield _currency(f"{company}{_CURRENCY}", served, instance)
-            yield _aging(f"{company}{_AGING}", served, uses)
+            yield _aging(f"{company}{_AGING}", served, uses, agent.call("GetInfo"))
     for entity in instance.entities:
         for line in await check_columns.check_entity(subject, agent, info, entity, readable, uses):
             yield line
@@ -170,20 +171,17 @@ def _currency(subject: str, served: Company, instance: Instance) -> CheckLine:
     )
 
 
-def _aging(subject: str, served: Company, uses: Uses) -> CheckLine:
-    """By what receivables are aged, and whether HubSpot's names of the buckets say the same."""
+def _aging(subject: str, served: Company, uses: Uses, call: Call) -> CheckLine:
+    """By what receivables are aged, and whether HubSpot's names of the buckets say the same.
+
+    What the rounds refuse is refused here, in their words.
+    """
+    try:
+        check_aging(served, call)
+    except AgentMisfit as problem:
+        return failed(subject, problem)
     limits = served.aging_limits
-    shown = " ".join(str(limit) for limit in limits) or "none"
-    detail = f"by {served.aging_basis}, limits {shown}"
-    if len(limits) < len(DEFAULT_LIMITS) or list(limits) != sorted(set(limits)):
-        usual = " ".join(str(limit) for limit in DEFAULT_LIMITS)
-        return CheckLine(
-            subject,
-            False,
-            f"{detail}: not four, each larger than the one before",
-            f"Correct the agent; Accounts Receivable Options in Sage 100 has them. With fewer than "
-            f"four, {usual} are taken.",
-        )
+    detail = f"by {served.aging_basis}, limits {' '.join(str(limit) for limit in limits)}"
     ends = edges(served.aging_basis, limits)
     made_of_it = uses.get("AR_Invoice", {}).get("Balance", ())
     buckets = [use.shown for use in made_of_it if use.fact.startswith(_BUCKETS)]

@@ -19,7 +19,6 @@ from connector.sage100.checks import check_agent
 from connector.sage100.contract import ENTITIES
 from connector.sandbox.agent import (
     AgentOptions,
-    CompanyOptions,
     Exclusive,
     HttpAnswer,
     ManualClock,
@@ -28,8 +27,6 @@ from connector.sandbox.agent import (
     maintenance,
 )
 from connector.sandbox.agent.conduct import Misreading
-from projections.columns import uses
-from tests.projections.rig import MAPPING
 from tests.sage100 import wire
 from tests.sage100.conftest import connect
 from tests.sage100.wire import NOW
@@ -349,39 +346,6 @@ async def test_a_log_on_that_is_refused_in_the_middle_ends_it_there() -> None:
         assert lines["Windows log-on"].ok
         assert lines["AR_Customer rows"].detail == "not tried, since we were refused"
         assert sim.calls.operations["ReadPage"] == 3
-
-
-@pytest.mark.parametrize(
-    ("basis", "limits", "said", "note"),
-    [
-        ("DueDate", (30, 60, 90, 120), "by DueDate, limits 30 60 90 120", False),
-        ("DueDate", (15, 45, 75, 120), "up to 0, 1-15, 16-45, 46-75, over 75 days", True),
-        ("InvoiceDate", (30, 60, 90, 120), "to 30, 31-60, 61-90, 91-120, over 120 days", True),
-    ],
-)
-async def test_buckets_that_are_not_those_of_their_labels_are_said(
-    basis: Any, limits: Any, said: str, *, note: bool
-) -> None:
-    """HubSpot's properties are named after the usual limits: where others hold, a note says so."""
-    companies = (CompanyOptions(aging_basis=basis, aging_limits=limits),)
-    async with office(companies=companies) as sim:
-        line = (await lines_of(sim, uses=uses(MAPPING.source)))["company ABC aging"]
-    assert line.ok
-    assert said in line.detail
-    assert ("companies.sage100_aging_1_30" in line.remedy) is note
-
-
-async def test_limits_that_are_no_limits_are_wrong() -> None:
-    """Fewer than four, or not ascending: receivables would be aged by others than the site's."""
-    info = wire.info({}).replace(b"30 60 90 120", b"30 60")
-    async with (
-        wire.serve(wire.answer(WSDL), wire.answer(info)) as site,
-        wire.client(site.endpoint) as agent,
-    ):
-        lines = await check_agent(agent, instance(site.endpoint), now=lambda: UTC_NOW)
-    [line] = [one for one in lines if one.subject.endswith(" aging")]
-    assert not line.ok
-    assert "30 60 90 120 are taken" in line.remedy
 
 
 async def test_a_currency_that_the_agent_does_not_tell_is_a_note() -> None:
