@@ -37,6 +37,7 @@ from connector.cli import (
 from connector.cli import run as service
 from connector.cli.session import CONFIG_VARIABLE, DEFAULT_CONFIG, Interrupted, Session
 from connector.cli.streams import OutputLost, guarded
+from connector.errors import Misconfigured
 from connector.telemetry import product_version
 
 INTERRUPTED: Final = 130
@@ -116,6 +117,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def _carry_out(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
+    for number, argument in enumerate(arguments, 1):
+        if not _is_text(argument):
+            return _no_text(number, argument, as_json=as_json)
     try:
         app(list(arguments), prog_name="ml-connector")
     except OutputLost:
@@ -133,6 +137,23 @@ def _carry_out(arguments: Sequence[str]) -> int:
         logging.getLogger("ml-connector").debug("traceback", exc_info=problem)
         return code
     return 0
+
+
+def _is_text(argument: str) -> bool:
+    """Whether it came as UTF-8: what did not can be written nowhere, neither to log nor screen."""
+    return argument.encode(errors="replace").decode() == argument
+
+
+def _no_text(number: int, argument: str, *, as_json: bool) -> int:
+    shown = argument.encode(errors="backslashreplace").decode()
+    output.failure(
+        f"argument {number} is not UTF-8: {shown}",
+        where="command line",
+        remedy="Give it in UTF-8, the encoding of the terminal or of the script; rename a file "
+        "whose name is in another one.",
+        as_json=as_json,
+    )
+    return Misconfigured.exit_code
 
 
 def _usage_as_document(problem: BaseException | None) -> None:

@@ -41,3 +41,11 @@ def test_a_user_with_a_name_is_named_by_it(monkeypatch: pytest.MonkeyPatch) -> N
     """The log-on name where there is one."""
     monkeypatch.setattr(getpass, "getuser", lambda: "eve")
     assert who() == "eve"
+
+
+def test_a_name_that_is_no_utf_8_signs_as_far_as_it_can_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The log takes no other encoding, and an order is not refused for who gave it."""
+    monkeypatch.setattr(getpass, "getuser", lambda: "andr\udce9")
+    assert who() == "andr?"
