@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from connector import erasure_list, mappings, old_undos, order_files, planning, scratch
+from connector import came_back, erasure_list, mappings, old_undos, order_files, planning, scratch
 from connector.erasure_list import Listed
 from connector.errors import Misconfigured
 from connector.harmless import Harmless, harmless_values
@@ -156,7 +156,7 @@ async def _is_erased(store: EventStore, stream: str) -> bool:
     if not any(isinstance(entry.payload, RecordErased) for entry in entries):
         return False
     found = await affected(store, stream)
-    if await old_undos.hold(store, found.targets):
+    if await old_undos.hold(store, found.targets) or await came_back.holds(store, found.targets):
         return False
     for name in found.records:
         payloads = [entry.payload for entry in entries_of(await store.history(name))]

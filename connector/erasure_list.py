@@ -81,6 +81,11 @@ async def read(store_file: Path) -> list[Listed]:
     return found
 
 
+def shown_in(kind: str) -> list[str]:
+    """The entities whose personal data HubSpot objects of this kind show."""
+    return [entity for entity, kinds in _SHOWN_BY.items() if kind in kinds]
+
+
 def showing(listed: Iterable[Listed]) -> Callable[[str], bool]:
     """Whether a HubSpot object shows one of the listed records; a customer's contacts do too."""
     shown = {

@@ -21,12 +21,13 @@ from connector.hubspot.allowance import as_backfill
 from connector.hubspot.api import BATCH_LIMIT, HubSpot
 from connector.hubspot.associations import read_links
 from connector.hubspot.authors import CALCULATED, authors
+from connector.hubspot.erased import unsaid
 from connector.hubspot.holdings import read_holdings
 from connector.hubspot.holds import same, types_of
 from connector.new_events import in_the_name_of, new_event
 from eventstore import EventStore, Meta, WrongVersion
 from projections import drift, keys, ledger
-from projections.events import DriftFound, ReconcileRequested
+from projections.events import DriftFound, Event, ReconcileRequested
 from projections.mapping.compiled import CompiledMapping
 from projections.tables import LANES, Target
 from projections.workspace import Workspace, decode
@@ -318,8 +319,7 @@ async def _tell(
     for _ in range(_TRIES):
         work = Workspace()
         await rows.load(store, work, {"target": names})
-        new = []
-        expect = {}
+        found: list[tuple[str, Event]] = []
         for name in names:
             doc = work.get("target", Target, name)
             if doc is None or doc.state != "idle":
@@ -331,7 +331,12 @@ async def _tell(
             }
             if not values:
                 continue
-            event = DriftFound(values, asked.who.get(name, {}))
+            found.append((name, DriftFound(values, asked.who.get(name, {}))))
+        said = await unsaid(store, found)
+        new = []
+        expect = {}
+        for (name, _), event in zip(found, said, strict=True):
+            doc = work.get("target", Target, name) or ledger.EMPTY
             stream = keys.hubspot_stream(name)
             expect[stream] = doc.version
             ledger.track(work, name, event, doc.version + 1)

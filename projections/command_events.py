@@ -63,7 +63,8 @@ class CommandSucceeded(Event, frozen=True):
     it was gone and this one was created, or people merged it into this one.
     `withheld`: properties that could not be written and were left out, so that the rest could be.
     `overtaken`: properties left out because HubSpot did not hold what was expected there any more,
-    with what it held. `status`: of the answer that settled it, 0 where no write was needed.
+    with what it held; of a record that was erased neither says what may be personal. `status`: of
+    the answer that settled it, 0 where no write was needed.
     """
 
     command: int
@@ -142,13 +143,15 @@ class RecordAdopted(Event, frozen=True):
     """A HubSpot record that already existed is ours from now on. `values`: what it holds.
 
     `rule`: by what it was recognised. `unkeyed`: it does not carry our key yet, which the next
-    write gives it.
+    write gives it. `unsaid`: properties of ours that hold something which is not written down,
+    for it may be personal data that was erased: they are written again.
     """
 
     hubspot_id: str
     rule: str
     values: dict[str, str]
     unkeyed: bool = False
+    unsaid: list[str] = msgspec.field(default_factory=list)
 
 
 class RecordLost(Event, frozen=True):

@@ -14,11 +14,13 @@ class DriftFound(Event, frozen=True):
     """Somebody else changed what we wrote, and it is to be put right by the rules of ownership.
 
     `values`: property to (what HubSpot had acknowledged, what it holds now). `by`: property to who
-    did that and when, as its history tells.
+    did that and when, as its history tells. `unsaid`: properties that hold something else which is
+    not written down, for it may be personal data that was erased.
     """
 
     values: dict[str, tuple[str, str]]
     by: dict[str, str] = msgspec.field(default_factory=dict)
+    unsaid: list[str] = msgspec.field(default_factory=list)
 
 
 class ReconcileRequested(Event, frozen=True):

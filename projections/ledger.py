@@ -122,7 +122,7 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
                 hubspot_id=event.hubspot_id,
                 held=dict(event.values),
                 unkeyed=event.unkeyed,
-                doubt={},
+                doubt=dict.fromkeys(event.unsaid, ""),
             )
         case e.RecordLost():
             return replace(
@@ -147,7 +147,9 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
             )
         case e.DriftFound():
             theirs = {name: found for name, (_, found) in event.values.items()}
-            return replace(before, version=version, held=before.held | theirs)
+            held = {k: v for k, v in before.held.items() if k not in event.unsaid} | theirs
+            doubt = before.doubt | dict.fromkeys(event.unsaid, "")
+            return replace(before, version=version, held=held, doubt=doubt)
         case e.FieldsPinned():
             return replace(before, version=version, pins=pins.after_pinning(before, event))
         case e.TargetErased():

@@ -142,6 +142,7 @@ def _moment(entry: Entry, rows: dict[str, Mapping[str, str]], cause: int | None)
         case e.RecordAdopted() as adopted:
             text = f"existing HubSpot record {adopted.hubspot_id} adopted by {adopted.rule}"
             changes = {name: (None, value) for name, value in adopted.values.items()}
+            text += _unsaid(adopted.unsaid)
         case e.RecordLost() as lost:
             text = f"HubSpot record {lost.hubspot_id} is gone: {lost.why}"
         case e.RecordSkipped() as skipped:
@@ -163,7 +164,8 @@ def _moment(entry: Entry, rows: dict[str, Mapping[str, str]], cause: int | None)
         case e.DriftFound() as drift:
             changes = dict(drift.values)
             told = "; ".join(f"{name} by {drift.by.get(name, 'nobody told')}" for name in changes)
-            text = f"changed in HubSpot, and put right: {told}"
+            text = f"changed in HubSpot, and put right: {told}".removesuffix(": ")
+            text += _unsaid(drift.unsaid)
         case e.ReconcileRequested():
             text = "what HubSpot holds was compared, and differences were to be put right"
         case e.FieldsPinned() as pinned:
@@ -212,6 +214,12 @@ def _moment(entry: Entry, rows: dict[str, Mapping[str, str]], cause: int | None)
         cause=cause,
         facts={name: value for name, value in facts.items() if value},
     )
+
+
+def _unsaid(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    return f"; what it held of {', '.join(names)} is not told: personal data was erased"
 
 
 def _answer(status: int, correlation_id: str, batch: str) -> dict[str, str]:

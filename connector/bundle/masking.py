@@ -87,7 +87,8 @@ _LEFT_OUT: Final = "what HubSpot said is left out here: it may name others"
 # Fields of events that tell of nobody.
 _PLAIN_FIELDS: Final = frozenset(
     {"stamp", "via", "kind", "outcome", "category", "was", "mapping", "digest", "date", "timezone"}
-    | {"currency", "aging_basis", "fill", "cleared", "lifted", "rule", "columns"}
+    | {"currency", "aging_basis", "fill", "cleared", "unsaid", "lifted", "rule"}
+    | {"columns"}
 )
 _SENTENCES: Final = frozenset(
     {"reason", "message", "advice", "why", "because", "evidence", "selection", "code"}

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 
 from connector import rows
+from connector.hubspot.erased import unsaid
 from connector.new_events import done_by
 from eventstore import Commit, EventStore, NewEvent, WrongVersion
 from projections import events, keys, ledger
@@ -64,16 +65,18 @@ async def append(
 ) -> Commit:
     """Append events to targets loaded in `work`, if none of them moved since; rows with them.
 
-    `unmoved`: further streams that must still stand at these versions. Raises WrongVersion. The
-    position of entries[i] is `first + i` of the returned commit.
+    What is told of a record that was erased is left out (see `erased`). `unmoved`: further streams
+    that must still stand at these versions. Raises WrongVersion. The position of entries[i] is
+    `first + i` of the returned commit.
     """
     expect = dict(unmoved or {})
     new = []
-    for entry in entries:
+    said = await unsaid(store, [(entry.name, entry.event) for entry in entries])
+    for entry, event in zip(entries, said, strict=True):
         stream = keys.hubspot_stream(entry.name)
         before = target_of(work, entry.name)
         expect.setdefault(stream, before.version)
-        event = _with_replaced(before, entry.event)
+        event = _with_replaced(before, event)
         ledger.track(work, entry.name, event, before.version + 1)
         new.append(_new(stream, event, entry.cause))
     return await store.append(
