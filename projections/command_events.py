@@ -139,6 +139,14 @@ class CommandReleased(Event, frozen=True):
     because: str
 
 
+class WithheldDropped(Event, frozen=True):
+    """Properties that were left out of a write and that nothing is to be written to any more: the
+    mapping gives them no value now, or none that is ours to write.
+    """
+
+    properties: list[str]
+
+
 class RecordAdopted(Event, frozen=True):
     """A HubSpot record that already existed is ours from now on. `values`: what it holds.
 

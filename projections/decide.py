@@ -64,6 +64,8 @@ def decide(
         if wanted is None:
             continue
         if isinstance(wanted, Skip):
+            if doc.withheld:
+                told.append(e.WithheldDropped(sorted(doc.withheld)))
             if doc.skipped != wanted.reason and not doc.hubspot_id:
                 if doc.state != "idle":
                     told.append(e.CommandSuperseded(doc.command, doc.state, None, wanted.reason))
@@ -72,13 +74,17 @@ def decide(
                 for link in desire.links(name, work):
                     _decide_no_link(link, wanted.reason, mark, work, out)
             elif wanted.reason == line.NOT_MAPPED and doc.state in _OPEN:
-                _drop(name, doc, wanted.reason, mark.cause, work, out)
+                _drop(name, doc, wanted.reason, mark.cause, work, out, told)
             elif told:
                 _emit(name, doc, told, mark.cause, work, out)
             continue
         pinned = pins.in_force(doc, wanted) if doc.pins else {}
         if pinned:
             wanted = {prop: value for prop, value in wanted.items() if prop not in pinned}
+        if doc.withheld:
+            over = diff.outdated(mapping.objects[kind], wanted, doc) - pinned.keys()
+            over |= pins.outdated(pinned, doc)
+            told += [e.WithheldDropped(sorted(over))] if over else []
         shown = doc
         if mark.force == line.ARRIVED:
             shown = line.lifted(doc)
@@ -140,10 +146,16 @@ def _decide_unlink(
 
 
 def _drop(
-    name: str, doc: Target, why: str, cause: int, work: Workspace, out: list[Emission]
+    name: str,
+    doc: Target,
+    why: str,
+    cause: int,
+    work: Workspace,
+    out: list[Emission],
+    told: Sequence[e.Event] = (),
 ) -> None:
     superseded = e.CommandSuperseded(doc.command, doc.state, None, why)  # type: ignore[arg-type]
-    _emit(name, doc, [superseded], cause, work, out)
+    _emit(name, doc, [*told, superseded], cause, work, out)
 
 
 def _ends(name: str) -> tuple[str, str]:

@@ -4,7 +4,8 @@ Ownership decides what is ours to write (architecture, "What goes to HubSpot"): 
 `create` only into a record we create, `fill` only where HubSpot's value is empty. An empty
 desired value clears; a property that HubSpot never held and should not hold is no change. Values
 an attempt of unknown outcome may have written (`doubt`) are always written again. A value that
-HubSpot would not take is not sent again; another value of that property is.
+HubSpot would not take is not sent again; another value of that property is. What was left out of a
+record's creation is written to it later only where HubSpot's value is empty.
 """
 
 from __future__ import annotations
@@ -56,13 +57,21 @@ def compare(
             continue
         rule = rules[name]
         if not new and rule.owner != "sage":
-            if rule.owner == "create" or before or not value:
+            if (rule.owner == "create" and left_out is None) or before or not value:
                 continue
             fill.append(name)
         elif not again and _settled(rule, before, value, force=force):
             continue
         changes[name] = (before, value)
     return Difference(changes, fill, {})
+
+
+def outdated(mapping: CompiledObject, desired: Mapping[str, str], ledger: Target) -> set[str]:
+    """Properties left out of a write that nothing will write any more, not even a replay."""
+    if not ledger.withheld:
+        return set()
+    left = {name: desired[name] for name in ledger.withheld if name in desired}
+    return ledger.withheld.keys() - compare(mapping, left, ledger, force=True).changes.keys()
 
 
 def _settled(rule: CompiledRule, before: str | None, value: str, *, force: bool) -> bool:

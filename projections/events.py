@@ -32,6 +32,7 @@ from projections.command_events import (
     RecordLost,
     RecordSkipped,
     Withheld,
+    WithheldDropped,
 )
 from projections.deal_events import DealMatched
 from projections.drift_events import DriftFound, ReconcileRequested
@@ -90,6 +91,7 @@ __all__ = [  # what is given on from there
     "TrustRefused",
     "UndoRequested",
     "Withheld",
+    "WithheldDropped",
     "WritingResumed",
     "WritingStopped",
 ]

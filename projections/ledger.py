@@ -163,6 +163,10 @@ def evolve(before: Target, event: e.Event, version: int) -> Target:
             )
         case e.GarbageFound():
             return replace(before, version=version, garbage=dict(event.cells))
+        case e.WithheldDropped():
+            over = frozenset(event.properties)
+            left = {name: one for name, one in before.withheld.items() if name not in over}
+            return replace(before, version=version, withheld=left)
         case e.RecordSkipped():
             return replace(before, version=version, skipped=event.reason)
         case _:

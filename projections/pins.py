@@ -55,6 +55,15 @@ def put_back(
     return difference._replace(changes=changes, expected=expected), mark
 
 
+def outdated(pinned: Mapping[str, Pin], doc: Target) -> set[str]:
+    """Pinned properties of which another value was left out than is to be there now."""
+    return {
+        name
+        for name, pin in pinned.items()
+        if name in doc.withheld and doc.withheld[name].value != pin.back
+    }
+
+
 def after_command(doc: Target, changes: Mapping[str, tuple[str | None, str]]) -> dict[str, Pin]:
     """The pins that outlive a command: one that writes something else ends the pin."""
     return {

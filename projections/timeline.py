@@ -147,6 +147,9 @@ def _moment(entry: Entry, rows: dict[str, Mapping[str, str]], cause: int | None)
             text = f"HubSpot record {lost.hubspot_id} is gone: {lost.why}"
         case e.RecordSkipped() as skipped:
             text = f"becomes no HubSpot object: {skipped.reason}"
+        case e.WithheldDropped() as dropped:
+            told = ", ".join(dropped.properties)
+            text = f"nothing is to be written to what was left out any more: {told}"
         case e.GarbageFound() as garbage:
             told = ", ".join(f"{name} {cell!r}" for name, cell in garbage.cells.items())
             text = f"no amount is what Sage 100 shows as {told}: what hangs on it is left as it is"

@@ -88,7 +88,7 @@ _LEFT_OUT: Final = "what HubSpot said is left out here: it may name others"
 _PLAIN_FIELDS: Final = frozenset(
     {"stamp", "via", "kind", "outcome", "category", "was", "mapping", "digest", "date", "timezone"}
     | {"currency", "aging_basis", "fill", "cleared", "unsaid", "lifted", "rule"}
-    | {"columns"}
+    | {"columns", "properties"}
 )
 _SENTENCES: Final = frozenset(
     {"reason", "message", "advice", "why", "because", "evidence", "selection", "code"}
