@@ -47,6 +47,9 @@ def put_back(
         again = mark.force or name in doc.doubt
         if pin.back is None or ((before or "") == pin.back and not again):
             continue
+        left_out = doc.withheld.get(name)
+        if left_out is not None and left_out.value == pin.back and not mark.force:
+            continue  # HubSpot would refuse it once more
         changes[name] = before, pin.back
         if pin.expected is not None:
             expected[name] = pin.expected

@@ -45,6 +45,26 @@ async def test_a_pin_writes_the_value_from_before_once(desk: Rig) -> None:
     assert (await desk.target(ACME)).changes == {"state": "NO"}
 
 
+async def test_what_hubspot_will_not_take_back_is_written_once(desk: Rig) -> None:
+    """The value from before is refused: later decisions leave it at that, and a replay tries it."""
+    doc = await desk.target(ACME)
+    await desk.tell(ACME, e.CommandSent(doc.command, "b", 1))
+    left = {"city": e.Withheld("Oslo", "INVALID_OPTION")}
+    await desk.tell(ACME, e.CommandSucceeded(doc.command, doc.hubspot_id, "updated", withheld=left))
+    for phone in ("1", "2"):
+        await desk.see(customer("ACME", City="Bergen", TelephoneNo=phone))
+        await desk.idle()
+        assert (await desk.target(ACME)).changes == {"phone": phone}
+        await desk.carry_out_all()
+    assert (await desk.target(ACME)).withheld.keys() == {"city"}
+    await desk.store.append([new("audit/replay", e.ReplayRequested([ACME], "keys ACME"))])
+    await desk.idle()
+    assert (await desk.target(ACME)).changes["city"] == "Oslo"
+    await desk.carry_out_all()
+    doc = await desk.target(ACME)
+    assert (doc.withheld, doc.held["city"]) == ({}, "Oslo")
+
+
 async def test_only_the_first_writing_is_careful(desk: Rig) -> None:
     """What the undo saw must still stand there when it is put back; a replay asks no more."""
     await desk.tell(ACME, e.FieldsPinned({"city": ("Bergen", "Oslo")}, expected={"city": "Bergen"}))
