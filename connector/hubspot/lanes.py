@@ -46,11 +46,10 @@ class Lanes:
         """The portal has no such objects."""
         self._barred[lane] = why
 
-    def refuse(self, kinds: Iterable[str], why: str) -> None:
-        """The token may not write these kinds."""
-        for kind in kinds:
-            self._barred[kind] = why
-            self._holds.refused(kind)
+    def refuse(self, kind: str, why: str) -> None:
+        """The token may not write this kind."""
+        self._barred[kind] = why
+        self._holds.refused(kind)
 
     def grant(self, kinds: Iterable[str]) -> None:
         """Writes of these kinds were answered."""

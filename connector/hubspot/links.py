@@ -71,14 +71,16 @@ def _left(link: Link, answer: Answer, found: ReadBack) -> Outcome:
 
 def _together(total: Settlement, one: Settlement, kind: str) -> Settlement:
     """What was found of several kinds: who is refused, who was answered, and whether to go on."""
-    refused = (*total.refused, kind) if one.verdict == "hold" else total.refused
+    refused = total.refused
+    if one.verdict == "hold" and one.why is not None:
+        refused = refused | {kind: one.why}
     # That HubSpot has no such association has been settled for those that were sent.
     chosen = one if one.verdict not in {"", "bar"} else total
     return msgspec.structs.replace(
         chosen,
         heard=total.heard or one.heard,
         wrote=tuple(dict.fromkeys((*total.wrote, *one.wrote))),
-        refused=tuple(dict.fromkeys(refused)),
+        refused=refused,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from connector.hubspot.errors import TokenRefused
 from connector.hubspot.refusal import Why
-from connector.hubspot.settle import Settlement
+from connector.hubspot.settle import Settlement, refused_kinds
 from connector.new_events import done_by, new_event
 from eventstore import EventStore
 from projections import events
@@ -57,15 +57,14 @@ class Permission:
             return
         if settled.heard and settled.verdict not in {"stop", "pause"}:
             await self.accepted()
-        if settled.verdict == "hold":
-            for kind in settled.refused or (lane,):
-                await self._hold(kind, settled.why)
+        for kind, why in refused_kinds(lane, settled).items():
+            await self._hold(kind, why)
         for kind in settled.wrote if settled.verdict != "bar" else (lane,):
             await self._release(kind)
 
-    async def _hold(self, kind: str, why: Why | None) -> None:
+    async def _hold(self, kind: str, why: Why) -> None:
         await self._look()
-        if why is None or not why.status or kind in self._held:
+        if not why.status or kind in self._held:
             return  # without a status HubSpot has not said so
         self._held.add(kind)
         await self._tell(events.LaneHeld(kind, why.reason, why.message, why.advice, self._now()))

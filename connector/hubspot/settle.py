@@ -67,8 +67,9 @@ class Settlement(msgspec.Struct, frozen=True):
 
     `sought`: there are two next requests, and if the first is taken a culprit is in the second.
     `resend`: keys to be sent once more after everything else, changed. `heard`: HubSpot answered
-    what it was asked; `wrote`: the kinds of which it answered a write; `refused`: those that the
-    token may not write. `gate`: which calls are spent, where there is none left for these.
+    what it was asked; `wrote`: the kinds of which it answered a write; `refused`: of several kinds
+    those that the token may not write, to why. `gate`: which calls are spent, where there is none
+    left for these.
     """
 
     outcomes: tuple[Outcome, ...] = ()
@@ -80,7 +81,7 @@ class Settlement(msgspec.Struct, frozen=True):
     after_s: float | None = None
     heard: bool = False
     wrote: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
+    refused: dict[str, Why] = {}
     gate: Gate = "general"
 
 
@@ -135,6 +136,13 @@ def not_tried(keys: Sequence[str], after: Settlement) -> tuple[Outcome, ...]:
     if first is not None:
         category, message, status = first.category, first.message, first.status
     return tuple(Undone(key, category, message, status) for key in keys)
+
+
+def refused_kinds(lane: str, settled: Settlement) -> dict[str, Why]:
+    """What the token may not write, each kind with why, as a batch of this lane has shown."""
+    if settled.refused or settled.verdict != "hold" or settled.why is None:
+        return settled.refused
+    return {lane: settled.why}
 
 
 def general_verdict(keys: Sequence[str], answer: Answer) -> Settlement | None:

@@ -31,7 +31,7 @@ from connector.hubspot.outage import Outage
 from connector.hubspot.outbox import Outbox
 from connector.hubspot.pace import MOST, Pace, metered
 from connector.hubspot.permission import Permission
-from connector.hubspot.settle import Settlement, Undone
+from connector.hubspot.settle import Settlement, Undone, refused_kinds
 from connector.hubspot.tally import LaneTally, Summary, tallies
 from connector.progress import Progress, Silent
 from projections import events
@@ -303,11 +303,9 @@ class Writer:
             case "spare":
                 self._lanes.spare(lane, settled.gate)
                 _log.info("%s: %s", lane, message)
-        kinds = settled.refused or ((lane,) if settled.verdict == "hold" else ())
-        if kinds:
-            self._lanes.refuse(kinds, message)
-            remedy = settled.why.advice if settled.why is not None else ""
-            _log.error("HubSpot takes no %s: %s %s", ", ".join(kinds), message, remedy)
+        for kind, why in refused_kinds(lane, settled).items():
+            self._lanes.refuse(kind, why.message)
+            _log.error("HubSpot takes no %s: %s %s", kind, why.message, why.advice)
         self._lanes.grant(settled.wrote)
         if settled.heard and settled.verdict not in {"stop", "pause"}:
             self._outage.answered()

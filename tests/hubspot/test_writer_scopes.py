@@ -9,9 +9,11 @@ from functools import partial
 import pytest
 
 from connector.hubspot.api import LINK_LIMIT
+from connector.hubspot.errors import HubSpotUnreachable
 from connector.hubspot.outbox import Outbox
 from connector.hubspot.permission import STREAM as PERMISSION
 from connector.hubspot.scopes import Holds, Standing, kind_of
+from connector.sandbox.hubspot import faults
 from projections import events, keys
 from tests.e2e.waiting import until
 
@@ -177,6 +179,28 @@ async def test_a_pair_that_may_not_be_linked_is_told_once(site: Site) -> None:
         "LaneHeld",
         "LaneReleased",
     ]
+
+
+async def test_a_refused_pair_keeps_its_own_reason_though_hubspot_then_fails(site: Site) -> None:
+    """One batch, 403 for deals and then 503 for the company: deals are not told with the 503."""
+    later = "invoices/ABC:01-ACME:0200000-000001-IN"
+    await site.emit(later, hs_currency="USD")
+    [deal] = await with_deals(site, 1)
+    last = keys.association(later, ACME)
+    await site.emit(last, linked="true")
+    company = (await site.target(ACME)).hubspot_id
+    site.portal.inject(faults.html(503), containing=f'"{company}"', times=None)
+    writer = site.writer(patience=1)
+    with pytest.raises(HubSpotUnreachable):
+        await writer.run_until_idle()
+    failed = [(await site.stream(name))[-1] for name in (deal, last)]
+    assert [getattr(one, "status", 0) for one in failed] == [403, 503]
+    [held] = [events.decode(one.type, one.data) for one in await site.store.history(PERMISSION)]
+    assert isinstance(held, events.LaneHeld)
+    assert (held.object, held.category) == ("invoices > deals", "missing_scope")
+    barred = (await writer.summary()).barred["associations"]
+    assert "required scopes" in barred
+    assert "503" not in barred
 
 
 async def test_held_links_before_all_others_are_passed_over(site: Site) -> None:
