@@ -30,10 +30,12 @@ from projections.events import (
     ReplayRequested,
 )
 
-T = TypeVar("T")
 Request = (
     ReplayRequested | MassChangeReleased | LogonReleased | PlanApplied | UndoWanted | RepairWanted
 )
+
+T = TypeVar("T")
+R = TypeVar("R", bound=Request)
 
 _SUFFIX: Final = ".order"
 _REFUSED: Final = ".refused"
@@ -183,9 +185,14 @@ def read(path: Path) -> Request:
     return found
 
 
-def put_aside(path: Path) -> Path:
-    """Keep an order that cannot be carried out for a person, beside the newest few such."""
+def put_aside(path: Path, left: Request | None = None) -> Path:
+    """Keep an order that cannot be carried out for a person, beside the newest few such.
+
+    `left`: what is to be kept of it. Raises OSError.
+    """
     aside = path.with_suffix(_REFUSED)
+    if left is not None:
+        write_whole(path, _encoded(left))
     path.replace(aside)
     for old in sorted(path.parent.glob(f"*{_REFUSED}"))[:-_REFUSED_KEPT]:
         old.unlink(missing_ok=True)
@@ -212,7 +219,7 @@ def forget(store_file: Path, harmless: Harmless) -> None:
             write_whole(path, _encoded(left))
 
 
-def without(request: Request, harmless: Harmless) -> Request:
+def without(request: R, harmless: Harmless) -> R:
     """The order with harmless values only."""
     match request:
         case UndoWanted():

@@ -13,10 +13,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from connector import breaker, erasure_list, order_files, planning, reconcile, replaying, undo
-from connector.harmless import harmless_values
+from connector.errors import Misconfigured
+from connector.harmless import harmless_by_the_log
 from connector.mappings import Mappings
 from connector.order_files import Request, folder_of, leave
 from connector.reconcile import RepairWanted
@@ -26,6 +27,8 @@ from eventstore import Damaged, EventStore, StoreClosed, Unavailable
 from projections.events import LogonReleased, MassChangeReleased, PlanApplied, ReplayRequested
 
 __all__ = ["Request", "carry_out", "enter", "folder_of", "leave"]
+
+R = TypeVar("R", bound=Request)
 
 _log: Final = logging.getLogger(__name__)
 
@@ -45,29 +48,47 @@ async def carry_out(store: EventStore, store_file: Path, mappings: Mappings | No
                 kept = await planning.find(store_file, request.digest)
                 await mappings.apply(kept, request.by)
             else:
-                await enter(store, await _without_the_erased(store, store_file, request))
+                await enter(store, request)
         except (Damaged, StoreClosed, Unavailable):
             raise  # the store's trouble, not the order's
         except Exception as problem:  # noqa: BLE001 - whatever is wrong with it, it is one order
-            await _refuse(path, str(problem) or repr(problem))
+            await _refuse(store, store_file, path, str(problem) or repr(problem))
             continue
         await asyncio.to_thread(path.unlink, missing_ok=True)
         done += 1
     return done
 
 
-async def _refuse(path: Path, why: str) -> None:
+async def _refuse(store: EventStore, store_file: Path, path: Path, why: str) -> None:
     try:
-        kept = (await asyncio.to_thread(order_files.put_aside, path)).name
-    except OSError as problem:
-        kept = f"it was, for it cannot be renamed ({problem.strerror})"
-    _log.error("the order %s is not carried out, and kept as %s: %s", path, kept, why)
+        kept = await _put_aside(store, store_file, path)
+    except (OSError, Misconfigured) as problem:
+        kept = f"kept as it was, for it cannot be put aside ({problem})"
+    _log.error("the order %s is not carried out, and %s: %s", path, kept, why)
+
+
+async def _put_aside(store: EventStore, store_file: Path, path: Path) -> str:
+    """Keep it for a person, without values of the erased; what became of it.
+
+    Raises OSError, Misconfigured.
+    """
+    try:
+        request = await asyncio.to_thread(order_files.read, path)
+    except (order_files.NoOrder, OSError):
+        if erasure_list.size(store_file):
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+            return "removed, since nobody can tell whether it holds what was erased"
+        left = None
+    else:
+        left = await _without_the_erased(store, request)
+    return f"kept as {(await asyncio.to_thread(order_files.put_aside, path, left)).name}"
 
 
 async def enter(store: EventStore, request: Request) -> bool:
     """Append what is asked for; False when there was nothing to ask for any more.
 
-    A plan is not applied by this: that takes whoever holds the mapping (`Mappings`).
+    What was looked up before an erasure is appended without values of the erased. A plan is not
+    applied by this: that takes whoever holds the mapping (`Mappings`).
     """
     match request:
         case ReplayRequested():
@@ -77,7 +98,7 @@ async def enter(store: EventStore, request: Request) -> bool:
         case RepairWanted():
             await reconcile.request(store, request)
         case UndoWanted():
-            await undo.request(store, request)
+            await undo.request(store, await _without_the_erased(store, request))
         case MassChangeReleased() if not await breaker.release(store, request):
             _log.warning(
                 "%s was not released: it is not held, or was held again since; see 'status'",
@@ -95,11 +116,13 @@ async def enter(store: EventStore, request: Request) -> bool:
     return True
 
 
-async def _without_the_erased(store: EventStore, store_file: Path, request: Request) -> Request:
-    """The order, which may have been left before an erasure, without values of the erased."""
-    if not isinstance(request, UndoWanted | RepairWanted):
-        return request
-    listed = await erasure_list.read(store_file)
-    if not listed:
-        return request
-    return order_files.without(request, await harmless_values(store, listed))
+async def _without_the_erased(store: EventStore, request: R) -> R:
+    names: list[str] = []
+    if isinstance(request, UndoWanted):
+        names = request.targets
+    elif isinstance(request, RepairWanted):
+        names = list(request.fields)
+    left = order_files.without(request, await harmless_by_the_log(store, names))
+    if left != request:
+        _log.warning("what was erased meanwhile is left out of the %s", type(request).__name__)
+    return left

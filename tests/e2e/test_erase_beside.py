@@ -9,6 +9,8 @@ import pytest
 
 from connector import erasing, erasure_list, order_files, orders, overdue, planning, reconcile, undo
 from connector.archive import export
+from connector.asking import Asked
+from connector.asking import ask as ask_for
 from connector.erasure_list import Listed
 from connector.errors import Misconfigured
 from connector.opening import open_reader, open_writer
@@ -17,6 +19,7 @@ from connector.planning import Kept
 from connector.rebuild import all_tables
 from connector.undo import UndoWanted
 from eventstore import EventStore, open_store
+from projections.events import Change
 from tests.e2e.test_erase import KEY, NAMES, ask, files_with, store_file, synced
 from tests.e2e.waiting import LIMIT_S, until
 
@@ -200,6 +203,58 @@ async def test_an_order_from_before_the_erasure_brings_nothing_back(tmp_path: Pa
                 "UndoRequested"
             ]
         assert files_with(tmp_path, NAMES) == []
+
+
+async def test_an_undo_looked_up_before_the_erasure_brings_nothing_back(tmp_path: Path) -> None:
+    """Without a service too: what `undo` saw before an erasure is asked for without the erased
+    values, and the rest of it is put back.
+    """
+    async with synced(tmp_path) as site:
+        config = site.config()
+        await ask(config, KEY)
+        async with open_writer(config):
+            pass
+        fields = {"name": ("01-ERASED", NAMES[0]), "sage100_credit_limit": ("500.00", "400.00")}
+        pulled: dict[str, dict[str, Change]] = {
+            f"contacts/{KEY}:AINO": {"lastname": ("Jokela", NAMES[4])}
+        }
+        asked = UndoWanted("a test", {COMPANY: fields}, by="eve", withdrawn=pulled)
+        assert await ask_for(config, asked) == Asked.NEXT_RUN
+        async with site.app() as app:
+            assert (await app.run_once()).complete
+            assert await undo.pinned_targets(app.store) == {COMPANY: ["sage100_credit_limit"]}
+        company = site.portal.one("companies", "sage100_customer_key", KEY)
+        assert (company["name"], company["sage100_credit_limit"]) == ("01-ERASED", "400.00")
+        assert files_with(tmp_path, NAMES) == []
+
+
+async def test_an_order_put_aside_after_the_erasure_holds_nothing_erased(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that fails is kept without values of the erased; one that nobody can read is removed
+    where somebody was erased.
+    """
+    pins = {COMPANY: {"name": ("01-ERASED", NAMES[0]), "sage100_terms": ("00", "01")}}
+
+    async def fails(*_: object) -> None:
+        raise ValueError("out of luck")
+
+    async with synced(tmp_path) as site:
+        config = site.config()
+        await ask(config, KEY)
+        async with open_writer(config) as store:
+            file = store_file(config)
+            left = await orders.leave(file, UndoWanted("a test", pins, by="eve"))
+            nonsense = left.with_name("9-9-9.order")
+            nonsense.write_text(NAMES[0])
+            monkeypatch.setattr(undo, "request", fails)
+            assert await orders.carry_out(store, file) == 0
+    [aside] = left.parent.iterdir()
+    assert aside == left.with_suffix(".refused")
+    rest = {COMPANY: {"sage100_terms": ("00", "01")}}
+    assert order_files.read(aside) == UndoWanted("a test", rest, by="eve")
+    assert "out of luck" in caplog.text
+    assert "nobody can tell whether it holds what was erased" in caplog.text
 
 
 def test_the_list_says_which_objects_show_a_record() -> None:
