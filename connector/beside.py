@@ -1,6 +1,7 @@
 """Whether the read models are what the log says, found out beside the service that writes them.
 
-The log is folded into a store of its own, which is thrown away, up to where the projector stands.
+The log is folded into a store of its own, which is thrown away, be it by the next one to ask or by
+an erasure when this process is killed. It is folded up to where the projector stands.
 Then the live store is held still for as long as the comparison takes: it is looked at as it was at
 one moment, while the service goes on. The rows that the projector makes stand at its own place
 then, those that are written together with their events at the log's end; each is folded so far.
@@ -8,7 +9,6 @@ then, those that are written together with their events at the log's end; each i
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -19,6 +19,7 @@ from connector.progress import Progress
 from connector.projector import CHECKPOINT
 from connector.rebuild import RebuildReport, all_tables, can_be_read, verified
 from connector.refolding import Tables, refold
+from connector.scratch import scratch_folder
 from connector.store import open_log
 from eventstore import ERASED_TYPE, EventStore, open_store
 
@@ -27,15 +28,22 @@ _NEARLY: Final = 2_000  # events
 
 
 async def verify(
-    url: str, *, scratch: Path | None = None, progress: Progress | None = None
+    url: str,
+    *,
+    beside: Path | None = None,
+    scratch: Path | None = None,
+    progress: Progress | None = None,
 ) -> RebuildReport:
-    """Compare; nothing is changed. `scratch`: an absolute folder for what is folded.
+    """Compare; nothing is changed.
+
+    `scratch`: an absolute folder for what is folded. `beside`: the store's file, where a note of it
+    lies meanwhile.
 
     Raises Misconfigured when the tables are of another version.
     """
     while True:
-        with tempfile.TemporaryDirectory(prefix="ml-connector-verify-", dir=scratch) as folder:
-            own = f"sqlite:///{quote(folder)}/folded.db"
+        with scratch_folder(beside, scratch) as folder:
+            own = f"sqlite:///{quote(str(folder))}/folded.db"
             async with open_store(own, tables=all_tables()) as store:
                 report = await _verify(url, Tables(store), progress)
         if report is not None:

@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-_PREFIX: Final = "ml-connector-rehearsal-"
+_PREFIX: Final = "ml-connector-copies-"
+_EARLIER: Final = "ml-connector-rehearsal-"  # what versions before this one called theirs
 _NOTE: Final = ".copies-"
 _log: Final = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def clear_left(store_file: Path) -> int:
         try:
             with _locked(note, os.O_RDWR) as fd:
                 folder = Path(os.pread(fd, 4096, 0).decode("utf-8", "replace"))
-                if folder.name.startswith(_PREFIX) and folder.is_dir():
+                if folder.name.startswith((_PREFIX, _EARLIER)) and folder.is_dir():
                     shutil.rmtree(folder)
                     removed += 1
                 note.unlink(missing_ok=True)

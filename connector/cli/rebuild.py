@@ -45,7 +45,9 @@ def rebuild(
 async def _rebuild(config: Config, *, verify: bool) -> RebuildReport:
     with watching(output.stderr(), FOLDING) as progress:
         if verify:
-            return await beside.verify(config.store.url, progress=progress)
+            return await beside.verify(
+                config.store.url, beside=config.store.file, progress=progress
+            )
         async with open_writer(config) as store:
             return await make_anew(store, Projector(store), verify=False, progress=progress)
 

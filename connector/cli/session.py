@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
@@ -18,6 +17,7 @@ import msgspec
 import typer
 
 from connector.cli import output
+from connector.cli.stopping import stopping_signals
 from connector.config import Config, load_config
 from connector.errors import Misconfigured
 from connector.telemetry import setup_logging
@@ -89,7 +89,8 @@ class Interrupted(BaseException):
 def run_async(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine to its end. Raises Interrupted, what it raises, nothing else.
 
-    SIGTERM interrupts as Ctrl-C does, so that a supervisor's stop closes the store, too.
+    SIGTERM and SIGHUP interrupt as Ctrl-C does: a supervisor's stop, or a terminal that goes away,
+    closes the store, too, and leaves no copies of it.
     """
     try:
         return asyncio.run(_interruptible(work))
@@ -102,5 +103,6 @@ async def _interruptible(work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.current_task()
     if task is not None and threading.current_thread() is threading.main_thread():
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+        for each in stopping_signals():
+            loop.add_signal_handler(each, task.cancel)
     return await work

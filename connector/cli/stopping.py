@@ -1,4 +1,7 @@
-"""Ending what runs until it is told to: SIGTERM and Ctrl-C ask, and get the time to finish."""
+"""Ending what runs until it is told to: SIGTERM and Ctrl-C ask, and get the time to finish.
+
+So does SIGHUP, the terminal that goes away, unless whoever started the process had it ignored.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,16 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+def stopping_signals() -> list[signal.Signals]:
+    """The signals of others that end a process of ours in good order."""
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # nohup
+    return [signal.SIGTERM] if ignored else [signal.SIGTERM, signal.SIGHUP]
 
 
 @contextmanager
 def stop_event() -> Iterator[asyncio.Event]:
-    """An event that the first SIGINT or SIGTERM sets; the second one interrupts at once.
+    """An event that the first such signal or SIGINT sets; the second one interrupts at once.
 
     To be entered inside a running event loop.
     """
@@ -25,12 +32,13 @@ def stop_event() -> Iterator[asyncio.Event]:
             main.cancel()
         stop.set()
 
-    for each in SIGNALS:
+    signals = [signal.SIGINT, *stopping_signals()]
+    for each in signals:
         loop.add_signal_handler(each, ask)
     try:
         yield stop
     finally:
-        for each in SIGNALS:
+        for each in signals:
             loop.remove_signal_handler(each)
 
 
