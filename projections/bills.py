@@ -3,7 +3,9 @@
 A bill has a row for each HeaderSeqNo that its number was posted under, and payments. The open file
 of Sage 100 holds it once whatever the HeaderSeqNo (sage100 section 2.3): where one sequence is seen
 open, another one that was open before is so no more, though its own row still has to be seen again:
-its history was purged, or its number is in use anew. Rows may come in any order.
+its history was purged, or its number is in use anew. Where that one is then seen as it was before,
+closed and under an older stamp, a backup was restored, and the other stands as its own row says.
+Rows may come in any order.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ def observed(bill: Bill, sequence: str, row: dict[str, str]) -> Bill:
     ended = {other: by for other, by in bill.ended.items() if other != sequence}
     if invoice.is_open(row):
         ended |= {other: sequence for other in open_rows(bill) if other != sequence}
+    elif _was_restored(bill.rows.get(sequence, {}), row):
+        ended = _given_back(bill, sequence, ended)
     return replace(
         bill,
         rows={**bill.rows, sequence: row},
@@ -38,6 +42,10 @@ def observed(bill: Bill, sequence: str, row: dict[str, str]) -> Bill:
     )
 
 
+def _was_restored(before: dict[str, str], row: dict[str, str]) -> bool:
+    return invoice.is_open(before) and invoice.was_restored(invoice.stamp(before), row)
+
+
 def vanished(bill: Bill, sequence: str, *, withdrawn: bool) -> Bill:
     """The bill once a row is gone.
 
@@ -45,17 +53,23 @@ def vanished(bill: Bill, sequence: str, *, withdrawn: bool) -> Bill:
     unless another one is.
     """
     ended = {other: by for other, by in bill.ended.items() if other != sequence}
-    back = sorted(other for other, by in ended.items() if by == sequence)
-    standing = next((other for other in open_rows(bill) if other != sequence), "")
-    if back and not standing:
-        standing = back.pop()
-        del ended[standing]
     return replace(
         bill,
         gone=tuple(sorted({*bill.gone, sequence})),
         withdrawn=tuple(sorted({*bill.withdrawn, sequence})) if withdrawn else bill.withdrawn,
-        ended=ended | dict.fromkeys(back, standing),
+        ended=_given_back(bill, sequence, ended),
     )
+
+
+def _given_back(bill: Bill, sequence: str, ended: dict[str, str]) -> dict[str, str]:
+    """What is ended still once `sequence` has ended nothing."""
+    back = sorted(other for other, by in ended.items() if by == sequence)
+    standing = next((other for other in open_rows(bill) if other != sequence), "")
+    left = dict(ended)
+    if back and not standing:
+        standing = back.pop()
+        del left[standing]
+    return left | dict.fromkeys(back, standing)
 
 
 def open_rows(bill: Bill) -> dict[str, dict[str, str]]:

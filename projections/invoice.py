@@ -8,7 +8,7 @@ are no documents and become none; they still count in the aging.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -95,6 +95,21 @@ def unread(row: Mapping[str, str]) -> dict[str, str]:
     """
     columns = (*_PARTS, _WITHHELD, _BALANCE) if is_open(row) else (*_PARTS, _WITHHELD)
     return {name: cell for name in columns if values.is_garbage(cell := row.get(name, ""))}
+
+
+def was_restored(before: datetime | None, row: Mapping[str, str]) -> bool:
+    """Whether a closed row's own stamp lies before the one it was seen open with (`before`)."""
+    now = stamp(row)
+    return before is not None and now is not None and now < before and not is_open(row)
+
+
+def stamp(row: Mapping[str, str]) -> datetime | None:
+    """When Sage 100 says it last changed the row, by the server's clock; None when it does not."""
+    for what in ("Updated", "Created"):
+        found = values.moment(row.get(f"Date{what}", ""), row.get(f"Time{what}", ""))
+        if found is not None:
+            return found
+    return None
 
 
 def open_item(row: Mapping[str, str]) -> OpenItem | None:

@@ -6,7 +6,8 @@ invoice is due, where a bucket ends.
 
 The open file has no HeaderSeqNo in its key: of one number and type of a customer the row that was
 seen open last is owed, and none that was seen open before it. Such a one is set aside until its own
-row is seen, or until the row that took its place is found to be gone.
+row is seen, or until the row that took its place is found to be gone, or closed as it was earlier:
+a backup was restored.
 
 Signed sums, as open receivables hold them: credit memos, payments on account and prepayments are
 negative. A customer is division and number. Under a national account the payer owes, and the rows
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple
 
@@ -130,6 +132,7 @@ class SourceRows:
         self._companies = companies
         self._items: dict[str, dict[str, OpenItem]] = {code: {} for code in companies}
         self._open: dict[str, str] = {}  # bill to the key of its row in the open file
+        self._stamps: dict[str, datetime | None] = {}  # of rows seen open last, by key
         self._aside: dict[str, dict[str, _Aside]] = {}  # bill to key to what was seen of it
         self._terms: dict[str, dict[str, Mapping[str, str]]] = {code: {} for code in companies}
         self._sources: dict[str, Source] = {code: Source() for code in companies}
@@ -187,9 +190,10 @@ class SourceRows:
         aside = self._aside.get(bill, {})
         aside.pop(key, None)
         items.pop(key, None)
+        stamp = self._stamps.pop(key, None)
         if self._open.get(bill) == key:
             del self._open[bill]
-        if row is None:
+        if row is None or invoice.was_restored(stamp, row):
             back = sorted(other for other, one in aside.items() if one.by == key)
             if back and bill not in self._open:
                 self._put(company, bill, back[-1], aside.pop(back[-1]).item)
@@ -201,6 +205,7 @@ class SourceRows:
             if former is not None:
                 self._aside.setdefault(bill, aside)[former] = _Aside(key, items.pop(former, None))
             self._put(company, bill, key, invoice.open_item(row))
+            self._stamps[key] = invoice.stamp(row)
         if not aside:
             self._aside.pop(bill, None)
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connector.rebuild import rebuild
@@ -111,6 +111,22 @@ async def test_what_took_the_place_and_never_was_gives_it_back(desk: Rig) -> Non
     assert (await shown(desk))["balance"] == "100.00"
 
 
+async def test_a_restored_backup_gives_the_number_back(desk: Rig) -> None:
+    """What took the place is closed again as it was before: the other stands unchanged."""
+    early, late = ({"DateUpdated": day, "TimeUpdated": "8"} for day in ("20260601", "20260620"))
+    closed = row("000001", "0", is_open=False)
+    await desk.see((*closed[:2], closed[2] | early))
+    await desk.see(row("000002", "70"))
+    assert (await shown(desk))["balance"] == "70.00"
+    anew = row("000001", "30")
+    await desk.see((*anew[:2], anew[2] | late))
+    assert (await shown(desk))["balance"] == "30.00"
+    await desk.see((*closed[:2], closed[2] | early))
+    assert (await shown(desk))["balance"] == "70.00"
+    await desk.see(row("000002", "0", is_open=False))
+    assert (await shown(desk))["balance"] == "0.00"
+
+
 class Office(msgspec.Struct):
     """One number of a consistent Sage 100: at most one of its rows is open at any time."""
 
@@ -180,7 +196,8 @@ class Reader:
             return
         self.seen[sequence] = self.office.rows[sequence]
         what, is_open = self.office.rows[sequence]
-        cells = row(sequence, str(what), is_open=is_open)[2]
+        stamp = {"DateUpdated": "20260630", "TimeUpdated": f"{what / 1000:.5f}"}
+        cells = row(sequence, str(what), is_open=is_open)[2] | stamp
         self.bill = bills.observed(self.bill, sequence, cells)
         self._told(sequence, e.RecordObserved([], cells, str(what)))
 
@@ -202,6 +219,7 @@ PASS: Final = st.tuples(st.lists(st.integers(0, 6), max_size=4), st.booleans(), 
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.tuples(st.lists(st.integers(0, 6), max_size=4), PASS), max_size=12))
+@example([([0, 2], ([0, 5], False, 0)), ([2, 4, 0], ([6], False, 0))])
 def test_both_folds_come_to_what_is_open(
     life: list[tuple[list[int], tuple[list[int], bool, int]]],
 ) -> None:
