@@ -13,7 +13,7 @@ import os
 import stat
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -40,6 +40,13 @@ class FrameEnd(NamedTuple):
 
     content: int
     file: int
+
+
+class Source(NamedTuple):
+    """What can be read from its beginning as often as need be. `path`: what it is called."""
+
+    path: Path
+    open: Callable[[], BinaryIO]
 
 
 def is_compressed(path: Path) -> bool:

@@ -15,6 +15,7 @@ import msgspec
 
 from connector.archive import files, lines
 from connector.archive.errors import ArchiveBroken, CutAtOnce, NotThisLog, Unexplained
+from connector.archive.files import Source
 from eventstore import (
     GENESIS,
     Blanks,
@@ -188,26 +189,27 @@ class Archive:
                 self.goes_on = (frame.file, self.place)
 
 
-async def must_be_importable(path: Path, *, store_exists: bool) -> None:
+async def must_be_importable(source: Source, *, store_exists: bool) -> None:
     """Raises what `restore` would raise before it had done anything: for a caller that would make
     a store only to find that there is nothing to put into it.
     """
-    file = await asyncio.to_thread(files.open_for_reading, path)
+    path = source.path
+    file = await asyncio.to_thread(source.open)
     with file:
         archive = await asyncio.to_thread(Archive, path, file)
         if store_exists:
             return
         _must_begin_by(archive.begins, 0, path)
-        if not await asyncio.to_thread(_holds_something, archive, path):
+        if not await asyncio.to_thread(_holds_something, archive, source):
             raise ArchiveBroken(
                 1, "the file was cut off before anything of it could be proved", where=str(path)
             )
 
 
-def _holds_something(archive: Archive, path: Path) -> bool:
+def _holds_something(archive: Archive, source: Source) -> bool:
     """Whether a commit of it can be taken in, or it is whole and holds none."""
     first = archive.page(1)
-    if first and archive.blanks.seen and _first_unexplained(path) <= first[0].last:
+    if first and archive.blanks.seen and _first_unexplained(source) <= first[0].last:
         while archive.page():
             pass  # up to the fault, which is what to tell
         return False
@@ -215,14 +217,15 @@ def _holds_something(archive: Archive, path: Path) -> bool:
 
 
 async def restore(
-    store: EventStore, path: Path, count: Count, *, also: Sequence[Write] = ()
+    store: EventStore, source: Source, count: Count, *, also: Sequence[Write] = ()
 ) -> ImportReport:
     """Append what the file holds beyond the store's log; that log must be how the file begins.
 
     `also`: written before the first commit is. Raises NotThisLog, ArchiveBroken, Misconfigured;
     what holds before a fault stays imported, and nothing else does.
     """
-    file = await asyncio.to_thread(files.open_for_reading, path)
+    path = source.path
+    file = await asyncio.to_thread(source.open)
     with file:
         archive = await asyncio.to_thread(Archive, path, file)
         head = await store.head()
@@ -232,7 +235,7 @@ async def restore(
         while page := await asyncio.to_thread(archive.page):
             if archive.blanks.seen and ends is None:
                 # Before anything blank is taken in: what explains it may be the last event.
-                ends = await asyncio.to_thread(_first_unexplained, path)
+                ends = await asyncio.to_thread(_first_unexplained, source)
             if ends is not None:
                 page = [commit for commit in page if commit.last < ends]
             known = [commit for commit in page if commit.first <= head.last]
@@ -249,13 +252,13 @@ async def restore(
         return ImportReport(held, restored, newest.last, newest.digest.hex(), archive.complete)
 
 
-def _first_unexplained(path: Path) -> int:
+def _first_unexplained(source: Source) -> int:
     """The first event of the file that is blank for no reason; far beyond the end when none is.
 
     Of a file that was cut off: the first whose reason, if there is one, was cut off with it.
     """
-    with files.open_for_reading(path) as file:
-        archive = Archive(path, file)
+    with source.open() as file:
+        archive = Archive(source.path, file)
         try:
             while archive.page():
                 pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,14 @@ import msgspec
 import typer
 
 from connector import erasure_list
-from connector.archive import ExportReport, ImportReport, export, must_be_importable, restore
+from connector.archive import (
+    ExportReport,
+    ImportReport,
+    export,
+    must_be_importable,
+    restore,
+    source_of,
+)
 from connector.cli import output
 from connector.cli.counting import counting
 from connector.cli.session import AsJson, load, run_async
@@ -72,7 +80,7 @@ async def _export(url: str, file: Path, start: int, upto: int | None) -> ExportR
 
 def import_log(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What 'export' wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What 'export' wrote; a pipe, too.")],
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
@@ -92,11 +100,14 @@ def import_log(
 
 async def _import(url: str, file: Path) -> tuple[ImportReport, Commit]:
     store = StoreSettings(url=url).file
-    await must_be_importable(file, store_exists=store is None or store.exists())
-    with counting(output.stderr(), "imported up to position") as count:
-        async with open_log(url) as opened:
-            report = await restore(opened, file, count, also=[outdated()])
-            return report, await opened.head()
+    async with AsyncExitStack() as kept:
+        with counting(output.stderr(), "bytes read") as count:
+            source = await kept.enter_async_context(source_of(file, store, count))
+        await must_be_importable(source, store_exists=store is None or store.exists())
+        with counting(output.stderr(), "imported up to position") as count:
+            async with open_log(url) as opened:
+                report = await restore(opened, source, count, also=[outdated()])
+                return report, await opened.head()
 
 
 async def erased_since(store_file: Path | None, head: Commit) -> str:

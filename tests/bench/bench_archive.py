@@ -19,12 +19,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
 
 from connector import verification
 from connector.archive import export, restore
+from connector.archive.files import Source, open_for_reading
 from eventstore import NewEvent, open_store
 from tests.bench.bench_store import DATA, STREAMS, TYPE
 
@@ -134,7 +136,8 @@ async def copies(
     watch.begin()
     before_mb = watch.size_mb
     async with open_store(f"sqlite:///{copy}") as store:
-        assert (await restore(store, file, watch.look)).restored == events
+        source = Source(file, partial(open_for_reading, file))
+        assert (await restore(store, source, watch.look)).restored == events
     watch.told("import", events)
     grew(watch.size_mb - before_mb)
 
