@@ -22,7 +22,7 @@ from connector.hubspot.api import HubSpot
 from connector.hubspot.limiter import Limiter
 from connector.overdue import refuse_while_overdue, see_to_the_erased
 from connector.projector import Projector
-from connector.rebuild import can_be_read, rebuild
+from connector.rebuild import Standing, can_be_read, rebuild, standing
 from connector.sage100.agent import Agent
 from connector.sage100.auth import Credentials
 from connector.sage100.auth_certificate import client_certificate
@@ -83,7 +83,7 @@ async def open_reader(config: Config, *, to_hand_on: bool = False) -> AsyncItera
 
     While another process has it and has not yet erased what was ordered, that is said;
     `to_hand_on`: it is waited for, and refused in the end. Raises ErasurePending, and Misconfigured
-    when the service that runs is of another version.
+    while the service makes the read models, or when it is of another version.
     """
     url, file = config.store.url, config.store.file
     if to_hand_on:
@@ -114,15 +114,23 @@ async def _make_readable(config: Config) -> None:
                     await rebuild(store, Projector(store), verify=False)
                 return
         except (StoreInUse, Unavailable) as problem:
-            if isinstance(problem, Unavailable) or loop.time() >= deadline_s:
-                raise _not_readable(problem) from None
-        async with open_log(config.store.url, read_only=True) as store:
-            if await can_be_read(store):
+            async with open_log(config.store.url, read_only=True) as store:
+                found = await standing(store)
+            if found is Standing.CURRENT:
                 return
+            if isinstance(problem, Unavailable) or loop.time() >= deadline_s:
+                raise _not_readable(problem, found) from None
         await asyncio.sleep(_LOOK_S)
 
 
-def _not_readable(problem: StoreInUse | Unavailable) -> Misconfigured:
+def _not_readable(problem: StoreInUse | Unavailable, found: Standing) -> Misconfigured:
+    if found is Standing.OUTDATED and isinstance(problem, StoreInUse):
+        return Misconfigured(
+            "the read models have not been made since an erasure or an import: whoever has the "
+            "store, the service say, is at it",
+            where="store.url",
+            remedy="Try again when that is done: some ten thousand events take a second.",
+        )
     return Misconfigured(
         "the read models in the store are of another version of ml-connector, and cannot be "
         f"made anew here: {problem}",

@@ -9,6 +9,7 @@ tables or of the program, and is told. A verification does no more than compare.
 from __future__ import annotations
 
 import logging
+from enum import Enum
 from typing import Final
 
 import msgspec
@@ -78,7 +79,24 @@ async def follow_the_log(store: EventStore) -> bool:
 
 async def can_be_read(store: EventStore) -> bool:
     """Whether the tables say what the log says, to this version; an empty log says nothing."""
-    return await follow_the_log(store) or (await store.head()).last == 0
+    return await standing(store) is Standing.CURRENT
+
+
+class Standing(Enum):
+    """Whose the tables are: this version's; of an erasure or import, to be made; another one's."""
+
+    CURRENT = "current"
+    OUTDATED = "outdated"
+    OTHER = "other"
+
+
+async def standing(store: EventStore) -> Standing:
+    """What the tables are to this version, by a look that changes nothing."""
+    found = (await store.rows({"model": [_MODEL]})).get("model", {})
+    if _MODEL in found:
+        is_ours = decode("model", found[_MODEL].value) == Number(VERSION)
+        return Standing.CURRENT if is_ours else Standing.OTHER
+    return Standing.CURRENT if (await store.head()).last == 0 else Standing.OUTDATED
 
 
 async def is_current(store: EventStore) -> bool:

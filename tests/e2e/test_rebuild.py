@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
-from connector import beside
+import pytest
+
+from connector import beside, erasing, opening
+from connector.errors import Misconfigured
+from connector.opening import open_reader
+from connector.rebuild import RebuildReport, rebuild
+from connector.refolding import refold
 from connector.sage100.absent import ABSENT
 from connector.sandbox.agent import AgentOptions, maintenance, posting
 from projections import events
 from tests.e2e import holding
 from tests.e2e.site import Site, open_site
+from tests.e2e.test_erase import KEY, ask, synced
 from tests.e2e.test_service import EVERY_SECOND
 from tests.e2e.waiting import LIMIT_S, until
 
@@ -84,6 +92,52 @@ async def test_verifying_beside_the_running_service(tmp_path: Path) -> None:
         await until(arrived, "everything is in HubSpot")
         assert (await beside.verify(url(site))).mismatch is None
         assert compared > 0
+        stop.set()
+        async with asyncio.timeout(LIMIT_S):
+            await service
+
+
+async def test_reading_while_the_service_refolds_after_an_erasure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A verification, begun before or after, waits and finds all the same; a report that will not
+    wait so long says what is going on, and not that the service is of another version.
+    """
+    monkeypatch.setattr(opening, "PATIENCE_S", 0.1)
+    at_it, done = asyncio.Event(), asyncio.Event()
+
+    async def slowly(*args: Any, **options: Any) -> RebuildReport:
+        at_it.set()
+        await done.wait()
+        return await rebuild(*args, **options)
+
+    async def then(*args: Any, **options: Any) -> None:
+        begun.set()
+        await at_it.wait()
+        await refold(*args, **options)
+
+    async with synced(tmp_path) as site, site.app() as app:
+        config = site.config()
+        stop, begun = asyncio.Event(), asyncio.Event()
+        service = asyncio.create_task(app.run(stop))
+        monkeypatch.setattr(erasing, "rebuild", slowly)
+        with monkeypatch.context() as patched:
+            patched.setattr(beside, "refold", then)
+            before = asyncio.create_task(beside.verify(url(site)))
+            async with asyncio.timeout(LIMIT_S):
+                await begun.wait()
+                await ask(config, KEY)
+                await at_it.wait()
+                after = asyncio.create_task(beside.verify(url(site)))
+                with pytest.raises(Misconfigured, match="have not been made since an erasure"):
+                    async with open_reader(config):
+                        pass
+                await until(lambda: caplog.text.count("are made anew by") == 2, "both wait")
+            assert not before.done()
+            assert not after.done()
+            done.set()
+            async with asyncio.timeout(LIMIT_S):
+                assert [(await one).mismatch for one in (before, after)] == [None, None]
         stop.set()
         async with asyncio.timeout(LIMIT_S):
             await service

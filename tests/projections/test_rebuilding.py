@@ -16,7 +16,7 @@ from connector.refolding import refold
 from connector.store import open_log
 from eventstore import Meta, Put, Remove, Row
 from projections import events as e
-from projections.tables import Dirty, Frozen
+from projections.tables import VERSION, Dirty, Frozen, Number
 from projections.workspace import decode, encode
 from tests.projections.rig import Rig, bill, customer, new
 
@@ -176,10 +176,21 @@ async def test_verifying_while_the_log_grows_and_is_erased(
     assert len(calls) == 4, "begun again after the erasure"
 
 
-async def test_there_is_nothing_to_verify_after_an_import(desk: Rig, tmp_path: Path) -> None:
-    """Tables that were not made since are refused, with what makes them."""
-    await desk.store.append([], also=[outdated()])
-    with pytest.raises(Misconfigured, match="nothing to compare"):
+async def test_there_is_nothing_to_verify_after_an_import(tmp_path: Path) -> None:
+    """Tables that were not made since, and that nobody makes, are refused with what makes them."""
+    async with open_log(url(tmp_path)) as store:
+        await Rig(store).settings()
+        await store.append([], also=[outdated()])
+    with pytest.raises(Misconfigured, match="nobody is at it: there is nothing to compare"):
+        await beside.verify(url(tmp_path))
+
+
+async def test_tables_of_another_version_are_not_verified(desk: Rig, tmp_path: Path) -> None:
+    """They are refused as what they are, whoever has the store."""
+    await desk.see(customer("ACME"))
+    other = Row("version", encode(Number(VERSION + 1)))
+    await desk.store.append([], also=[Put("model", [other])])
+    with pytest.raises(Misconfigured, match="another version of ml-connector: there is nothing"):
         await beside.verify(url(tmp_path))
 
 
