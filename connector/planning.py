@@ -41,6 +41,7 @@ BOOKKEEPING: Final = frozenset(
         *("PollDeferred", "PollSkipped"),
         *("CallsCounted", "TrustRefused", "SchemaEnsured"),
         *("WritingStopped", "WritingResumed", "LaneHeld", "LaneReleased"),
+        "LogonReleased",
     }
 )
 _PAGE: Final = 500

@@ -113,12 +113,16 @@ async def test_a_plan_leaves_out_what_a_person_has_to_release(desk: Rig) -> None
 
 
 async def test_the_log_moves_by_what_matters_alone(desk: Rig) -> None:
-    """A pass that finds nothing leaves a plan good, a changed record does not."""
+    """A pass that finds nothing, or that may be made again, leaves a plan good; a changed record
+    does not.
+    """
     await desk.see(customer("ACME"))
     await desk.idle()
     kept = planning.Kept("", (await desk.store.head()).last, 0)
     passed = [e.PollStarted("cursor"), e.PollCompleted("cursor", 5, 5, 0)]
     await desk.store.append([new("poll/acme/ABC/AR_Customer", one) for one in passed])
+    let_go = e.LogonReleased("acme", "2026-11-20T10:00:00Z", "401", "eve")
+    await desk.store.append([new("audit/logon/acme", let_go)])
     assert await planning.moved(desk.store, kept.position) is None
     good = await made(desk)
     kept = msgspec.structs.replace(kept, digest=good.plan.digest, position=good.plan.position)
