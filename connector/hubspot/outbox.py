@@ -9,13 +9,15 @@ it. An adopted record's command waits until the projector has compared it with w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from connector import rows
 from connector.hubspot.api import BODY_LIMIT_BYTES
+from connector.hubspot.bypass import Bypass
 from connector.hubspot.scopes import Standing, kind_of
 from connector.projector import CHECKPOINT
 from eventstore import EventStore, Row
@@ -27,7 +29,6 @@ ALONE_FROM: Final = 4  # failed attempts
 _INPUT_OVERHEAD_BYTES: Final = 400  # key, property names' quotes, trace id around the values
 _FOR_EVER: Final = 2**62  # µs
 _LOOK_AHEAD: Final = 300
-_PAGE: Final = 1_000
 _ALL: Final = Standing()  # nothing is refused
 
 
@@ -39,6 +40,7 @@ class Outbox:
         self._now_us = now_us
         self._taken: dict[str, dict[str, str]] = {lane: {} for lane in LANES}  # name to folded
         self._gates: dict[str, dict[str, int]] = {lane: {} for lane in LANES}
+        self._bypasses: dict[str, Bypass] = {}
 
     @property
     def gated(self) -> int:
@@ -107,29 +109,23 @@ class Outbox:
         if lane in standing.trial and self._taken[lane]:
             return []
         if standing.concerns(lane):
-            free: list[Row] = []
-            async for row in self._beside(lane, upto_us, standing):
-                free.append(row)
-                if len(free) == limit:
-                    break
-            return free
+            return await self._beside(lane, standing).due(upto_us, limit)
+        self._bypasses.pop(lane, None)
         wanted = limit + len(self._taken[lane]) + len(self._gates[lane])
         due = await self._store.due(f"outbox_{lane}", upto=upto_us, limit=wanted)
         return self._open(lane, due)[:limit]
 
-    async def _beside(self, lane: str, upto_us: int, standing: Standing) -> AsyncIterator[Row]:
-        """Free rows of a lane of which some kinds are left alone, by key: a page in memory."""
-        trying = {kind_of(name) for name in self._taken[lane]}
-        after = ""
-        while page := await self._store.scan(f"outbox_{lane}", after=after, limit=_PAGE):
-            for row in self._open(lane, page):
-                kind = kind_of(row.key)
-                tried = kind in standing.trial and kind in trying
-                is_due = row.rank is not None and row.rank <= upto_us
-                if is_due and kind not in standing.held and not tried:
-                    trying.add(kind)
-                    yield row
-            after = page[-1].key
+    def _beside(self, lane: str, standing: Standing) -> Bypass:
+        """What is known of a lane of which some kinds are left alone."""
+        known = self._bypasses.get(lane)
+        if known is None or known.standing != standing:
+            is_open = partial(self._open, lane)
+            known = Bypass(self._store, lane, standing, is_open, partial(self._kinds_taken, lane))
+            self._bypasses[lane] = known
+        return known
+
+    def _kinds_taken(self, lane: str) -> set[str]:
+        return {kind_of(name) for name in self._taken[lane]}
 
     def _open(self, lane: str, found: Iterable[Row]) -> list[Row]:
         gates, folded = self._gates[lane], set(self._taken[lane].values())
@@ -150,10 +146,10 @@ class Outbox:
         for lane in LANES:
             if lane in left_alone:
                 continue
-            if standing.concerns(lane):
-                found = [row async for row in self._beside(lane, _FOR_EVER, standing)]
-            else:
-                found = await self._free(lane, _FOR_EVER, 1, standing)
+            found = []
+            if standing.concerns(lane):  # where none is due by now, all of it has been read
+                found = await self._free(lane, self._now_us(), 1, standing)
+            found = found or await self._free(lane, _FOR_EVER, 1, standing)
             ranks += [row.rank for row in found if row.rank is not None]
         return min(ranks, default=None)
 
