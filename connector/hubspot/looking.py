@@ -8,6 +8,7 @@ and then had sent again is not asked about again.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
@@ -49,6 +50,7 @@ from projections.workspace import Workspace
 # Reasons of parking that are questions to a person, and how a command that answers one begins.
 _QUESTIONS: Final = frozenset({advices.MATCH_PROPOSED, advices.MATCH_AMBIGUOUS, advices.MERGED})
 _BY_PERSON: Final = ("replay: keys", "replay: parked")
+_AT_ONCE: Final = 4  # records that are read one by one
 _FOREIGN_CAPITALS: Final = (
     "HubSpot record {owner} has this key in other capitals, and no record of Sage 100 that we know "
     "has those. Correct them in HubSpot to {key}, or clear the key there. Then: ml-connector retry "
@@ -199,17 +201,36 @@ class LookingDelivery(Delivery):
             if answer is None:
                 return
             found = records_by_id(answer, properties) if answer.ok else {}
-            for record_id in part:
-                # Only a record asked for alone is also found by the id of one merged into it.
-                if record_id in found:
-                    look.ids.add(record_id)
-                    look.known[record_id] = found[record_id]
-                    continue
-                why = await self._alone(mapping.hubspot_type, record_id, properties, look)
+            shown = [record_id for record_id in part if record_id in found]
+            look.ids.update(shown)
+            look.known |= {record_id: found[record_id] for record_id in shown}
+            # Only a record asked for alone is also found by the id of one merged into it.
+            silent = [record_id for record_id in part if record_id not in found]
+            refused = await self._each_alone(mapping.hubspot_type, silent, properties, look)
+            if look.trouble is not None:
+                return
+            for record_id, why in refused.items():
+                look.refused |= dict.fromkeys(wanted[record_id], why)
+
+    async def _each_alone(
+        self, object_type: str, ids: Sequence[str], properties: Sequence[str], look: Look
+    ) -> dict[str, Why]:
+        """Read records one by one, a few at a time, until there is trouble; what was refused."""
+        refused: dict[str, Why] = {}
+        left = iter(ids)
+
+        async def read() -> None:
+            for record_id in left:  # of all of them together: each takes the next
+                why = await self._alone(object_type, record_id, properties, look)
                 if look.trouble is not None:
                     return
                 if why is not None:
-                    look.refused |= dict.fromkeys(wanted[record_id], why)
+                    refused[record_id] = why
+
+        async with asyncio.TaskGroup() as group:
+            for _ in ids[:_AT_ONCE]:
+                group.create_task(read())
+        return refused
 
     async def _alone(
         self, object_type: str, record_id: str, properties: Sequence[str], look: Look
@@ -243,13 +264,15 @@ class LookingDelivery(Delivery):
         try:
             answer = await self.answered(call)
         except NoAnswer as problem:
-            look.trouble = settle_unanswered(asked, problem)
+            look.trouble, look.blocked = settle_unanswered(asked, problem), False
             return None
         if answer.status in missing and isinstance(answer.body, dict):
             return answer
-        look.trouble = general_verdict(asked, answer)
-        look.blocked = is_blocked(answer)
-        return None if look.trouble is not None else answer
+        trouble = general_verdict(asked, answer)
+        if trouble is None:
+            return answer  # what another call met at the same time stands
+        look.trouble, look.blocked = trouble, is_blocked(answer)
+        return None
 
     async def look_for_lost(self, names: Collection[str]) -> set[str]:
         """Look whether HubSpot still has these records where the ledger says; those it has not.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from connector.sandbox.hubspot import Drop, Omit, faults
+import asyncio
+
+from connector.sandbox.hubspot import Drop, Hold, Omit, faults
 from projections import events, keys
+from tests.e2e.waiting import until
 
 from .rig import Site
 
@@ -145,6 +148,42 @@ async def test_more_are_looked_for_by_their_ids_than_one_request_takes(site: Sit
     assert {(await site.target(name)).unkeyed for name in companies} == {True}
     assert site.portal.calls.count(route="objects.batch.read", status=400) == 0
     assert await site.books_close()
+
+
+async def test_what_is_gone_is_looked_for_a_few_at_a_time(site: Site) -> None:
+    """Thirty deleted records are read one by one, four calls under way and never more."""
+    names = await site.emit_many("C", 30)
+    await site.writer().run_until_idle()
+    for name in names:
+        site.portal.archive("companies", (await site.target(name)).hubspot_id)
+        await site.emit(name, phone="2")
+    held = site.portal.inject(Hold(), route="objects.get", times=4)
+    later = site.portal.inject(Hold(), route="objects.get", times=None)
+    async with asyncio.TaskGroup() as group:
+        run = group.create_task(site.writer().run_until_idle())
+        await until(lambda: held.hits == 4, "four are read")
+        assert later.hits == 0
+        later.release()
+        held.release()
+    assert run.result().lanes["companies"].lost == 30
+    assert await site.books_close()
+
+
+async def test_trouble_met_by_one_of_several_reads_stands(site: Site) -> None:
+    """One read by id fails while others are answered: nothing is noted of any of them."""
+    names = await site.emit_many("C", 8)
+    await site.writer().run_until_idle()
+    for name in names:
+        site.portal.archive("companies", (await site.target(name)).hubspot_id)
+        await site.emit(name, phone="2")
+    held = site.portal.inject(Hold(), route="objects.get", times=1)
+    site.portal.inject(site.failure(502), route="objects.get", times=1)
+    async with asyncio.TaskGroup() as group:
+        run = group.create_task(site.writer().run_until_idle())
+        await until(lambda: site.portal.calls.count(route="objects.get", status=502) == 1, "502")
+        assert "RecordLost" not in [one for name in names for one in await site.types(name)]
+        held.release()
+    assert run.result().lanes["companies"].lost == 8
 
 
 async def test_a_record_that_hubspot_will_not_show_is_not_lost(site: Site) -> None:
