@@ -24,6 +24,7 @@ from connector.hubspot.culprit import parted
 from connector.hubspot.journal import Entry
 from connector.hubspot.link_reads import ReadBack, read_back
 from connector.hubspot.looking import LookingDelivery
+from connector.hubspot.lost import look_for_lost
 from connector.hubspot.outcomes import Attempt
 from connector.hubspot.refusal import why_whole
 from connector.hubspot.scopes import pair_of
@@ -258,8 +259,8 @@ class LinkDelivery(LookingDelivery):
             return settled
         ours = self.around.mapping().objects()
         ends = {end for name in refused for end in keys.parents(name)}
-        moved = await self.look_for_lost(
-            [end for end in sorted(ends) if keys.split_target(end)[0] in ours]
+        moved = await look_for_lost(
+            self, [end for end in sorted(ends) if keys.split_target(end)[0] in ours]
         )
         outcomes = tuple(
             Undone(one.key, "end_moved", one.why.message, one.why.status)

@@ -17,31 +17,24 @@ import msgspec
 
 from connector import rows
 from connector.hubspot import advice as advices
-from connector.hubspot import journal
 from connector.hubspot.answer import Answer
 from connector.hubspot.api import BATCH_LIMIT
 from connector.hubspot.delivery import Delivery
 from connector.hubspot.errors import NoAnswer
-from connector.hubspot.journal import Entry
 from connector.hubspot.matching import Match
 from connector.hubspot.passage import is_blocked
 from connector.hubspot.records import (
-    BY_KEY,
     MERGED_IDS,
-    Adopt,
-    Lose,
     Park,
     Record,
     must_look,
     record_of,
     records,
     records_by_id,
-    resolve,
     wanted_properties,
 )
 from connector.hubspot.refusal import Why, why_whole
 from connector.hubspot.settle import Settlement, general_verdict, settle_unanswered
-from eventstore import WrongVersion
 from projections import events, keys, ledger
 from projections.mapping.rules import ObjectMapping
 from projections.tables import Target
@@ -274,42 +267,6 @@ class LookingDelivery(Delivery):
         look.trouble, look.blocked = trouble, is_blocked(answer)
         return None
 
-    async def look_for_lost(self, names: Collection[str]) -> set[str]:
-        """Look whether HubSpot still has these records where the ledger says; those it has not.
-
-        What is gone is noted as lost, and what lives on under another id as ours: both are decided
-        on again.
-        """
-        store = self.around.store
-        moved: set[str] = set()
-        for lane in dict.fromkeys(keys.split_target(name)[0] for name in names):
-            mapping = self.around.mapping().objects()[lane]
-            work = Workspace()
-            group = [name for name in names if keys.split_target(name)[0] == lane]
-            await rows.load(store, work, {"target": group})
-            docs = {name: journal.target_of(work, name) for name in group}
-            docs = {name: doc for name, doc in docs.items() if doc.hubspot_id}
-            asked = {
-                name: msgspec.structs.replace(doc, changes={}, fill=(), expected={}, unknown=True)
-                for name, doc in docs.items()
-                if doc.state != "sent"
-            }
-            look = await self.look(lane, mapping, asked)
-            if look.trouble is not None:
-                continue
-            entries = [
-                Entry(name, event, None)
-                for name, doc in asked.items()
-                if (event := _moved(doc, _key(name), look, mapping)) is not None
-            ]
-            try:
-                await journal.append(store, work, entries)
-            except WrongVersion:
-                continue  # somebody is at it: the next attempt will tell
-            self.count(entries)
-            moved.update(entry.name for entry in entries)
-        return moved
-
     async def _refuse_namesakes(self, lane: str, wanted: Mapping[str, Target], look: Look) -> None:
         """Refuse keys that are another record's to HubSpot, which compares without case.
 
@@ -343,28 +300,6 @@ def _recognise(mapping: ObjectMapping, wanted: Mapping[str, Target], look: Look)
         carried = "" if known is None else known.values.get(mapping.key, "")
         if known is not None and carried.casefold() == key.casefold():
             look.found.setdefault(carried, known)
-
-
-def _moved(doc: Target, key: str, look: Look, mapping: ObjectMapping) -> events.Event | None:
-    """What is to be noted of a record that HubSpot does not have under the id we know.
-
-    Nothing where HubSpot was not asked for all of it, or would not say: silence is no loss.
-    """
-    if not look.covers(key, doc):
-        return None
-    record = look.found.get(key)
-    rule = BY_KEY
-    if record is None:
-        decision = resolve(doc, None, look.known.get(doc.hubspot_id), mapping, {})
-        if isinstance(decision, Lose):
-            return events.RecordLost(doc.hubspot_id, decision.why)
-        if not isinstance(decision, Adopt):
-            return None
-        record, rule = decision.record, decision.rule
-    elif record.hubspot_id == doc.hubspot_id:
-        return None
-    values = {name: value for name, value in record.values.items() if name != mapping.key}
-    return events.RecordAdopted(record.hubspot_id, rule, values, unkeyed=rule != BY_KEY)
 
 
 def _parts(wanted: Iterable[str]) -> list[list[str]]:

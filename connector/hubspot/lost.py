@@ -1,0 +1,81 @@
+"""Looking whether HubSpot still has records of ours, because it did not know one as a link's end.
+
+What was deleted is to be created anew, and what people merged or took our key from is to be found
+again, before anything can be linked to it. Only what HubSpot was asked for and answered counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+
+from connector import rows
+from connector.hubspot import journal
+from connector.hubspot.journal import Entry
+from connector.hubspot.looking import Look, LookingDelivery
+from connector.hubspot.records import BY_KEY, Adopt, Lose, resolve
+from eventstore import WrongVersion
+from projections import events, keys
+from projections.mapping.rules import ObjectMapping
+from projections.tables import Target
+from projections.workspace import Workspace
+
+
+async def look_for_lost(delivery: LookingDelivery, names: Collection[str]) -> set[str]:
+    """Look whether HubSpot still has these records where the ledger says; those it has not.
+
+    What is gone is noted as lost, and what lives on under another id as ours: both are decided
+    on again.
+    """
+    store = delivery.around.store
+    moved: set[str] = set()
+    for lane in dict.fromkeys(keys.split_target(name)[0] for name in names):
+        mapping = delivery.around.mapping().objects()[lane]
+        work = Workspace()
+        group = [name for name in names if keys.split_target(name)[0] == lane]
+        await rows.load(store, work, {"target": group})
+        docs = {name: journal.target_of(work, name) for name in group}
+        docs = {name: doc for name, doc in docs.items() if doc.hubspot_id}
+        asked = {
+            name: msgspec.structs.replace(doc, changes={}, fill=(), expected={}, unknown=True)
+            for name, doc in docs.items()
+            if doc.state != "sent"
+        }
+        look = await delivery.look(lane, mapping, asked)
+        if look.trouble is not None:
+            continue
+        entries = [
+            Entry(name, event, None)
+            for name, doc in asked.items()
+            if (event := _moved(doc, keys.split_target(name)[1], look, mapping)) is not None
+        ]
+        try:
+            await journal.append(store, work, entries)
+        except WrongVersion:
+            continue  # somebody is at it: the next attempt will tell
+        delivery.count(entries)
+        moved.update(entry.name for entry in entries)
+    return moved
+
+
+def _moved(doc: Target, key: str, look: Look, mapping: ObjectMapping) -> events.Event | None:
+    """What is to be noted of a record that HubSpot does not have under the id we know.
+
+    Nothing where HubSpot was not asked for all of it, or would not say: silence is no loss.
+    """
+    if not look.covers(key, doc):
+        return None
+    record = look.found.get(key)
+    rule = BY_KEY
+    if record is None:
+        decision = resolve(doc, None, look.known.get(doc.hubspot_id), mapping, {})
+        if isinstance(decision, Lose):
+            return events.RecordLost(doc.hubspot_id, decision.why)
+        if not isinstance(decision, Adopt):
+            return None
+        record, rule = decision.record, decision.rule
+    elif record.hubspot_id == doc.hubspot_id:
+        return None
+    values = {name: value for name, value in record.values.items() if name != mapping.key}
+    return events.RecordAdopted(record.hubspot_id, rule, values, unkeyed=rule != BY_KEY)
