@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import logging
 import random
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -30,7 +29,7 @@ from connector.sage100.retry import ONCE
 from connector.sage100.round_log import RoundLog
 from connector.sage100.schedule import quiet_until
 from connector.sage100.selection import Selection, select
-from connector.sage100.site_day import SiteDay
+from connector.sage100.site_day import SiteDay, since_boot
 from connector.sage100.source import Latest, check_aging, described, source_news
 from connector.sage100.sweep import sweep as sweep_entity
 from connector.sage100.timetable import Timetable
@@ -73,7 +72,7 @@ class Rounds:
         progress: Progress = Silent(),  # noqa: B008 - it holds nothing
         on_round: OnRound = lambda _: None,
         now: Callable[[], datetime] = system_time,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = since_boot,
         idle: Idle = idle,
         chance: Callable[[], float] = random.random,
     ) -> None:

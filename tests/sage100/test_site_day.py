@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from connector.sage100.agent import Agent
 from connector.sage100.rounds import Rounds
-from connector.sage100.site_day import SiteDay, is_news
+from connector.sage100.site_day import SiteDay, is_news, since_boot
 from connector.sandbox.agent import HttpAnswer, ManualClock, SimulatedAgent, SoapFault
 from eventstore import EventStore
 from projections import events as e
@@ -103,6 +104,53 @@ async def test_a_day_that_the_agents_clock_contradicts_is_not_told(
     world.now -= wrong
     await keep_until(running, world, timedelta(days=1))
     assert await told(store) == ["2026-11-22", "2026-11-23"]
+
+
+async def test_a_machine_that_stood_still_uncounted_waits_a_day_for_the_agent(
+    agent: Agent, sim: SimulatedAgent, store: EventStore, world: World
+) -> None:
+    """A paused machine whose agent does not answer afterwards: from the next day on the days are
+    told by our own clock, as if the agent's had never been heard.
+    """
+    running = rounds(agent, store, world)
+    await running.run_once()
+    sim.inject(HttpAnswer(status=404, times=999))
+    world.now += timedelta(days=2)  # and no second of the clock that only measures
+    await keep_until(running, world, timedelta(hours=23))
+    assert all(one.error is not None for one in await running.run_once())
+    assert await told(store) == ["2026-11-22"]
+    await keep_until(running, world, timedelta(days=3))
+    assert await told(store) == ["2026-11-22"] + [f"2026-11-{day}" for day in (25, 26, 27, 28)]
+
+
+async def test_an_agent_that_answers_after_the_standstill_is_believed_at_once(
+    agent: Agent, store: EventStore, world: World, clock: ManualClock
+) -> None:
+    """It has the same day as we: nothing is waited for."""
+    running = rounds(agent, store, world)
+    await running.run_once()
+    world.now += timedelta(days=2)
+    clock.advance(timedelta(days=2))
+    await running.run_once()
+    assert await told(store) == ["2026-11-22", "2026-11-24"]
+
+
+async def test_a_clock_that_was_wrong_before_is_not_believed_for_want_of_rounds(
+    agent: Agent, sim: SimulatedAgent, store: EventStore, world: World
+) -> None:
+    """Our clocks agree with each other ever since the agent's was heard: it is as right as then."""
+    world.now += timedelta(days=30)
+    running = rounds(agent, store, world)
+    await running.run_once()
+    sim.inject(HttpAnswer(status=404, times=999))
+    await keep_until(running, world, timedelta(days=5))
+    assert await told(store) == []
+
+
+def test_the_seconds_of_a_suspended_machine_count() -> None:
+    """Where the system has a clock that counts them, it is the one that measures."""
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert before <= since_boot() <= time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 async def test_an_agents_wrong_clock_ages_nothing(
