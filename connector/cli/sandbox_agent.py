@@ -17,9 +17,11 @@ import typer
 from connector.cli import output
 from connector.cli.sandbox_serving import Port, serve
 from connector.cli.session import AsJson
+from connector.errors import Misconfigured
 from connector.sandbox import agent as sage100
 from connector.sandbox.agent.conduct import Misreading
 from connector.sandbox.agent.options import MOST_INVOICES, LogonOptions
+from connector.sandbox.agent.private_files import Unfit
 from connector.sandbox.agent.profiles import Profile
 from connector.sandbox.agent.tls import PROFILES, TlsProfile
 
@@ -139,7 +141,7 @@ def agent(
             _TLS,
             "--folder",
             "Where to keep ca.pem, client.pem, client.key, password and api_key, readable by you "
-            "alone; secrets found there are used again.",
+            "alone; secrets found there are used again, other files of these names are left alone.",
             metavar="FOLDER",
             show_default="a temporary one",
         ),
@@ -209,7 +211,11 @@ def agent(
         for line in banner(running):
             output.say(line)
 
-    serve(lambda: sage100.run_agent(options, port=port, announce=announce), port)
+    try:
+        serve(lambda: sage100.run_agent(options, port=port, announce=announce), port)
+    except Unfit as problem:
+        where = f"--folder: {problem.where}"
+        raise Misconfigured(problem.what, where=where, remedy=problem.remedy) from None
 
 
 def _company(text: str) -> sage100.CompanyOptions:

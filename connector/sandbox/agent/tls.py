@@ -12,7 +12,7 @@ import warnings
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from connector.sandbox.agent.tls_certificates import Authority, Issued, issue, private
+from connector.sandbox.agent.tls_certificates import Authority, Issued, issue, place
 
 TlsProfile = Literal[
     "good",
@@ -66,7 +66,7 @@ class TlsListener:
         self._folder = folder
         self._only = _ONLY.get(profile)
         self.ca_bundle = folder / "ca.pem"
-        private(self.ca_bundle, self.authority.root.pem)
+        place(self.ca_bundle, self.authority.root.pem)
         self._files = 0
         self._sites: dict[str | None, ssl.SSLContext] = {}
         self._default: ssl.SSLContext

@@ -2,6 +2,7 @@
 
 An authority here is what a company has: a root, an intermediate that signs, and what they issue.
 Every flaw a real server's certificate has (dates, names, self-signed) is an argument of `issue`.
+Files of them take the place of their like only: a real company's ca.pem is never written over.
 """
 
 from __future__ import annotations
@@ -11,21 +12,27 @@ import hashlib
 import ipaddress
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from connector.sandbox.agent.private_files import Unfit, private
 
 DAY = dt.timedelta(days=1)
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
 SERVER = ExtendedKeyUsageOID.SERVER_AUTH
+_COMPANY: Final = "Simulated ACME"  # by which our certificates are known again
 
 
 class Issued(msgspec.Struct, frozen=True):
@@ -53,22 +60,57 @@ class Issued(msgspec.Struct, frozen=True):
         """One PEM file: key, certificate and, with `chain`, those of the issuers but the root."""
         key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         sent = [one.public_bytes(Encoding.PEM) for one in self.above[:-1]] if chain else []
-        return private(path, b"".join([key, self.pem, *sent]))
+        return place(path, b"".join([key, self.pem, *sent]))
 
     def write_pair(self, certificate: Path, key: Path) -> None:
-        """The same in two files, as clients are configured: with the chain, and the key alone."""
+        """The same in two files, as clients are configured: with the chain, and the key alone.
+
+        Raises Unfit for a key that is not that of our certificate beside it, and changes nothing.
+        """
+        if not _is_free(key) and not _is_key_of(key, certificate):
+            raise _not_ours(key)
         sent = [one.public_bytes(Encoding.PEM) for one in self.above[:-1]]
-        private(certificate, b"".join([self.pem, *sent]))
+        place(certificate, b"".join([self.pem, *sent]))
         pem = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         private(key, pem)
 
 
-def private(path: Path, content: bytes) -> Path:
-    """A new file in the place of any other, that only its owner can read."""
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_bytes(content)
-    return path
+def place(path: Path, content: bytes) -> Path:
+    """Write a file of certificates, in the place of one of ours only. Raises Unfit."""
+    if not _is_free(path) and not _ours(path):
+        raise _not_ours(path)
+    return private(path, content)
+
+
+def _is_free(path: Path) -> bool:
+    """Whether nothing is lost there."""
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return not path.is_symlink()
+
+
+def _ours(path: Path) -> list[x509.Certificate]:
+    """The certificates in a file; none when any of them is not of the made-up company."""
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+    except (OSError, ValueError):
+        return []
+    made = [one.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME) for one in found]
+    return found if all([name.value for name in names] == [_COMPANY] for names in made) else []
+
+
+def _is_key_of(key: Path, certificate: Path) -> bool:
+    try:
+        public = load_pem_private_key(key.read_bytes(), None).public_key()
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return any(one.public_key() == public for one in _ours(certificate))
+
+
+def _not_ours(path: Path) -> Unfit:
+    remedy = "Name another folder, or move that file away."
+    return Unfit("this file was not made by a simulated agent: it is left as it is", path, remedy)
 
 
 def issue(
@@ -133,7 +175,7 @@ class Authority:
 def _name(common_name: str) -> x509.Name:
     return x509.Name(
         [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Simulated ACME"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, _COMPANY),
             x509.NameAttribute(NameOID.COMMON_NAME, common_name),
         ]
     )
