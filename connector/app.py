@@ -127,7 +127,7 @@ class App:
         """One pass over every entity, then project and write until nothing is pending."""
         await self._prepare()
         if self.config.store.file is not None:
-            await orders.carry_out(self.store, self.config.store.file, self.mappings)
+            await orders.carry_out_or_tell(self.store, self.config.store.file, self.mappings)
         await self._causes.try_again()
         await self._second_look.look()
         try:
@@ -299,10 +299,8 @@ class App:
 
     async def _take_orders(self, stop: asyncio.Event) -> None:
         """What other processes ask for while this one holds the store."""
-        file = self.config.store.file
-        while file is not None and not stop.is_set():
-            await orders.carry_out(self.store, file, self.mappings)
-            await _first(asyncio.sleep(_LOOK_S), stop)
+        if self.config.store.file is not None:
+            await orders.keep(self.store, self.config.store.file, self.mappings, stop)
 
     async def _count_now_and_then(self, stop: asyncio.Event) -> None:
         count_s = _COUNT_EVERY_S

@@ -202,7 +202,10 @@ async def enforce(
 def _forget_beside(store_file: Path, harmless: Harmless) -> None:
     """What lies beside the store holds values, too: plans, orders, copies of killed rehearsals."""
     planning.forget(store_file)
-    order_files.forget(store_file, harmless)
+    try:
+        order_files.forget(store_file, harmless)
+    except order_files.OrdersClosed as problem:
+        _log.error("orders that wait may hold what was erased: %s", problem)
     scratch.clear_left(store_file)
 
 

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from connector.errors import Misconfigured
+from connector.ownership import hand_over
 from projections import keys
 from projections.source import record_of
 
@@ -60,7 +61,7 @@ def size(store_file: Path) -> int:
 async def add(store_file: Path, lines: Sequence[Listed]) -> None:
     """Append lines, durably."""
     content = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
-    await asyncio.to_thread(_append, file_of(store_file), content)
+    await asyncio.to_thread(_append, store_file, content)
 
 
 async def read(store_file: Path) -> list[Listed]:
@@ -102,10 +103,11 @@ def showing(listed: Iterable[Listed]) -> Callable[[str], bool]:
     return shows
 
 
-def _append(path: Path, content: bytes) -> None:
+def _append(store_file: Path, content: bytes) -> None:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-    with open(os.open(path, flags, 0o600), "rb+", buffering=0) as file:
+    with open(os.open(file_of(store_file), flags, 0o600), "rb+", buffering=0) as file:
         os.fchmod(file.fileno(), 0o600)  # one that was put back may have another mode
+        hand_over(file.fileno(), store_file)
         end = file.seek(0, os.SEEK_END)
         if end:
             # A line that a crash cut off would swallow the next one.
@@ -122,14 +124,20 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         return b""
+    except PermissionError as problem:
+        remedy = (
+            f"Give it to the user of the store: chown --reference={path.with_suffix('')} {path}"
+        )
+        raise _unreadable(path, problem.strerror or str(problem), remedy) from None
     except OSError as problem:
         raise _unreadable(path, problem.strerror or str(problem)) from None
 
 
-def _unreadable(path: Path, what: str) -> Misconfigured:
+def _unreadable(path: Path, what: str, remedy: str = "") -> Misconfigured:
+    remedy = remedy or "Restore the file from a backup or correct the line"
     return Misconfigured(
         f"the list of erased records cannot be read: {what}",
         where=str(path),
-        remedy="Restore the file from a backup or correct the line; without the list, data that "
-        "was erased could come back, so nothing is done.",
+        remedy=f"{remedy}; without the list, data that was erased could come back, so nothing is "
+        "done.",
     )

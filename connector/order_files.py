@@ -17,8 +17,9 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, Misconfigured
 from connector.harmless import Harmless
+from connector.ownership import make_folder
 from connector.reconcile import RepairWanted
 from connector.undo import UndoWanted
 from connector.whole_files import DRAFT, write_whole
@@ -51,6 +52,10 @@ class OrderTooLarge(ConnectorError):
     default_remedy = "Stop the service, and give the same command again: it then needs no order."
 
 
+class OrdersClosed(Misconfigured):
+    """The folder of the orders is not the service's to look into."""
+
+
 class NoOrder(ConnectorError):
     """The file is no order."""
 
@@ -77,22 +82,33 @@ def folder_of(store_file: Path) -> Path:
 
 
 async def leave(store_file: Path, request: Request) -> Path:
-    """Leave an order, readable by its owner only; where it (or the last part of it) lies.
+    """Leave an order, readable by the store's owner only; where it (or its last part) lies.
 
-    Raises OrderTooLarge.
+    Raises OrderTooLarge, OrdersClosed.
     """
     contents = await asyncio.to_thread(lambda: list(_contents(request)))
-    return await asyncio.to_thread(_leave, folder_of(store_file), contents)
+    return await asyncio.to_thread(_leave, store_file, contents)
 
 
-def _leave(folder: Path, contents: list[bytes]) -> Path:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    folder.chmod(0o700)  # one that was put back may have another mode
-    path = folder
-    for content in contents:
-        path = folder / f"{time.time_ns():020d}-{os.getpid()}-{next(_serial):06d}{_SUFFIX}"
-        write_whole(path, content)
+def _leave(store_file: Path, contents: list[bytes]) -> Path:
+    folder = path = folder_of(store_file)
+    try:
+        make_folder(folder, store_file)
+        for content in contents:
+            path = folder / f"{time.time_ns():020d}-{os.getpid()}-{next(_serial):06d}{_SUFFIX}"
+            write_whole(path, content, beside=store_file)
+    except (PermissionError, NotADirectoryError) as problem:
+        raise _closed(folder, problem) from None
     return path
+
+
+def _closed(folder: Path, problem: OSError) -> OrdersClosed:
+    return OrdersClosed(
+        f"the orders that wait for the service cannot be got at: {problem.strerror or problem}",
+        where=str(folder),
+        remedy=f"Give them to the user of the store, and give commands as that user: chown -R "
+        f"--reference={folder.with_suffix('')} {folder}",
+    )
 
 
 def _contents(request: Request) -> Iterator[bytes]:
@@ -162,8 +178,15 @@ def _within(values: dict[str, T], names: frozenset[str]) -> dict[str, T]:
 
 
 def oldest_first(store_file: Path) -> list[Path]:
-    """The orders that wait."""
-    return sorted(folder_of(store_file).glob(f"*{_SUFFIX}"))
+    """The orders that wait. Raises OrdersClosed when their folder cannot be listed."""
+    folder = folder_of(store_file)
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    except OSError as problem:
+        raise _closed(folder, problem) from None
+    return sorted(folder / name for name in names if name.endswith(_SUFFIX))
 
 
 def read(path: Path) -> Request:
@@ -192,7 +215,7 @@ def put_aside(path: Path, left: Request | None = None) -> Path:
     """
     aside = path.with_suffix(_REFUSED)
     if left is not None:
-        write_whole(path, _encoded(left))
+        write_whole(path, _encoded(left), beside=path.parent.with_suffix(""))
     path.replace(aside)
     for old in sorted(path.parent.glob(f"*{_REFUSED}"))[:-_REFUSED_KEPT]:
         old.unlink(missing_ok=True)
@@ -203,12 +226,16 @@ def put_aside(path: Path, left: Request | None = None) -> Path:
 
 
 def forget(store_file: Path, harmless: Harmless) -> None:
-    """Take values out of the orders that wait; of drafts and of those put aside nothing is left."""
+    """Take values out of the orders that wait; of drafts and of those put aside nothing is left.
+
+    Raises OrdersClosed.
+    """
     folder = folder_of(store_file)
+    waiting = oldest_first(store_file)
     for pattern in (f"*{_REFUSED}", f"*{DRAFT}"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
-    for path in oldest_first(store_file):
+    for path in waiting:
         try:
             request = read(path)
         except (NoOrder, OSError):
@@ -216,7 +243,7 @@ def forget(store_file: Path, harmless: Harmless) -> None:
             continue
         left = without(request, harmless)
         if left != request:
-            write_whole(path, _encoded(left))
+            write_whole(path, _encoded(left), beside=store_file)
 
 
 def without(request: R, harmless: Harmless) -> R:

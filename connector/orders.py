@@ -11,6 +11,7 @@ reason in the log: it must not stop the service, nor come again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from pathlib import Path
 from typing import Final, TypeVar
@@ -19,14 +20,16 @@ from connector import breaker, erasure_list, order_files, planning, reconcile, r
 from connector.errors import Misconfigured
 from connector.harmless import harmless_by_the_log
 from connector.mappings import Mappings
-from connector.order_files import Request, folder_of, leave
+from connector.order_files import OrdersClosed, Request, folder_of, leave
 from connector.reconcile import RepairWanted
 from connector.sage100 import refusals
 from connector.undo import UndoWanted
 from eventstore import Damaged, EventStore, StoreClosed, Unavailable
 from projections.events import LogonReleased, MassChangeReleased, PlanApplied, ReplayRequested
 
-__all__ = ["Request", "carry_out", "enter", "folder_of", "leave"]
+__all__ = ["Request", "carry_out", "carry_out_or_tell", "enter", "folder_of", "keep", "leave"]
+
+_LOOK_S: Final = 1.0
 
 R = TypeVar("R", bound=Request)
 
@@ -37,6 +40,7 @@ async def carry_out(store: EventStore, store_file: Path, mappings: Mappings | No
     """Append what the orders ask for, oldest first, and remove them; how many there were.
 
     `mappings`: who applies plans; without, an order to apply one is left for whoever has it.
+    Raises OrdersClosed.
     """
     done = 0
     for path in await asyncio.to_thread(order_files.oldest_first, store_file):
@@ -57,6 +61,31 @@ async def carry_out(store: EventStore, store_file: Path, mappings: Mappings | No
         await asyncio.to_thread(path.unlink, missing_ok=True)
         done += 1
     return done
+
+
+async def keep(
+    store: EventStore, store_file: Path, mappings: Mappings, stop: asyncio.Event
+) -> None:
+    """Carry out what other processes leave, until `stop`; what keeps it from that is told once."""
+    told = ""
+    while not stop.is_set():
+        told = await carry_out_or_tell(store, store_file, mappings, told)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _LOOK_S)
+
+
+async def carry_out_or_tell(
+    store: EventStore, store_file: Path, mappings: Mappings, told: str = ""
+) -> str:
+    """Carry them out; what keeps it from that, in the log unless it was `told` already, or ""."""
+    try:
+        await carry_out(store, store_file, mappings)
+    except OrdersClosed as problem:
+        why = str(problem)
+        if why != told:
+            _log.error("%s", why)
+        return why
+    return ""
 
 
 async def _refuse(store: EventStore, store_file: Path, path: Path, why: str) -> None:

@@ -22,6 +22,7 @@ from connector.errors import ConnectorError, Misconfigured
 from connector.hubspot.limiter import Limiter
 from connector.new_events import new_event
 from connector.overlay import Overlay
+from connector.ownership import make_folder
 from connector.projector import Projector
 from connector.whole_files import DRAFT, write_whole
 from eventstore import EventStore, StoredEvent
@@ -237,14 +238,14 @@ async def keep(store_file: Path, made: Made, source: str = "") -> Path:
     """Keep a plan for `apply`, readable by its owner only; where it lies. `source`: see Kept."""
     content = compiled.content(made.mapping) if made.plan.new_mapping else {}
     kept = Kept(made.plan.digest, made.plan.position, made.plan.records, content, source)
-    return await asyncio.to_thread(_write, folder_of(store_file), kept)
+    return await asyncio.to_thread(_write, store_file, kept)
 
 
-def _write(folder: Path, kept: Kept) -> Path:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    folder.chmod(0o700)  # one that was put back may have another mode
+def _write(store_file: Path, kept: Kept) -> Path:
+    folder = folder_of(store_file)
+    make_folder(folder, store_file)
     path = folder / f"{kept.digest}.plan"
-    write_whole(path, msgspec.json.encode(kept))
+    write_whole(path, msgspec.json.encode(kept), beside=store_file)
     plans = sorted(folder.glob("*.plan"), key=lambda each: each.stat().st_mtime_ns)
     for old in plans[:-_PLANS_KEPT]:
         old.unlink(missing_ok=True)

@@ -157,7 +157,7 @@ async def test_what_lies_beside_the_store_is_erased_too(
         repair = reconcile.RepairWanted(pins, who, ["companies/ABC:01-X"], "eve")
         repairing = await orders.leave(file, repair)
         aside = order_files.put_aside(await orders.leave(file, UndoWanted("aside", pins)))
-        plan = planning._write(planning.folder_of(file), Kept("e" * 64, 1, 0))
+        plan = planning._write(file, Kept("e" * 64, 1, 0))
         drafts = [path.with_name(f"{path.name}.7.draft") for path in (plan, undoing)]
         for path in drafts:
             path.write_text("Wilhelmina Quist")

@@ -82,9 +82,7 @@ async def test_whatever_an_order_fails_for_it_fails_alone(
         file = site.config().store.file
         assert file is not None
         head = (await app.store.head()).last
-        await asyncio.to_thread(
-            planning._write, planning.folder_of(file), Kept("e" * 64, head, 0, {"version": 2})
-        )
+        await asyncio.to_thread(planning._write, file, Kept("e" * 64, head, 0, {"version": 2}))
         unreadable = await orders.leave(file, PlanApplied("e" * 64, head, "", 0, "eve"))
         gone = await orders.leave(file, PlanApplied("d" * 64, head, "", 0, "eve"))
         large = gone.with_name("99-99-000001.order")
@@ -175,11 +173,11 @@ async def test_an_order_is_written_through_nobody_s_link(tmp_path: Path) -> None
     """A draft that lies there already is neither followed nor taken over."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
-    made = planning._write(planning.folder_of(tmp_path / "a.db"), Kept("f" * 64, 1, 0))
+    made = planning._write(tmp_path / "a.db", Kept("f" * 64, 1, 0))
     made.unlink()
     trap = made.with_name(f"{made.name}.{os.getpid()}.draft")
     trap.symlink_to(victim)
-    again = planning._write(made.parent, Kept("f" * 64, 1, 0))
+    again = planning._write(tmp_path / "a.db", Kept("f" * 64, 1, 0))
     assert (again.is_symlink(), stat.S_IMODE(again.stat().st_mode)) == (False, 0o600)
     assert victim.read_text() == "precious"
     assert list(made.parent.glob("*.draft")) == []

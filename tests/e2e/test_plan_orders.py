@@ -157,7 +157,7 @@ async def test_an_ordered_plan_is_made_again_before_it_is_applied(tmp_path: Path
         # That plan's digest over another mapping: what would be done is not what was seen.
         content = compiled.content(louder())
         kept = planning.Kept(other.plan.digest, other.plan.position, 0, content)
-        planning._write(planning.folder_of(file), kept)
+        planning._write(file, kept)
         left = await orders.leave(file, PlanApplied(other.plan.digest, 0, "", 0, "eve"))
         assert await orders.carry_out(app.store, file, app.mappings) == 0
         assert left.with_suffix(".refused").exists()
