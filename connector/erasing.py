@@ -19,7 +19,16 @@ from typing import Final
 
 import msgspec
 
-from connector import came_back, erasure_list, mappings, old_undos, order_files, planning, scratch
+from connector import (
+    came_back,
+    erasure_list,
+    mappings,
+    old_undos,
+    order_files,
+    planning,
+    scratch,
+    scrubbing,
+)
 from connector.erasure_list import Listed
 from connector.errors import Misconfigured
 from connector.harmless import Harmless, harmless_values
@@ -45,8 +54,6 @@ from projections.source import record_of
 from projections.tables import ObjectBook, Source
 from projections.workspace import Workspace, decode
 
-_ERASURES: Final = "audit/erasure"  # where the store records them
-_SCRUBBED: Final = "scrubbed"  # up to which of them everything else has followed
 _LOOK_S: Final = 1.0
 _PAGE: Final = 500
 _ACCOUNTING: Final = ("invoices/", "line_items/")
@@ -183,19 +190,12 @@ async def enforce(
         await _erase(store, one)
         _log.warning("%s: personal data is erased from the log", one.record)
     # Also when a crash came between the log's erasure and this.
-    stored = await store.history(_ERASURES)
-    scrubbed = await store.checkpoint(_SCRUBBED)
-    if stored and scrubbed.position < stored[-1].position:
+    goal = await scrubbing.behind(store)
+    if goal is not None:
         harmless = await harmless_values(store, listed)
         await asyncio.to_thread(_forget_beside, store_file, harmless)
         await rebuild(store, Projector(store), verify=False, progress=progress)
-        try:
-            await store.compact()
-        except ErasureUnfinished as problem:
-            _log.warning("%s", problem)  # the next start tries again
-        else:
-            moved = msgspec.structs.replace(scrubbed, position=stored[-1].position)
-            await store.append([], checkpoint=moved)
+        await scrubbing.scrub(store, goal)
     return len(todo)
 
 
@@ -298,7 +298,10 @@ def _target_left(
 async def until_asked(
     store: EventStore, store_file: Path | None, stop: asyncio.Event
 ) -> AsyncIterator[asyncio.Event]:
-    """Enforce the list; then an event that is set when `stop` is, or when the list has grown."""
+    """Enforce the list; then an event that is set when `stop` is, or when the list has grown.
+
+    What a reader beside keeps from being finished is tried again meanwhile.
+    """
     known = erasure_list.size(store_file) if store_file is not None else 0
     await enforce(store, store_file)
     pause = asyncio.Event()
@@ -323,11 +326,13 @@ async def until_asked(
         finally:
             pause.set()  # whatever happens here, nobody may wait for it in vain
 
-    looking = asyncio.create_task(look())
+    tasks = [asyncio.create_task(look()), asyncio.create_task(scrubbing.keep(store, pause))]
     try:
         yield pause
     finally:
-        looking.cancel()
-        await asyncio.wait({looking})
-    if not looking.cancelled():
-        looking.result()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()

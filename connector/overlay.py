@@ -148,7 +148,7 @@ class Overlay:
         """Refuse: nothing is erased as-if. Raises StoreReadOnly."""
         raise StoreReadOnly("nothing is erased in a store as-if")
 
-    async def compact(self) -> None:
+    async def compact(self, *, again: bool = False) -> None:
         """Refuse: there is no file. Raises StoreReadOnly."""
         raise StoreReadOnly("a store as-if has no file")
 

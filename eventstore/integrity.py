@@ -110,6 +110,19 @@ def compact(conn: sqlite3.Connection) -> None:
     _empty_write_ahead_log(conn, "The file is compact")
 
 
+def finish_compacting(conn: sqlite3.Connection) -> None:
+    """Empty the write-ahead log behind a `compact` that a reader kept from it. Waits for nobody.
+
+    Raises ErasureUnfinished as `erase_streams` does.
+    """
+    (patience_ms,) = conn.execute("PRAGMA busy_timeout").fetchone()
+    conn.execute("PRAGMA busy_timeout = 0")
+    try:
+        _empty_write_ahead_log(conn, "The file is compact")
+    finally:
+        conn.execute(f"PRAGMA busy_timeout = {int(patience_ms)}")
+
+
 def _empty_write_ahead_log(conn: sqlite3.Connection, done: str) -> None:
     (busy, _, _) = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:

@@ -223,13 +223,13 @@ class SqliteStore:
         self._pulse.advance(erasure.commit.last)
         return erasure
 
-    async def compact(self) -> None:
+    async def compact(self, *, again: bool = False) -> None:
         """See `EventStore.compact`. Also raises Unavailable."""
         if self._writer is None:
             raise StoreReadOnly
         if self._closing is not None:
             raise StoreClosed
-        await self._writer.run(integrity.compact)
+        await self._writer.run(integrity.finish_compacting if again else integrity.compact)
 
     async def sealed(
         self, after: int, *, upto: int | None = None, limit: int = 1_000

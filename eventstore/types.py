@@ -269,11 +269,11 @@ class EventStore(Protocol):
         """
         ...
 
-    async def compact(self) -> None:
+    async def compact(self, *, again: bool = False) -> None:
         """Write the file anew without what was deleted, and empty the write-ahead log.
 
         Takes as much disk again as the file, for a while. Raises ErasureUnfinished when a reader of
-        another process keeps the write-ahead log in use.
+        another process keeps the write-ahead log in use; `again`: only that is left to be done.
         """
         ...
 

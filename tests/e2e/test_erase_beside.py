@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from connector import erasing, erasure_list, order_files, orders, overdue, planning, reconcile, undo
+from connector import (
+    erasing,
+    erasure_list,
+    order_files,
+    orders,
+    overdue,
+    planning,
+    reconcile,
+    scrubbing,
+    undo,
+)
 from connector.archive import export
 from connector.asking import Asked
 from connector.asking import ask as ask_for
@@ -17,6 +27,7 @@ from connector.opening import open_reader, open_writer
 from connector.overdue import ErasurePending, refuse_while_overdue
 from connector.planning import Kept
 from connector.rebuild import all_tables
+from connector.store import open_log
 from connector.undo import UndoWanted
 from eventstore import EventStore, open_store
 from projections.events import Change
@@ -73,6 +84,32 @@ async def test_nothing_is_handed_on_while_an_erasure_is_pending(
             assert await store.verify() > 0
         assert files_with(tmp_path, NAMES) == []
         assert "pending" not in caplog.text
+
+
+async def test_the_service_finishes_what_a_reader_kept_it_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A report that is open holds old bytes in the write-ahead log; once it is gone, they go while
+    the service runs, and nothing is left for its next start.
+    """
+    monkeypatch.setattr(scrubbing, "_AGAIN_S", 0.05)
+    caplog.set_level("INFO")
+    async with synced(tmp_path) as site, site.app() as app:
+        config = site.config()
+        stop = asyncio.Event()
+        service = asyncio.create_task(app.run(stop))
+        async with open_log(config.store.url, read_only=True, steady=True) as report:
+            await report.head()
+            await ask(config, KEY)
+            await until(lambda: "another process is reading" in caplog.text, "it is kept from it")
+            assert files_with(tmp_path, NAMES) != []
+        await until(lambda: "the write-ahead log is empty" in caplog.text, "it is finished")
+        assert files_with(tmp_path, NAMES) == []
+        assert not service.done()
+        assert await scrubbing.behind(app.store) is None
+        stop.set()
+        async with asyncio.timeout(LIMIT_S):
+            await service
 
 
 async def test_the_service_can_be_stopped_whatever_becomes_of_the_list(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from eventstore import (
     ChainBroken,
     Clear,
+    ErasureUnfinished,
     EventStore,
     InvalidAppend,
     Meta,
@@ -24,6 +25,7 @@ from eventstore import (
     Row,
     Table,
     UnknownTable,
+    database,
 )
 from eventstore.chain import GENESIS, check_commit, commit_digest, links, payload_digest
 
@@ -310,3 +312,35 @@ async def test_compacting_leaves_no_replaced_row_behind(opener: Opener, path: Pa
         assert sum(len(file.read_bytes()) for file in path.parent.iterdir()) < 200_000
         assert await store.verify() == 1
         assert (await store.append([event("q")])).last == 2
+
+
+async def test_what_a_reader_kept_from_being_compact_is_finished(
+    opener: Opener, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Old bytes that somebody reads stay in the write-ahead log; to try again costs no rewriting
+    and no waiting, and once nobody reads them they go.
+    """
+    monkeypatch.setattr(database, "_BUSY_TIMEOUT_MS", 50)
+
+    def found() -> bool:
+        files = (file for file in path.parent.iterdir() if file.is_file())
+        return any(SECRET[:20] in file.read_bytes() for file in files)
+
+    async with opener() as store:
+        await store.append([NewEvent("p", "T", SECRET)])
+        async with opener(read_only=True, steady=True) as reader:
+            await reader.head()
+            with pytest.raises(ErasureUnfinished):
+                await store.erase(["p"], reason="asked", meta=Meta())
+            with pytest.raises(ErasureUnfinished):
+                await store.compact()
+            log = path.with_name(f"{path.name}-wal")
+            size = log.stat().st_size
+            for _ in range(3):
+                with pytest.raises(ErasureUnfinished):
+                    await store.compact(again=True)
+            assert log.stat().st_size == size
+            assert found()
+        await store.compact(again=True)
+        assert not found()
+        assert await store.verify() == 2
