@@ -18,7 +18,7 @@ from eventstore import Checkpoint, ErasureUnfinished, EventStore, Unavailable
 
 _ERASURES: Final = "audit/erasure"  # where the store records them
 _SCRUBBED: Final = "scrubbed"  # up to which of them everything else has followed
-_AGAIN_S: Final = 60.0
+_AGAIN_S: Final = 5.0  # one more try costs next to nothing
 _log: Final = logging.getLogger(__name__)
 
 
