@@ -36,13 +36,13 @@ demo: $(READY)
 	@$(BIN)/ml-connector demo
 
 test: $(READY)
-	$(PYTEST) -m "not slow" -n 2
+	$(PYTEST) -m "not slow" -n 3
 
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(PYTEST) -m "not slow" -n 2
+	$(PYTEST) -m "not slow" -n 3
 
 format: $(READY)
 	$(BIN)/ruff format .
