@@ -7,6 +7,7 @@ again, before anything can be linked to it. Only what HubSpot was asked for and 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 import msgspec
 
@@ -21,19 +22,28 @@ from projections.mapping.rules import ObjectMapping
 from projections.tables import Target
 from projections.workspace import Workspace
 
+_TRIES: Final = 5
+
 
 async def look_for_lost(delivery: LookingDelivery, names: Collection[str]) -> set[str]:
-    """Look whether HubSpot still has these records where the ledger says; those it has not.
+    """Look whether HubSpot still has these records where the ledger says; those of which another
+    attempt will know more.
 
     What is gone is noted as lost, and what lives on under another id as ours: both are decided
-    on again.
+    on again. Of what is just being written, and where HubSpot does not answer, nothing is known.
     """
-    store = delivery.around.store
     moved: set[str] = set()
     for lane in dict.fromkeys(keys.split_target(name)[0] for name in names):
-        mapping = delivery.around.mapping().objects()[lane]
-        work = Workspace()
         group = [name for name in names if keys.split_target(name)[0] == lane]
+        moved |= await _moved_of(delivery, lane, group)
+    return moved
+
+
+async def _moved_of(delivery: LookingDelivery, lane: str, group: list[str]) -> set[str]:
+    store, mapping = delivery.around.store, delivery.around.mapping().objects()[lane]
+    look: Look | None = None
+    for _ in range(_TRIES):
+        work = Workspace()
         await rows.load(store, work, {"target": group})
         docs = {name: journal.target_of(work, name) for name in group}
         docs = {name: doc for name, doc in docs.items() if doc.hubspot_id}
@@ -42,9 +52,11 @@ async def look_for_lost(delivery: LookingDelivery, names: Collection[str]) -> se
             for name, doc in docs.items()
             if doc.state != "sent"
         }
-        look = await delivery.look(lane, mapping, asked)
+        busy = docs.keys() - asked.keys()
+        if look is None:
+            look = await delivery.look(lane, mapping, asked)
         if look.trouble is not None:
-            continue
+            break
         entries = [
             Entry(name, event, None)
             for name, doc in asked.items()
@@ -53,10 +65,10 @@ async def look_for_lost(delivery: LookingDelivery, names: Collection[str]) -> se
         try:
             await journal.append(store, work, entries)
         except WrongVersion:
-            continue  # somebody is at it: the next attempt will tell
+            continue  # one of them was decided on meanwhile; what HubSpot said holds still
         delivery.count(entries)
-        moved.update(entry.name for entry in entries)
-    return moved
+        return busy | {entry.name for entry in entries}
+    return set(group)
 
 
 def _moved(doc: Target, key: str, look: Look, mapping: ObjectMapping) -> events.Event | None:

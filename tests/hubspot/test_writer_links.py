@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from connector.hubspot.answer import Answer
 from connector.hubspot.associations import Link, read_links, settle_links
 from connector.hubspot.settle import Refused, Undone, Written
-from connector.sandbox.hubspot import Drop, Empty, Omit, faults
+from connector.sandbox.hubspot import Drop, Empty, Hold, Omit, faults
 from projections import events, keys
+from tests.e2e.waiting import until
 
 from .rig import Site
 
@@ -195,3 +198,38 @@ def test_a_read_back_knows_when_there_is_more() -> None:
         ]
     }
     assert read_links(Answer(200, body)) == ({("1", "5"), ("1", "6")}, [("1", "6")])
+
+
+async def test_an_end_that_is_decided_on_while_it_is_looked_for_is_lost_too(site: Site) -> None:
+    """Its ledger moves between the question and the answer: the pair waits, and is not parked."""
+    names = await linked_contacts(site, 2)
+    site.portal.inject(faults.error(503, "later"), route=DEFAULT)
+    with pytest.raises(Exception, match="later"):
+        await site.writer(patience=1).run_until_idle()
+    site.portal.archive("contacts", (await site.target(contact(1))).hubspot_id)
+    held = site.portal.inject(Hold(), route="objects.get", times=1)
+    async with asyncio.TaskGroup() as group:
+        run = group.create_task(site.writer().run_until_idle())
+        await until(lambda: held.hits == 1, "the contact is looked for")
+        await site.emit(contact(1), firstname="Meanwhile")
+        held.release()
+    lane = run.result().lanes["associations"]
+    assert (lane.succeeded, lane.parked, lane.held) == (1, 0, 1)
+    assert "RecordLost" in await site.types(contact(1))
+    waiting = (await site.stream(names[1]))[-1]
+    assert isinstance(waiting, events.CommandHeld)
+
+
+async def test_where_nobody_says_whether_an_end_is_gone_the_pair_is_tried_again(
+    site: Site,
+) -> None:
+    """The look for the deleted contact fails once: of that nothing follows."""
+    await linked_contacts(site, 2)
+    site.portal.inject(faults.error(503, "later"), route=DEFAULT)
+    with pytest.raises(Exception, match="later"):
+        await site.writer(patience=1).run_until_idle()
+    site.portal.archive("contacts", (await site.target(contact(1))).hubspot_id)
+    site.portal.inject(faults.error(502, "gone"), route="objects.get", times=1)
+    lane = (await site.writer().run_until_idle()).lanes["associations"]
+    assert (lane.succeeded, lane.parked, lane.held) == (1, 0, 1)
+    assert "RecordLost" in await site.types(contact(1))
