@@ -214,7 +214,7 @@ class LinkDelivery(LookingDelivery):
 
         async def settle(asked: Sequence[str], answer: Answer) -> Settlement:
             settled = settle_links([links[name] for name in asked], answer)
-            settled = await self._look_for_ends(settled)
+            settled = await self._look_for_ends(settled, links)
             return await self._look_again(types, settled, links)
 
         return await self.exchange(batch, attempts, call, settle, kind=kind)
@@ -248,7 +248,7 @@ class LinkDelivery(LookingDelivery):
 
         return await self.exchange(batch, attempts, call, settle, kind=kind, groups=_thousands)
 
-    async def _look_for_ends(self, settled: Settlement) -> Settlement:
+    async def _look_for_ends(self, settled: Settlement, links: Mapping[str, Link]) -> Settlement:
         """Put off what HubSpot refused because an end was deleted or merged meanwhile."""
         refused = [
             one.key
@@ -258,10 +258,13 @@ class LinkDelivery(LookingDelivery):
         if not refused:
             return settled
         ours = self.around.mapping().objects()
-        ends = {end for name in refused for end in keys.parents(name)}
-        moved = await look_for_lost(
-            self, [end for end in sorted(ends) if keys.split_target(end)[0] in ours]
-        )
+        named = {
+            end: one
+            for name in refused
+            for end, one in zip(keys.parents(name), links[name].pair, strict=True)
+            if keys.split_target(end)[0] in ours
+        }
+        moved = await look_for_lost(self, named)
         outcomes = tuple(
             Undone(one.key, "end_moved", one.why.message, one.why.status)
             if isinstance(one, Refused) and not moved.isdisjoint(keys.parents(one.key))

@@ -6,7 +6,7 @@ again, before anything can be linked to it. Only what HubSpot was asked for and 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -25,34 +25,34 @@ from projections.workspace import Workspace
 _TRIES: Final = 5
 
 
-async def look_for_lost(delivery: LookingDelivery, names: Collection[str]) -> set[str]:
+async def look_for_lost(delivery: LookingDelivery, named: Mapping[str, str]) -> set[str]:
     """Look whether HubSpot still has these records where the ledger says; those of which another
-    attempt will know more.
+    attempt will know more. `named`: target to the id that HubSpot did not know.
 
     What is gone is noted as lost, and what lives on under another id as ours: both are decided
-    on again. Of what is just being written, and where HubSpot does not answer, nothing is known.
+    on again. Of what is just being written, and where HubSpot does not answer, nothing is known;
+    what has another id by now, or none, somebody else has found out about.
     """
     moved: set[str] = set()
-    for lane in dict.fromkeys(keys.split_target(name)[0] for name in names):
-        group = [name for name in names if keys.split_target(name)[0] == lane]
+    for lane in dict.fromkeys(keys.split_target(name)[0] for name in named):
+        group = {name: one for name, one in named.items() if keys.split_target(name)[0] == lane}
         moved |= await _moved_of(delivery, lane, group)
     return moved
 
 
-async def _moved_of(delivery: LookingDelivery, lane: str, group: list[str]) -> set[str]:
+async def _moved_of(delivery: LookingDelivery, lane: str, group: Mapping[str, str]) -> set[str]:
     store, mapping = delivery.around.store, delivery.around.mapping().objects()[lane]
     look: Look | None = None
     for _ in range(_TRIES):
         work = Workspace()
         await rows.load(store, work, {"target": group})
         docs = {name: journal.target_of(work, name) for name in group}
-        docs = {name: doc for name, doc in docs.items() if doc.hubspot_id}
+        found_out = {name for name, doc in docs.items() if doc.hubspot_id != group[name]}
         asked = {
             name: msgspec.structs.replace(doc, changes={}, fill=(), expected={}, unknown=True)
             for name, doc in docs.items()
-            if doc.state != "sent"
+            if doc.state != "sent" and name not in found_out
         }
-        busy = docs.keys() - asked.keys()
         if look is None:
             look = await delivery.look(lane, mapping, asked)
         if look.trouble is not None:
@@ -67,7 +67,7 @@ async def _moved_of(delivery: LookingDelivery, lane: str, group: list[str]) -> s
         except WrongVersion:
             continue  # one of them was decided on meanwhile; what HubSpot said holds still
         delivery.count(entries)
-        return busy | {entry.name for entry in entries}
+        return (docs.keys() - asked.keys()) | {entry.name for entry in entries}
     return set(group)
 
 

@@ -235,6 +235,13 @@ class Site:
         adopted = events.RecordAdopted(hubspot_id, "by hand", {})
         await journal.append(self.store, work, [journal.Entry(name, adopted, None)])
 
+    async def lose(self, name: str, hubspot_id: str) -> None:
+        """Somebody else has found that this target's record is gone from HubSpot."""
+        work = Workspace()
+        await rows.load(self.store, work, {"target": [name]})
+        lost = events.RecordLost(hubspot_id, "by hand")
+        await journal.append(self.store, work, [journal.Entry(name, lost, None)])
+
     async def projector_reaches_the_end(self) -> None:
         """Move the projector's checkpoint to the head of the log."""
         place = await self.store.checkpoint("projector")

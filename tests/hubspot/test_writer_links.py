@@ -233,3 +233,21 @@ async def test_where_nobody_says_whether_an_end_is_gone_the_pair_is_tried_again(
     lane = (await site.writer().run_until_idle()).lanes["associations"]
     assert (lane.succeeded, lane.parked, lane.held) == (1, 0, 1)
     assert "RecordLost" in await site.types(contact(1))
+
+
+async def test_an_end_that_somebody_else_has_found_lost_is_waited_for(site: Site) -> None:
+    """While a pair is under way its contact is noted as lost: the pair waits, and is not parked."""
+    names = await linked_contacts(site, 2)
+    held = site.portal.inject(Hold(), route=DEFAULT, times=1)
+    async with asyncio.TaskGroup() as group:
+        run = group.create_task(site.writer().run_until_idle())
+        await until(lambda: held.hits == 1, "the pairs are sent")
+        record = (await site.target(contact(1))).hubspot_id
+        site.portal.archive("contacts", record)
+        await site.lose(contact(1), record)
+        held.release()
+    lane = run.result().lanes["associations"]
+    assert (lane.succeeded, lane.parked, lane.held) == (1, 0, 1)
+    waiting = (await site.stream(names[1]))[-1]
+    assert isinstance(waiting, events.CommandHeld)
+    assert await site.books_close()
