@@ -86,12 +86,13 @@ async def _lines(store: EventStore, details: Sequence[Row]) -> dict[str, str]:
 
 
 async def _mark(store: EventStore, work: Workspace, causes: dict[str, int], why: str = "") -> None:
-    """Put targets on the work list, each with the position that touched it last."""
+    """Put targets on the work list. One that waits already keeps its reason: what touched it by
+    itself is nearer to it than what touched very many.
+    """
     touched = {ORDINARY + name: cause for name, cause in causes.items()}
     await rows.load(store, work, {"dirty": touched})
     for key, cause in touched.items():
-        known = work.get("dirty", Dirty, key)
-        if known is None or known.cause < cause:
+        if work.get("dirty", Dirty, key) is None:
             work.put("dirty", key, Dirty(cause, why=why))
 
 

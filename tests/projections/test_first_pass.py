@@ -164,3 +164,17 @@ async def test_a_slice_of_the_log_says_that_all_was_read(desk: Rig) -> None:
     ended = [one for one in made.events if one.type == "PollCompleted"]
     assert [one.stream.rpartition("/")[2] for one in ended] == list(ADDED_UP)
     assert min(one.position for one in ended) > 500
+
+
+async def test_the_end_of_a_pass_is_nobodys_reason_who_has_a_nearer_one(desk: Rig) -> None:
+    """A customer who was just read is written because of that, not because all others were too."""
+    desk.projector.held_back.add("ABC")
+    await desk.see(customer("NEW"))
+    seen = (await desk.store.head()).last
+    for entity in ADDED_UP:
+        await desk.read_through(entity)
+    await desk.idle()
+    desk.projector.held_back.clear()
+    await desk.idle()
+    [emitted] = await desk.store.history(keys.hubspot_stream("companies/ABC:01-NEW"))
+    assert (emitted.type, emitted.cause) == ("CommandEmitted", seen)
