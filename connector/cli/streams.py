@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TextIO
 
@@ -38,16 +38,14 @@ class OutputLost(ConnectorError):
 
 
 class _Stream:
-    """A stream that fails in one way only; all but writing is the stream's own."""
+    """A stream that is silenced when it fails, and says so to `then`; the rest is its own."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, then: Callable[[OSError], None]) -> None:
         self._stream = stream
+        self._then = then
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
-
-    def _failed(self, problem: OSError) -> None:
-        raise NotImplementedError
 
     def write(self, text: str) -> int:
         """Write, or fail as this stream does."""
@@ -64,16 +62,17 @@ class _Stream:
         except OSError as problem:
             self._failed(problem)
 
-
-class _Results(_Stream):
     def _failed(self, problem: OSError) -> None:
         _drain(self._stream)
-        raise OutputLost(problem) from None
+        self._then(problem)
 
 
-class _Besides(_Stream):
-    def _failed(self, problem: OSError) -> None:
-        _drain(self._stream)
+def _end(problem: OSError) -> None:
+    raise OutputLost(problem) from None
+
+
+def _go_on(_: OSError) -> None:
+    pass
 
 
 def _drain(stream: TextIO) -> None:
@@ -88,8 +87,8 @@ def _drain(stream: TextIO) -> None:
 def guarded() -> Iterator[None]:
     """Both streams guarded for the block. Raises OutputLost, at its end at the latest."""
     results, besides = sys.stdout, sys.stderr
-    guarding = _Results(results)
-    sys.stdout, sys.stderr = guarding, _Besides(besides)
+    guarding = _Stream(results, _end)
+    sys.stdout, sys.stderr = guarding, _Stream(besides, _go_on)
     try:
         yield
         guarding.flush()
