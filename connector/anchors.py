@@ -230,7 +230,7 @@ async def _to_command(settings: AnchorSettings, line: bytes, env: Mapping[str, s
         async with asyncio.timeout(settings.timeout.total_seconds()):
             complaint = await _told(process, line)
             code = await process.wait()
-    except BaseException as problem:
+    except BaseException as problem:  # cancelled, too: it must not outlive us
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # and whatever it has started
         if not isinstance(problem, TimeoutError):

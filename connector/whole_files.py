@@ -33,6 +33,6 @@ def write_whole(path: Path, content: bytes, *, beside: Path | None = None) -> No
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
-    except BaseException:
+    except BaseException:  # interrupted, too: no half a file stays, with what may be a secret
         draft.unlink(missing_ok=True)
         raise

@@ -114,7 +114,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         conn.execute("PRAGMA foreign_keys = OFF")
         # Overwrites what it frees where that costs no further write; an erasure asks for more.
         conn.execute("PRAGMA secure_delete = FAST")
-    except BaseException:
+    except BaseException:  # whatever it is, nobody else has this connection to close it
         conn.close()
         raise
     return conn
@@ -125,7 +125,7 @@ def connect_reader(path: Path, *, writable_beside: bool) -> sqlite3.Connection:
     conn = _connect(path, "rw" if writable_beside else "ro", _READER_CACHE_KIB)
     try:
         conn.execute("PRAGMA query_only = ON")
-    except BaseException:
+    except BaseException:  # whatever it is, nobody else has this connection to close it
         conn.close()
         raise
     return conn
@@ -155,7 +155,7 @@ def _connect(path: Path, mode: str, cache_kib: int) -> sqlite3.Connection:
     try:
         _check_version(path, conn.execute("PRAGMA user_version").fetchone()[0])
         conn.execute(f"PRAGMA cache_size = -{cache_kib}")
-    except BaseException as error:
+    except BaseException as error:  # whatever it is, nobody else has this connection to close it
         conn.close()
         if getattr(error, "sqlite_errorname", "").startswith(
             ("SQLITE_READONLY", "SQLITE_CANTOPEN")

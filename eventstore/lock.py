@@ -47,7 +47,7 @@ class StoreLock:
                 f"{self.database} is in use by process {holder} (lock file {self.path}): "
                 "stop that process, or open the store read-only"
             ) from None
-        except BaseException:
+        except BaseException:  # an open descriptor would hold the lock for nobody
             os.close(fd)
             raise
         self._fd = fd

@@ -326,7 +326,7 @@ async def open_sqlite(
         conn = database.connect_writer(path)
         try:
             tables.prepare(conn, create=True)
-        except BaseException:
+        except BaseException:  # whatever it is, nobody else has this connection to close it
             conn.close()
             raise
         return conn
@@ -342,7 +342,7 @@ async def open_sqlite(
                 conn.execute("BEGIN")
                 reads.read_head(conn)  # only a read takes the view
             tables.prepare(conn, create=False)
-        except BaseException:
+        except BaseException:  # whatever it is, nobody else has this connection to close it
             conn.close()
             raise
         return conn

@@ -98,7 +98,7 @@ class Log:
                 self._all_known = not self._last_stream_id
             outcomes = work()
             conn.execute("COMMIT")
-        except BaseException:
+        except BaseException:  # whatever it is, half a transaction must not be gone on with
             self._head = None
             self._heads.clear()
             with contextlib.suppress(sqlite3.Error):

@@ -130,7 +130,7 @@ def _carry_out(arguments: Sequence[str]) -> int:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except (KeyboardInterrupt, Interrupted):
         return _interrupted(as_json=as_json)
-    except BaseException as problem:
+    except BaseException as problem:  # a group of errors may hold what is no Exception
         code = failures.report(problem, as_json=as_json)
         if code is None:
             raise

@@ -64,7 +64,7 @@ class Connector(aiohttp.TCPConnector):
                 await self._dress(req.headers, transport)
             if transport is None or transport.is_closing():
                 raise aiohttp.ServerDisconnectedError  # noqa: TRY301 - as when it is found later
-        except BaseException:
+        except BaseException:  # cancelled, too: half a log-on is of no use to the next request
             connection.close()
             raise
         return connection

@@ -219,7 +219,7 @@ class SimulatedAgent:
                 ssl_context=None if self._tls is None else self._tls.context,
             )
             await site.start()
-        except BaseException:
+        except BaseException:  # cancelled, too: nobody else will end what was set up
             await runner.cleanup()
             raise
         self._runner = runner

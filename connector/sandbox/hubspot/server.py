@@ -69,7 +69,7 @@ class SimulatedHubSpot(Portal):
         site = web.TCPSite(runner, HOST, self.port)
         try:
             await site.start()
-        except BaseException:
+        except BaseException:  # cancelled, too: nobody else will end what was set up
             await runner.cleanup()
             raise
         self.port = runner.addresses[0][1]
