@@ -29,9 +29,7 @@ _CONTROL: Final = re.compile(rf"[\x00-\x08\x0b-\x1f{_STEERING}]")
 _UNESCAPED: Final = re.compile(f"[{_STEERING}]")
 _WIDE: Final = 160  # columns, when nobody's terminal says otherwise
 _WHOLE: Final = 60  # a word longer than this may be broken, rather than that the frame goes
-_FOLDED: Final = (
-    40  # where nothing else helps; keys, names of properties and times stand on one line
-)
+_FOLDED: Final = 40  # where nothing else helps: keys, property names and times stay on one line
 
 
 def stdout() -> Console:
