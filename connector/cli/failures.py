@@ -7,7 +7,7 @@ program and keeps its traceback.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import eventstore
@@ -63,6 +63,13 @@ def report(problem: BaseException, *, as_json: bool) -> int | None:
     for _, what, where, remedy in known[1:]:
         output.failure(what, where=where, remedy=remedy)
     return code
+
+
+def report_barred(barred: Mapping[str, str], remedies: Mapping[str, str]) -> None:
+    """Print which objects HubSpot lets nobody write, why, and what to do about each."""
+    for name, why in barred.items():
+        remedy = remedies.get(name, "'ml-connector check' says more.")
+        output.failure(why, where=f"HubSpot {name}", remedy=remedy)
 
 
 def _leaves(problem: BaseException) -> Iterator[BaseException]:

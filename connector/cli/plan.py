@@ -10,7 +10,7 @@ import typer
 
 from connector import orders, planning
 from connector.app import open_app
-from connector.cli import output
+from connector.cli import failures, output
 from connector.cli.session import AsJson, load, run_async
 from connector.cli.watch import watching
 from connector.cli.who import who
@@ -119,9 +119,7 @@ def apply(
     if report.error is not None:
         error = report.error
         output.failure(error["what"], where=error["where"], remedy=error["remedy"])
-    for name, why in report.barred.items():
-        remedy = report.remedies.get(name, "'ml-connector check' says more.")
-        output.failure(why, where=f"HubSpot {name}", remedy=remedy)
+    failures.report_barred(report.barred, report.remedies)
     if report.barred or report.error is not None:
         raise typer.Exit(3)
     if report.parked or report.pending:

@@ -11,7 +11,7 @@ import typer
 
 from connector import anchors, reports
 from connector.app import open_app
-from connector.cli import output
+from connector.cli import failures, output
 from connector.cli.session import AsJson, load, need_store_folder, run_async
 from connector.cli.status import (
     closing_line,
@@ -85,9 +85,7 @@ async def _once(config: Config, *, sweep: bool, as_json: bool) -> int:
         output.failure(error.what, where=error.where, remedy=error.remedy)
     if report.failed is not None:
         output.failure(report.failed.what, where=report.failed.where, remedy=report.failed.remedy)
-    for name, why in report.barred.items():
-        remedy = report.remedies.get(name, "'ml-connector check' says more.")
-        output.failure(why, where=f"HubSpot {name}", remedy=remedy)
+    failures.report_barred(report.barred, report.remedies)
     return exit_code(report, status)
 
 
