@@ -90,12 +90,12 @@ def _from_file(path: Path) -> tuple[str, str, str]:
     if len(value) > _LIMIT_BYTES:
         raise Unavailable(f"{where} is larger than {_LIMIT_BYTES // 1024} KiB")
     try:
-        text = value.decode().removeprefix(_BYTE_ORDER_MARK).strip("\r\n")
+        content = value.decode().removeprefix(_BYTE_ORDER_MARK).strip("\r\n")
     except UnicodeDecodeError:
         raise Unavailable(f"{where} is not UTF-8 text") from None
-    if not text.strip():
+    if not content.strip():
         raise Unavailable(f"{where} is empty")
     notice = ""
     if mode & 0o077:
         notice = f"{path} holds a secret and is open to other users: chmod 600 {path}"
-    return where, text, notice
+    return where, content, notice
