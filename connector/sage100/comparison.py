@@ -62,9 +62,7 @@ async def compare(
 
 
 async def _known_after(store: EventStore, place: str, first: str, page: Page) -> dict[str, str]:
-    """Fingerprint to key of records behind `first` that have not vanished, as many
-    as the page has rows.
-    """
+    """Fingerprint to key of the records behind `first`, as many as the page has rows."""
     known: dict[str, str] = {}
     limit = len(page.rows) + _SLACK
     after = first

@@ -93,9 +93,12 @@ def _all_read(place: Place, run: Pass, page: Page) -> tuple[Place, list[Event]]:
 
 
 class _Absent(msgspec.Struct):
-    """One page of known keys: those without this sweep's mark, and what is to be done about it."""
+    """One page of known keys: those without this sweep's mark, and what is to be done about it.
 
-    puts: list[Row] = []
+    `gone`: rows of `fingerprint`, of records that have vanished; `missed`: rows of `absent`.
+    """
+
+    gone: list[Row] = []
     missed: list[Row] = []
     events: list[NewEvent] = []
     taken: list[str] = []
@@ -131,7 +134,7 @@ async def _look_for_absent(
             looked=run.looked + found.looked,
             twins=run.twins + found.twins,
         )
-        if not found.puts and not found.missed and not ended:
+        if not found.gone and not found.missed and not ended:
             return run, False
         stands = msgspec.structs.replace(
             journal.place, known=max(journal.place.known - len(found.events), 0)
@@ -142,9 +145,9 @@ async def _look_for_absent(
             run, passes = hold(reading, "sweep", run, ends=False)
             place = stands.with_pass("sweep", run)
         also: list[Write] = []
-        if found.puts:
-            also.append(Put("fingerprint", found.puts))
-            also.append(Remove(ABSENT.name, [row.key for row in found.puts]))
+        if found.gone:
+            also.append(Put("fingerprint", found.gone))
+            also.append(Remove(ABSENT.name, [row.key for row in found.gone]))
         if found.missed:
             also.append(Put(ABSENT.name, found.missed))
         if found.taken:
@@ -197,7 +200,7 @@ def _vanish(where: Where, run: Pass, out: _Absent, row: Row, event: RecordVanish
     )
     out.events.append(NewEvent(stream, type_of(event), encode(event), SCHEMA, run.started or None))
     after = Fingerprint(event.fingerprint, vanished=True)
-    out.puts.append(Row(row.key, encode_row(after)))
+    out.gone.append(Row(row.key, encode_row(after)))
 
 
 async def _frozen(where: Where) -> Frozen | None:
