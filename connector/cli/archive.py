@@ -54,11 +54,10 @@ def export_log(
     if upto is not None and upto < start:
         raise typer.BadParameter("--to lies before --from")
     url = store or ""
-    ours: tuple[Path | None, ...] = ()
+    ours: tuple[Path, ...] = ()
     if not store:
         config = load(ctx)
-        url = config.store.url
-        ours = (config.path, config.hubspot.mapping, config.anchors.file)
+        url, ours = config.store.url, config.files
     refuse_own(file, StoreSettings(url=url).file, ours, remedy="Name another file.")
     report = run_async(_export(url, file, start, upto))
     if as_json:
@@ -86,8 +85,7 @@ def import_log(
 ) -> None:
     """Take an exported log into an empty store, or on into one that holds its beginning."""
     url = store or load(ctx).store.url
-    report, head = run_async(_import(url, file))
-    notice = run_async(erased_since(StoreSettings(url=url).file, head)) if report.restored else ""
+    report, notice = run_async(_import(url, file))
     if as_json:
         output.document(msgspec.structs.asdict(report) | {"notice": notice})
     else:
@@ -98,7 +96,8 @@ def import_log(
         raise typer.Exit(1)
 
 
-async def _import(url: str, file: Path) -> tuple[ImportReport, Commit]:
+async def _import(url: str, file: Path) -> tuple[ImportReport, str]:
+    """What was taken in, and what is to be told of people erased since; "" for nothing."""
     store = StoreSettings(url=url).file
     async with AsyncExitStack() as kept:
         with counting(output.stderr(), "bytes read") as count:
@@ -107,7 +106,8 @@ async def _import(url: str, file: Path) -> tuple[ImportReport, Commit]:
         with counting(output.stderr(), "imported up to position") as count:
             async with open_log(url) as opened:
                 report = await restore(opened, source, count, also=[outdated()])
-                return report, await opened.head()
+                head = await opened.head()
+    return report, await erased_since(store, head) if report.restored else ""
 
 
 async def erased_since(store_file: Path | None, head: Commit) -> str:

@@ -42,12 +42,7 @@ def bundle(
     """Write everything that one record depends on into a file, all names made up."""
     config = load(ctx)
     file = file or Path("bundle.json")
-    refuse_own(
-        file,
-        config.store.file,
-        (config.path, config.hubspot.mapping, config.anchors.file),
-        remedy="Name another file: -o FILE.",
-    )
+    refuse_own(file, config.store.file, config.files, remedy="Name another file: -o FILE.")
     bundles.must_be_free(file, replace=force)
     report = run_async(_bundle(config, key, file, note))
     if as_json:

@@ -180,3 +180,9 @@ class Config(Tables, frozen=True, kw_only=True):
 
     path: Path
     notices: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file itself, and those beside the store that it names and lives on."""
+        named = (self.path, self.hubspot.mapping, self.anchors.file)
+        return tuple(file for file in named if file is not None)
