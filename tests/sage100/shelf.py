@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
+from connector.sage100.absent import ABSENT
 from connector.sage100.agent import Agent
 from connector.sage100.contract import Page
 from connector.sage100.errors import AgentError, Call, CursorInvalid
-from connector.sage100.passes import Reading
+from connector.sage100.passes import Outcome, Reading
 from connector.sage100.place import Place, place_of
+from connector.sage100.poller import poll
 from connector.sage100.selection import Selection
 from eventstore import EventStore, StoredEvent
 from eventstore.types import Commit
 from projections import events as e
 from projections.keys import poll_stream
+from projections.tables import Fingerprint
+from projections.workspace import decode
 from tests.sage100.wire import NOW
 
 COLUMNS = ("TermsCode", "TermsCodeDesc", "DateCreated", "DateUpdated", "TimeUpdated")
@@ -117,6 +121,24 @@ class Shelf:
 def lost_place() -> CursorInvalid:
     """What an agent says to a place it does not know."""
     return CursorInvalid("no such place", CALL, code="InvalidCursor")
+
+
+async def cursor_pass(shelf: Shelf, store: EventStore, **more: object) -> Outcome:
+    """A cursor pass with an overlap of a day."""
+    overlap = timedelta(days=1)
+    return await poll(shelf.reading(store, **more), overlap=overlap, server_time=shelf.time)
+
+
+async def known(store: EventStore) -> dict[str, Fingerprint]:
+    """The fingerprint rows of the entity, by TermsCode."""
+    rows = await store.scan("fingerprint", prefix="ABC/AR_TermsCode/")
+    return {row.key.rpartition("/")[2]: decode("fingerprint", row.value) for row in rows}
+
+
+async def misses(store: EventStore) -> dict[str, int]:
+    """How many sweeps in a row have missed a record, by TermsCode; those not named: none."""
+    rows = await store.scan(ABSENT.name, prefix="ABC/AR_TermsCode/")
+    return {row.key.rpartition("/")[2]: int(row.value) for row in rows}
 
 
 async def place(store: EventStore) -> Place:

@@ -41,7 +41,7 @@ from tests.sage100 import (
     test_logon_certificate,
     test_logon_hostile,
     test_page_size,
-    test_poller,
+    test_poller_broken,
     test_refusals,
     test_rounds,
     test_service,
@@ -184,7 +184,7 @@ TABLE: dict[str, dict[str, tuple[Proof, ...]]] = {
             CHANGE,
             test_change_cursor.test_only_a_complete_last_page_is_the_end,
         ),
-        "a place that is lost": (FAULT, test_poller.test_a_lost_place_starts_the_pass_again),
+        "a place that is lost": (FAULT, test_poller_broken.test_a_lost_place_starts_the_pass_again),
         "a poll that is queued again": (
             test_change_cursor.test_a_poll_queued_again_leaves_no_event,
         ),
@@ -234,13 +234,13 @@ TABLE: dict[str, dict[str, tuple[Proof, ...]]] = {
         ),
         "a redirect": (test_answers.test_a_redirect_is_not_followed,),
         "cut off, trickling, silent, oversized, malformed, with a DTD": (UNUSABLE,),
-        "pages that go round": (UNUSABLE, test_poller.test_pages_that_go_round_are_refused),
+        "pages that go round": (UNUSABLE, test_poller_broken.test_pages_that_go_round_are_refused),
         "an agent that is down, or restarts": (UNUSABLE,),
         "a cold start": (HICCUP, UNUSABLE),
         "an odd clock, an endless wait, an error of this program": (
             test_instances.test_an_odd_agent_fails_alone_and_heals,
             test_instances.test_an_error_of_this_program_fails_one_instance_alone,
-            test_poller.test_a_cursor_that_cannot_be_read_counts_as_none,
+            test_poller_broken.test_a_cursor_that_cannot_be_read_counts_as_none,
         ),
     },
     "configuration": {
