@@ -305,3 +305,17 @@ async def a_site(folder: Path, **options: Any) -> AsyncIterator[Site]:
         a_client(portal) as hubspot,
     ):
         yield Site(store, portal, hubspot)
+
+
+async def succeeded(site: Site, name: str) -> events.CommandSucceeded:
+    """The last event of a target, which is a success."""
+    done = (await site.stream(name))[-1]
+    assert isinstance(done, events.CommandSucceeded)
+    return done
+
+
+async def parked(site: Site, name: str) -> events.CommandParked:
+    """The last event of a target, which is that it was parked."""
+    end = (await site.stream(name))[-1]
+    assert isinstance(end, events.CommandParked)
+    return end

@@ -14,7 +14,7 @@ from connector.sandbox.hubspot import Answer, Empty, Hold, faults
 from projections import events, keys
 from tests.e2e.waiting import LIMIT_S
 
-from .rig import Site, Untraced, a_client, a_site
+from .rig import Site, Untraced, a_client, a_site, parked, succeeded
 
 ACME = "companies/ABC:01-ACME"
 JOE = "contacts/ABC:01-ACME:JOE"
@@ -23,20 +23,6 @@ CONTACT_KEY = "sage100_contact_key"
 UPSERT = "objects.batch.upsert"
 UPDATE = "objects.batch.update"
 READ = "objects.batch.read"
-
-
-async def succeeded(site: Site, name: str) -> events.CommandSucceeded:
-    """The last event of a target, which is a success."""
-    done = (await site.stream(name))[-1]
-    assert isinstance(done, events.CommandSucceeded)
-    return done
-
-
-async def parked(site: Site, name: str) -> events.CommandParked:
-    """The last event of a target, which is that it was parked."""
-    end = (await site.stream(name))[-1]
-    assert isinstance(end, events.CommandParked)
-    return end
 
 
 # ------------------------------------------------------------ values

@@ -6,20 +6,13 @@ import pytest
 
 from projections import events, ledger
 
-from .rig import Site, Untraced, a_client
+from .rig import Site, Untraced, a_client, succeeded
 
 ACME = "companies/ABC:01-ACME"
 JOE = "contacts/ABC:01-ACME:JOE"
 ANN = "contacts/ABC:01-ACME:ANN"
 KEY = "sage100_customer_key"
 CONTACT_KEY = "sage100_contact_key"
-
-
-async def succeeded(site: Site, name: str) -> events.CommandSucceeded:
-    """The last event of a target, which is a success."""
-    done = (await site.stream(name))[-1]
-    assert isinstance(done, events.CommandSucceeded)
-    return done
 
 
 @pytest.mark.parametrize("traced", [True, False], ids=["told apart", "whole batch refused"])
