@@ -1,7 +1,8 @@
 """Whatever comes between us and Sage 100: the log's event, the operator's words, and the healing.
 
 Each row is made by the simulated agent over a real socket. What an administrator could not mend
-without us (a wrong password in our configuration) is in `test_every_refusal`.
+without us (a wrong password in our configuration) is in `test_every_refusal`, what answers in its
+place or not to the end in `test_every_answer`.
 """
 
 from __future__ import annotations
@@ -12,49 +13,10 @@ from typing import Any, Literal
 
 import pytest
 
-from connector.sage100.agent import Limits
-from connector.sandbox.agent import (
-    Capacity,
-    DoctypeXml,
-    DropConnection,
-    Exclusive,
-    Hold,
-    HttpAnswer,
-    LogonOptions,
-    MalformedXml,
-    Oversized,
-    SoapFault,
-    StrangerPage,
-    Trickle,
-    TruncatedBody,
-)
-from connector.sandbox.agent.faults import AnyFault
-from connector.sandbox.agent.pace import ManualPace
+from connector.sandbox.agent import Exclusive, LogonOptions, SoapFault
+from tests.sage100.acts import ALL, cleared, conduct, injected, pace_of, sleeps
 from tests.sage100.fault import Act, Fault, nothing, rows, suffer, survive
 from tests.sage100.room import Room
-
-ALL: dict[str, Any] = {"times": 9_999}
-SOON = Limits(total_s=0.4, idle_s=0.2)
-
-
-def injected(fault: AnyFault) -> Act:
-    """Script this fault."""
-    return lambda room: room.sim.inject(fault)
-
-
-def cleared(room: Room) -> None:
-    """End every scripted fault."""
-    room.sim.faults.clear()
-
-
-def conduct(**switches: Any) -> Act:
-    """Let the agent or its site behave so."""
-
-    def switch(room: Room) -> None:
-        for name, value in switches.items():
-            setattr(room.sim.conduct, name, value)
-
-    return switch
 
 
 def no_seat(room: Room) -> None:
@@ -73,42 +35,6 @@ def fault_code(code: str, category: str, *says: str, waits: bool = False) -> Fau
         code=code,
         says=(f"The agent reports {code}", *says),
         waits=waits,
-    )
-
-
-def stranger(status: int, *says: str) -> Fault:
-    """Another end's answer to everything."""
-    return Fault(
-        name=f"HTTP {status}",
-        make=injected(HttpAnswer(status=status, **ALL)),
-        mend=cleared,
-        category="not_the_agent",
-        code=str(status),
-        says=(f"HTTP status {status}", "502 Bad Gateway", "proxy or a tunnel answers", *says),
-    )
-
-
-def page(name: Any, status: int, *says: str, title: str) -> Fault:
-    """A page of IIS or a tunnel in place of every answer."""
-    return Fault(
-        name=f"page {name} as {status}",
-        make=injected(StrangerPage(page=name, status=status, **ALL)),
-        mend=cleared,
-        category="not_the_agent",
-        code=str(status),
-        says=("Not the agent answered", title, "IIS, a proxy or a tunnel", *says),
-    )
-
-
-def answer(name: str, fault: AnyFault, category: str, *says: str, limits: Any = None) -> Fault:
-    """What is wrong with every page of customers."""
-    return Fault(
-        name=name,
-        make=injected(fault),
-        mend=cleared,
-        category=category,
-        says=says,
-        limits=limits,
     )
 
 
@@ -139,31 +65,6 @@ def logging_on(name: str, make: Act, mend: Act, *says: str, **more: Any) -> tupl
     )
 
 
-def sleeps(room: Room) -> None:
-    """IIS has stopped the application pool: the next request wakes it, which takes its time."""
-    sessions = room.sim.sessions
-    sessions.capacity = Capacity(cold_start_s=30.0)
-    sessions.restart()
-
-
-def time_passes(seconds: float) -> Act:
-    """The agent's own waits come to their end."""
-
-    async def let(room: Room) -> None:
-        pace_of(room).advance(seconds)
-        if room.sim._gap is not None:
-            await room.sim._gap
-
-    return let
-
-
-def pace_of(room: Room) -> ManualPace:
-    """The agent's waits, in the test's hand."""
-    pace = room.sim.sessions.pace
-    assert isinstance(pace, ManualPace)
-    return pace
-
-
 async def wakes_in_time(room: Room) -> None:
     """It sleeps, and is up before anybody has lost patience."""
     sleeps(room)
@@ -174,25 +75,6 @@ async def wakes_in_time(room: Room) -> None:
 
     room.told["waking"] = asyncio.create_task(wake())
 
-
-async def restarts(room: Room) -> None:
-    """The agent's process ends, and takes a while to come back."""
-    room.sim.restart(5.0)
-    await pace_of(room).asleep()
-
-
-async def restarts_in_the_middle(room: Room) -> None:
-    """It ends while it reads the first page of invoices for us."""
-    held = room.sim.inject(Hold(entity="AR_Invoice"))
-
-    async def end() -> None:
-        await held.reached.wait()
-        room.sim.restart(5.0)
-
-    room.told["ending"] = asyncio.create_task(end())
-
-
-CUSTOMERS: dict[str, Any] = {"entity": "AR_Customer", **ALL}
 
 HICCUPS = (
     *logging_on(
@@ -268,112 +150,6 @@ FAULT_CODES = (
     fault_code("UnknownColumn", "configuration", "[sage100.columns]"),
     fault_code("InvalidCursor", "cursor", "starts again from its beginning"),
 )
-STRANGERS = (
-    stranger(404),
-    stranger(502),
-    stranger(503),
-    stranger(504),
-    page("iis-404.3", 404, title="404.3 - Not Found"),
-    page("iis-500.19", 500, title="500.19 - Internal Server Error"),
-    page("iis-503", 503, title="Service Unavailable"),
-    page("tunnel-502", 502, title="502 Bad Gateway"),
-    page("tunnel-530", 530, title="Error 1033"),
-    page("tunnel-530", 200, title="Error 1033"),
-)
-ANSWERS = (
-    answer("cut off", TruncatedBody(**CUSTOMERS), "answer", "in the middle", "time limit"),
-    answer(
-        "cut off abruptly",
-        TruncatedBody(abruptly=True, **CUSTOMERS),
-        "answer|unreachable",  # as much as had arrived when the connection was reset
-        "connection",
-    ),
-    answer(
-        "dropped", DropConnection(**CUSTOMERS), "unreachable", "No connection", "network in between"
-    ),
-    answer("XML that stops", MalformedXml(**CUSTOMERS), "answer", "ends", "time limit"),
-    answer("a DTD", DoctypeXml(**CUSTOMERS), "answer", "DTD", "whoever made the agent"),
-    answer(
-        "a slow trickle",
-        Trickle(piece_bytes=64, pause_s=0.05, **CUSTOMERS),
-        "timeout",
-        "not complete within 0.4 s",
-        "overloaded",
-        limits=SOON,
-    ),
-    answer(
-        "silence", Hold(**CUSTOMERS), "timeout", "Nothing came for 0.2 s", "overloaded", limits=SOON
-    ),
-    answer(
-        "oversized",
-        Oversized(body_bytes=2_000_000, **CUSTOMERS),
-        "answer",
-        "larger than 1000000 bytes",
-        "smallest page",
-        limits=Limits(body_bytes=1_000_000),
-    ),
-    answer(
-        "a zip bomb",
-        Oversized(body_bytes=20_000_000, compressed=True, **CUSTOMERS),
-        "answer",
-        "larger than 1000000 bytes",
-        limits=Limits(body_bytes=1_000_000),
-    ),
-    Fault(
-        name="rows behind a scan limit",
-        make=conduct(scan_cap=3),
-        mend=conduct(scan_cap=None),
-        sweep=True,
-        category="incomplete",
-        code="ScanLimitReached",
-        says=("the end was not reached", "scan limit was reached", "raise the scan limit"),
-    ),
-    Fault(
-        name="pages that go round",
-        options={"scan_limit": 4},
-        make=conduct(goes_round=True),
-        mend=conduct(goes_round=False),
-        sweep=True,
-        category="answer",
-        says=("do not come to an end", "whoever made the agent"),
-        asked=80,
-    ),
-    Fault(
-        name="a cold start that takes too long",
-        manual=True,
-        make=sleeps,
-        mend=time_passes(30.0),
-        limits=SOON,
-        category="timeout",
-        says=("Nothing came for 0.2 s", "overloaded"),
-        asked=3,
-    ),
-    Fault(
-        name="the agent restarts",
-        manual=True,
-        make=restarts,
-        mend=time_passes(5.0),
-        category="unreachable",
-        says=("No connection", "IIS and the network in between are up"),
-        asked=0,
-    ),
-    Fault(
-        name="the agent restarts in the middle of a pass",
-        manual=True,
-        make=restarts_in_the_middle,
-        mend=time_passes(5.0),
-        category="unreachable",
-        says=("No connection", "IIS and the network in between are up"),
-    ),
-    Fault(
-        name="nobody listens",
-        make=lambda room: room.sim.go_down(),
-        mend=lambda room: room.sim.come_back(),
-        category="unreachable",
-        says=("No connection", "IIS and the network in between are up"),
-        asked=0,
-    ),
-)
 
 
 @rows(*IN_USE, *FAULT_CODES)
@@ -397,20 +173,4 @@ async def test_each_log_on_that_comes_to_no_end(
     fault: Fault, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What ends connections is looked for, no account is locked; mended, all is healed."""
-    await suffer(fault, tmp_path, capsys)
-
-
-@rows(*STRANGERS)
-async def test_each_answer_of_somebody_else(
-    fault: Fault, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A page of IIS, a proxy or a tunnel is shown as such; afterwards all is healed."""
-    await suffer(fault, tmp_path, capsys)
-
-
-@rows(*ANSWERS)
-async def test_each_answer_that_cannot_be_used(
-    fault: Fault, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Cut off, slow, endless or wrong: nothing of it is believed; afterwards all is healed."""
     await suffer(fault, tmp_path, capsys)

@@ -1,8 +1,8 @@
 """The table of all that goes wrong at a Sage 100 site, and where each line of it is proved.
 
 A line names the tests that make the fault, see the event, read the operator's text and let the next
-good pass heal it. Most are rows of `test_every_fault`, `test_every_refusal`, `test_every_change`
-and `test_every_value`; what needs a place of its own is found by its function.
+good pass heal it. Most are rows of `test_every_fault`, `test_every_answer`, `test_every_refusal`,
+`test_every_change` and `test_every_value`; what needs a place of its own is found by its function.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from tests.sage100 import (
     test_check_doors,
     test_check_reach,
     test_client,
+    test_every_answer,
     test_every_change,
     test_every_fault,
     test_every_refusal,
@@ -59,8 +60,8 @@ MISFIT = test_every_refusal.test_each_configuration_that_does_not_fit
 FAULT = test_every_fault.test_each_fault_of_the_contract
 HICCUP = test_every_fault.test_each_hiccup_passes_unnoticed
 LOG_ON = test_every_fault.test_each_log_on_that_comes_to_no_end
-STRANGER = test_every_fault.test_each_answer_of_somebody_else
-UNUSABLE = test_every_fault.test_each_answer_that_cannot_be_used
+STRANGER = test_every_answer.test_each_answer_of_somebody_else
+UNUSABLE = test_every_answer.test_each_answer_that_cannot_be_used
 CHANGE = test_every_change.test_each_change_arrives
 VALUE = test_every_value.test_each_value_is_shown_as_it_is_meant
 CHECK = test_check.test_each_thing_that_is_wrong_has_its_line
@@ -293,8 +294,8 @@ def test_no_row_has_the_name_of_another() -> None:
     tables = (
         [one.name for one in (*test_every_fault.IN_USE, *test_every_fault.FAULT_CODES)],
         [one.name for one in (*test_every_fault.HICCUPS, *test_every_fault.LOG_ONS)],
-        [one.name for one in test_every_fault.STRANGERS],
-        [one.name for one in test_every_fault.ANSWERS],
+        [one.name for one in test_every_answer.STRANGERS],
+        [one.name for one in test_every_answer.ANSWERS],
         [
             one.name
             for one in (

@@ -11,13 +11,7 @@ from hypothesis import strategies as st
 from connector.sage100.sweep import sweep
 from eventstore import EventStore, open_store
 from tests.sage100.conftest import TABLES_OF_THE_STORE
-from tests.sage100.shelf import (
-    Shelf,
-    check_books,
-    contents,
-    known,
-    misses,
-)
+from tests.sage100.shelf import Shelf, check_books, contents, known, misses
 
 ALL = [f"{number:02}" for number in range(12)]
 CODES = st.sampled_from(ALL)
