@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
 from connector.sandbox.hubspot import SimulatedHubSpot
-from tests.e2e.expectation import Expectation, Expected, Value
+from tests.e2e.company_rows import Value
+from tests.e2e.expectation import Expectation, Expected
 
 # kind -> the portal's type, and the property that holds our key
 KEYS = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from connector.sandbox.agent import Company, maintenance, posting
-from tests.e2e.expectation import Row
+from tests.e2e.company_rows import Row
 
 
 def customers(company: Company) -> Iterator[tuple[str, str]]:

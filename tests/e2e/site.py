@@ -15,7 +15,8 @@ from connector.config import Config, load_config
 from connector.sandbox.agent import AgentOptions, Company, Model, SimulatedAgent
 from connector.sandbox.agent.layouts import ENTITIES
 from connector.sandbox.hubspot import HubSpotOptions, SimulatedHubSpot
-from tests.e2e.expectation import Expectation, Row, Setting, expect, merged
+from tests.e2e.company_rows import Row, Setting
+from tests.e2e.expectation import Expectation, expect, merged
 
 SMALL = AgentOptions(customers=30, invoices=120, vendors=5)
 SELDOM = {"customers": "1h", "invoices": "1h", "vendors": "1h", "sweep": "1d"}

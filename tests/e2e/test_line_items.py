@@ -16,7 +16,7 @@ from connector.rebuild import rebuild
 from connector.sandbox.agent import posting
 from connector.sandbox.hubspot import HubSpotOptions, InvoiceRules
 from tests.e2e import holding
-from tests.e2e.expectation import Row
+from tests.e2e.company_rows import Row
 from tests.e2e.site import Site, open_site
 
 BUYER = ("01", "ABF")

@@ -11,7 +11,7 @@ from connector.progress import Silent
 from connector.proof import prove
 from connector.sandbox.agent import period_end, posting, stamps
 from tests.e2e import holding
-from tests.e2e.expectation import open_balance
+from tests.e2e.receivables import open_balance
 from tests.e2e.site import Site, open_site
 
 ABF = ("01", "ABF")

@@ -11,7 +11,7 @@ from connector.sandbox.agent import AgentOptions, Company
 from eventstore import EventStore
 from projections import events
 from tests.e2e import holding
-from tests.e2e.expectation import Row
+from tests.e2e.company_rows import Row
 from tests.e2e.site import Site, open_site
 
 OPTIONS = AgentOptions(seed=31, customers=40, invoices=240, vendors=3)

@@ -24,7 +24,7 @@ from connector.sandbox.agent import (
 )
 from connector.sandbox.hubspot import HubSpotOptions
 from tests.e2e import holding, office
-from tests.e2e.expectation import open_balance
+from tests.e2e.receivables import open_balance
 from tests.e2e.site import Site, open_site
 
 BY_INVOICE_DATE = CompanyOptions(
