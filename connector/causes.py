@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from connector import replaying
+from connector import paging, replaying
 from connector.hubspot import advice
 from connector.keeping import LOOK_S, every
 from eventstore import EventStore
@@ -29,7 +29,6 @@ OF_THE_PORTAL: Final = frozenset(
     {"PROPERTY_DOESNT_EXIST", advice.KEY_PROPERTY, advice.MISSING_SCOPE, advice.OBJECT_UNAVAILABLE}
 )
 TRY_EVERY_S: Final = 600.0
-_PAGE: Final = 1000
 _BY: Final = "service"
 _log: Final = logging.getLogger(__name__)
 
@@ -102,14 +101,11 @@ class Causes:
     async def _waiting(self) -> dict[tuple[str, str], list[str]]:
         """(Kind, cause) to the parked records, of the causes that lie in the portal."""
         out: dict[tuple[str, str], list[str]] = {}
-        after = ""
-        while page := await self._store.scan("parked", after=after, limit=_PAGE):
-            for row in page:
-                reason = decode("parked", row.value).text
-                if reason in OF_THE_PORTAL:
-                    lane = row.key.partition("/")[0]
-                    out.setdefault((lane, reason), []).append(row.key)
-            after = page[-1].key
+        async for row in paging.each(self._store, "parked"):
+            reason = decode("parked", row.value).text
+            if reason in OF_THE_PORTAL:
+                lane = row.key.partition("/")[0]
+                out.setdefault((lane, reason), []).append(row.key)
         return out
 
     async def _target(self, name: str) -> Target:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from connector import paging
 from connector.hubspot.answer import text_of
 from connector.hubspot.api import HISTORY_LIMIT, HubSpot
 from connector.hubspot.holdings import read_histories
@@ -24,7 +25,6 @@ from projections.mapping.compiled import CompiledMapping
 from projections.remembered import Attempt, Entry
 from projections.undo import Asked, Left, Pins
 
-_PAGE: Final = 1_000
 _MOST_TOLD: Final = 20  # values that a history gives: one as long may have begun earlier
 # HubSpot's names for ways that no app goes; what came in any other way may be ours.
 _NEVER_OURS: Final = frozenset(
@@ -89,11 +89,9 @@ async def _times(store: EventStore, asked: Questions) -> dict[int, float]:
     }
     out: dict[int, float] = {}
     wanted = sorted(positions - {0})
-    for start in range(0, len(wanted), _PAGE):
-        part = wanted[start : start + _PAGE]
-        for position, commit in zip(part, await store.commits(part), strict=True):
-            if commit is not None:
-                out[position] = commit.recorded_at_us / 1_000_000
+    for position, commit in zip(wanted, await paging.commits(store, wanted), strict=True):
+        if commit is not None:
+            out[position] = commit.recorded_at_us / 1_000_000
     return out
 
 

@@ -25,6 +25,7 @@ from connector import (
     mappings,
     old_undos,
     order_files,
+    paging,
     planning,
     scratch,
     scrubbing,
@@ -55,7 +56,6 @@ from projections.tables import ObjectBook, Source
 from projections.workspace import Workspace, decode
 
 _LOOK_S: Final = 1.0
-_PAGE: Final = 500
 _ACCOUNTING: Final = ("invoices/", "line_items/")
 _KINDS: Final = {
     "AR_Customer": "companies",
@@ -129,10 +129,11 @@ async def affected(store: EventStore, stream: str) -> Affected:
     if record.entity == "AR_Customer":
         bare = record.key.partition(":")[2]
         prefix = keys.sage_stream(instance, record.company, "AR_CustomerContact", f"{bare}:")
-        records += [name async for name in _streams(store, prefix)]
+        records += [name async for name in paging.streams(store, prefix)]
         targets.append(keys.target("contacts", record.key))
         prefix = keys.hubspot_stream(keys.target("contacts", f"{record.key}:"))
-        targets += [name.removeprefix("hubspot/") async for name in _streams(store, prefix)]
+        names = paging.streams(store, prefix)
+        targets += [name.removeprefix("hubspot/") async for name in names]
     known, ids = [], {}
     for name in targets:
         stored = await store.history(keys.hubspot_stream(name))
@@ -142,14 +143,6 @@ async def affected(store: EventStore, stream: str) -> Affected:
         if doc.hubspot_id:
             ids[name] = doc.hubspot_id
     return Affected(records, known, ids)
-
-
-async def _streams(store: EventStore, prefix: str) -> AsyncIterator[str]:
-    after = ""
-    while page := await store.streams(prefix, after=after, limit=_PAGE):
-        for name in page:
-            yield name
-        after = page[-1]
 
 
 async def outstanding(store: EventStore, listed: Iterable[Listed]) -> list[Listed]:

@@ -8,13 +8,14 @@ the same: they are told apart by their names.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
 
+from connector import paging
 from connector.naming import by_name
-from eventstore import EventStore, Row
+from eventstore import EventStore
 from projections import keys, line
 from projections.tables import Account, Bill, SourceRow
 from projections.workspace import decode
@@ -119,10 +120,9 @@ async def _known(store: EventStore, names: Sequence[str]) -> list[str]:
 async def _find(store: EventStore, key: str, kinds: Collection[str]) -> list[str]:
     if exact := await _known(store, [f"{kind}/{key}" for kind in kinds]):
         return exact
-    names = {
-        decode("alias", row.value).text async for row in _rows(store, "alias", f"{key.lower()}>")
-    }
-    codes = [row.key async for row in _rows(store, "source", "")]
+    aliases = paging.each(store, "alias", f"{key.lower()}>")
+    names = {decode("alias", row.value).text async for row in aliases}
+    codes = [row.key async for row in paging.each(store, "source")]
     names.update(await _of_number(store, key, codes))
     found = sorted(name for name in names if name.partition("/")[0] in kinds)
     return found or await _known(
@@ -158,11 +158,3 @@ async def _divisions(store: EventStore, table: str, code: str) -> list[str]:
         out += [division] if dash else []
         after = f"{division}." if dash else page[0].key  # "." comes next to "-"
     return out
-
-
-async def _rows(store: EventStore, table: str, prefix: str) -> AsyncIterator[Row]:
-    after = ""
-    while page := await store.scan(table, prefix=prefix, after=after, limit=_PAGE):
-        for row in page:
-            yield row
-        after = page[-1].key

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from connector import paging
 from connector.finding import Choice, choices, meant
 from connector.moments import iso
 from connector.projector import entries_of
@@ -132,16 +133,12 @@ async def _moments(
     causes = {event.position: event.cause for event in stored}
     before = await _before(store, stored, own)
     moments = timeline.tell(entries_of(stored), causes, own, before)
+    commits = await paging.commits(store, [moment.position for moment in moments])
     out: list[HistoryMoment] = []
-    for start in range(0, len(moments), _PAGE):
-        part = moments[start : start + _PAGE]
-        commits = await store.commits([moment.position for moment in part])
-        for moment, commit in zip(part, commits, strict=True):
-            parent = (commit.meta.traceparent or "") if commit else ""
-            trace_id = parent.split("-")[1] if parent.count("-") == 3 else ""
-            out.append(
-                HistoryMoment(iso(commit.recorded_at_us) if commit else "", trace_id, moment)
-            )
+    for moment, commit in zip(moments, commits, strict=True):
+        parent = (commit.meta.traceparent or "") if commit else ""
+        trace_id = parent.split("-")[1] if parent.count("-") == 3 else ""
+        out.append(HistoryMoment(iso(commit.recorded_at_us) if commit else "", trace_id, moment))
     return _with_erasures(out)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from connector import paging
 from eventstore import EventStore
 from projections.tables import Account, SourceRow
 from projections.workspace import decode
 
 SHORTEST: Final = 2  # characters of a part worth looking for
 MOST: Final = 50  # choices; more help nobody
-_PAGE: Final = 1000
 # table -> (kind of target, columns that hold a name)
 _NAMED: Final = {
     "account": ("companies", ("CustomerName",)),
@@ -27,13 +27,12 @@ async def by_name(store: EventStore, part: str) -> list[str]:
     out: list[str] = []
     for table, (kind, columns) in _NAMED.items():
         found: list[str] = []
-        after = ""
-        while len(found) < MOST and (page := await store.scan(table, after=after, limit=_PAGE)):
-            for row in page:
-                doc: Account | SourceRow = decode(table, row.value)
-                cells = doc.row or {}
-                if any(wanted in cells.get(column, "").casefold() for column in columns):
-                    found.append(f"{kind}/{row.key}")
-            after = page[-1].key
-        out += found[:MOST]
+        async for row in paging.each(store, table):
+            doc: Account | SourceRow = decode(table, row.value)
+            cells = doc.row or {}
+            if any(wanted in cells.get(column, "").casefold() for column in columns):
+                found.append(f"{kind}/{row.key}")
+            if len(found) == MOST:
+                break
+        out += found
     return out

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from connector import breaker, rows
+from connector import breaker, paging, rows, withheld
 from connector.addresses import refuse_moved
 from connector.breaker import HeldCompany
 from connector.errors import ConnectorError, Misconfigured
@@ -164,17 +164,11 @@ async def _make(
 async def _refused_values(store: EventStore) -> dict[tuple[str, str, str], str]:
     """Values that were left out of records because HubSpot would take them in none."""
     out: dict[tuple[str, str, str], str] = {}
-    after = ""
-    while page := await store.scan("withheld", after=after, limit=_PAGE):
-        work = Workspace()
-        await rows.load(store, work, {"target": [row.key for row in page]})
-        for row in page:
-            doc = work.get("target", Target, row.key)
-            kind = row.key.partition("/")[0]
-            for prop, one in doc.withheld.items() if doc is not None else ():
-                if not one.owner:  # else it is refused for another record's sake
-                    out[kind, prop, one.value] = one.reason
-        after = page[-1].key
+    async for name, doc in withheld.documents(store):
+        kind = name.partition("/")[0]
+        for prop, one in doc.withheld.items():
+            if not one.owner:  # else it is refused for another record's sake
+                out[kind, prop, one.value] = one.reason
     return out
 
 
@@ -182,16 +176,13 @@ async def _open_targets(store: EventStore, lane: str) -> AsyncIterator[tuple[str
     """Targets of a lane with an open command, by name."""
     names: set[str] = set()
     for table, prefix, name_of in _lists(lane):
-        after = ""
-        while page := await store.scan(table, prefix=prefix, after=after, limit=_PAGE):
-            names.update(name_of(row.key) for row in page)
-            after = page[-1].key
+        async for row in paging.each(store, table, prefix):
+            names.add(name_of(row.key))
     # A held command stands behind each parent it waits for, under the parents' names.
-    after = ""
-    while page := await store.scan("waiting", after=after, limit=_PAGE):
-        waiting = [decode("waiting", row.value).text for row in page]
-        names.update(name for name in waiting if name.startswith(f"{lane}/"))
-        after = page[-1].key
+    async for row in paging.each(store, "waiting"):
+        waiting = decode("waiting", row.value).text
+        if waiting.startswith(f"{lane}/"):
+            names.add(waiting)
     ordered = sorted(names)
     for start in range(0, len(ordered), _PAGE):
         part = ordered[start : start + _PAGE]

@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from connector import rows, tracing
+from connector import paging, rows, tracing
 from connector.new_events import done_by
 from connector.spread import spread
 from eventstore import (
@@ -200,9 +200,7 @@ class Projector:
         """Let go on whatever waits for targets that exist by now: after a rebuild, which folds
         arrivals without acting on them."""
         position = (await self._store.head()).last
-        after = ""
-        while page := await self._store.scan("waiting", after=after, limit=PAGE_TARGETS):
-            after = page[-1].key
+        async for page in paging.pages(self._store, "waiting", size=PAGE_TARGETS):
             into = Folding(Workspace())
             into.arrived = {row.key.partition(">")[0]: position for row in page}
             await self._append(into.work, await self._release(into), None)

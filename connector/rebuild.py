@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from connector import paging
 from connector.comparing import Compared, Difference, Mismatch, compare
 from connector.progress import Progress
 from connector.projector import CHECKPOINT, Projector
@@ -22,7 +23,6 @@ from eventstore import Adopt, Clear, EventStore, Meta, Put, Remove, Row, Table, 
 from projections.tables import FORCED, TABLES, VERSION, Dirty, Number
 from projections.workspace import decode, encode
 
-_PAGE_ROWS: Final = 1000
 SHADOW: Final = "shadow_"
 _MODEL: Final = "version"
 _log: Final = logging.getLogger(__name__)
@@ -165,12 +165,9 @@ async def _asked(store: EventStore) -> list[Write]:
     """
     found: list[Write] = []
     for table, prefix in (("dirty", FORCED), ("deferred", "")):
-        after = ""
-        while page := await store.scan(table, prefix=prefix, after=after, limit=_PAGE_ROWS):
-            kept = [row for row in page if _is_forced(table, row)]
-            if kept:
-                found.append(Put(table, kept))
-            after = page[-1].key
+        kept = [row async for row in paging.each(store, table, prefix) if _is_forced(table, row)]
+        if kept:
+            found.append(Put(table, kept))
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from connector import reports, withheld
+from connector import paging, reports, withheld
 from connector.moments import iso
 from connector.new_events import in_the_name_of, new_event
 from eventstore import EventStore
@@ -65,11 +65,9 @@ async def select_for_replay(
 async def _parked(store: EventStore, reason: str) -> list[str]:
     """Targets parked for this reason (for any), and those written without a property for it."""
     names: dict[str, None] = {}
-    after = ""
-    while page := await store.scan("parked", after=after, limit=_PAGE):
-        after = page[-1].key
-        why = {row.key: decode("parked", row.value).text for row in page}
-        names.update(dict.fromkeys(name for name in why if reason in {"", why[name]}))
+    async for row in paging.each(store, "parked"):
+        if reason in {"", decode("parked", row.value).text}:
+            names[row.key] = None
     async for name, doc in withheld.documents(store):
         if any(reason in {"", one.reason} for one in doc.withheld.values()):
             names[name] = None
@@ -79,10 +77,8 @@ async def _parked(store: EventStore, reason: str) -> list[str]:
 async def _written(store: EventStore, prefix: str) -> list[str]:
     """Targets that become HubSpot objects; their ledgers are looked at a page at a time."""
     names: list[str] = []
-    after = ""
-    while page := await store.scan("target", prefix=prefix, after=after, limit=_PAGE):
+    async for page in paging.pages(store, "target", prefix, size=_PAGE):
         names += [row.key for row in page if not decode("target", row.value).skipped]
-        after = page[-1].key
     return names
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from connector import breaker, withheld
+from connector import breaker, paging, withheld
 from connector.finding import find
 from connector.histories import History, HistoryMoment, history
 from connector.moments import iso
@@ -65,13 +65,8 @@ def _refused(lane: str, found: Mapping[str, ObjectBook]) -> dict[str, str] | Non
     return None
 
 
-async def _scan_all(store: EventStore, table: str, prefix: str = "") -> list[tuple[str, Any]]:
-    out: list[tuple[str, Any]] = []
-    after = ""
-    while page := await store.scan(table, prefix=prefix, after=after, limit=1000):
-        out += [(row.key, decode(table, row.value)) for row in page]
-        after = page[-1].key
-    return out
+async def _scan_all(store: EventStore, table: str) -> list[tuple[str, Any]]:
+    return [(row.key, decode(table, row.value)) async for row in paging.each(store, table)]
 
 
 async def status(store: EventStore, *, now: datetime | None = None) -> dict[str, Any]:
@@ -160,9 +155,7 @@ async def parked(store: EventStore, *, reason: str = "") -> list[ParkedItem]:
     Whole records, and single properties of records that were written without them.
     """
     out = await _without(store, await withheld.left_out(store, reason))
-    after = ""
-    while page := await store.scan("parked", after=after, limit=_LETTERS):
-        after = page[-1].key
+    async for page in paging.pages(store, "parked", size=_LETTERS):
         names = [row.key for row in page if reason in {"", decode("parked", row.value).text}]
         out += await _whole(store, names)
     return sorted(out, key=lambda item: (item.reason, item.target, item.field))
@@ -220,9 +213,7 @@ async def _without(store: EventStore, left_out: Sequence[withheld.LeftOut]) -> l
 
 async def _times(store: EventStore, positions: Sequence[int]) -> dict[int, str]:
     """Position to when it was recorded (ISO 8601, UTC), "" where nothing was."""
-    out: dict[int, str] = {}
-    for start in range(0, len(positions), _LETTERS):
-        part = positions[start : start + _LETTERS]
-        for position, commit in zip(part, await store.commits(part), strict=True):
-            out[position] = iso(commit.recorded_at_us) if commit is not None else ""
-    return out
+    return {
+        position: iso(commit.recorded_at_us) if commit is not None else ""
+        for position, commit in zip(positions, await paging.commits(store, positions), strict=True)
+    }

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
-from connector import replaying, withheld
+from connector import paging, replaying, withheld
 from connector.hubspot.api import HubSpot
 from connector.hubspot.definitions import Definitions
 from connector.hubspot.yielded import allowed, claims, let_go
@@ -24,7 +24,6 @@ from projections.tables import Target
 from projections.workspace import decode
 
 EVERY_S: Final = 1800.0
-_PAGE: Final = 1000
 _WHY: Final = "HubSpot would take what was left out"
 
 
@@ -75,10 +74,8 @@ class SecondLook:
     async def _behind_others(self) -> dict[str, Target]:
         """Targets parked whole because another record has what they want."""
         names: dict[str, None] = {}
-        after = ""
-        while page := await self._store.scan("blocked", after=after, limit=_PAGE):
-            names.update(dict.fromkeys(decode("blocked", row.value).text for row in page))
-            after = page[-1].key
+        async for row in paging.each(self._store, "blocked"):
+            names[decode("blocked", row.value).text] = None
         found = (await self._store.rows({"target": list(names)})).get("target", {}) if names else {}
         docs = {name: decode("target", row.value) for name, row in found.items()}
         return {name: doc for name, doc in docs.items() if doc.state == "parked"}

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 import eventstore
+from connector import paging
 from connector.anchors import Anchor
 from connector.archive import ArchiveBroken
 from connector.archive.errors import CutAtOnce
@@ -58,12 +59,8 @@ async def verify_store(url: str, anchors: Sequence[Anchor], count: Count) -> Ver
             )
         verdict = msgspec.structs.replace(verdict, events=events)
         wanted = [anchor for anchor in anchors if anchor.head]
-        found: dict[int, str] = {}
-        for start in range(0, len(wanted), 500):
-            page = [anchor.head for anchor in wanted[start : start + 500]]
-            for commit in await store.commits(page):
-                if commit is not None:
-                    found[commit.last] = commit.digest.hex()
+        commits = await paging.commits(store, [anchor.head for anchor in wanted])
+        found = {commit.last: commit.digest.hex() for commit in commits if commit is not None}
     return _against(verdict, wanted, found)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from connector import paging
 from eventstore import EventStore, StoredEvent
 from projections import events, keys
 from projections.tables import Target
@@ -27,14 +28,12 @@ class LeftOut(msgspec.Struct, frozen=True):
 
 async def documents(store: EventStore) -> AsyncIterator[tuple[str, Target]]:
     """Every target with something left out, and its ledger."""
-    after = ""
-    while page := await store.scan("withheld", after=after, limit=_PAGE):
+    async for page in paging.pages(store, "withheld", size=_PAGE):
         names = [row.key for row in page]
         found = (await store.rows({"target": names})).get("target", {})
         for name in names:
             if name in found:
                 yield name, decode("target", found[name].value)
-        after = names[-1]
 
 
 async def left_out(store: EventStore, reason: str = "") -> list[LeftOut]:

@@ -9,13 +9,13 @@ what is held. Of what was erased the past cannot be played: it begins with what 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
-from connector import rows
+from connector import paging, rows
 from connector.bundle.files import ERASED, Bundle, BundleEvent, payload_of
 from connector.bundle.seeds import DEALS, left_of_the_erased, newest_mapping
 from connector.hubspot import schema
@@ -161,18 +161,10 @@ async def _compare(bundle: Bundle, store: EventStore) -> tuple[int, int, list[Di
         values += len(then.held)
         rules = mapping.objects.get(keys.split_target(name)[0])
         out += _differences(name, then, now, rules)
-    async for extra in _others(store, recorded):
-        out.append(Difference(extra, "(known)", "no", "yes"))
+    async for row in paging.each(store, "target"):
+        if row.key not in recorded and keys.split_target(row.key)[0] != DEALS:
+            out.append(Difference(row.key, "(known)", "no", "yes"))
     return len(recorded), values, out
-
-
-async def _others(store: EventStore, known: dict[str, list[Entry]]) -> AsyncIterator[str]:
-    after = ""
-    while page := await store.scan("target", after=after, limit=_MOST_INPUTS):
-        for row in page:
-            if row.key not in known and keys.split_target(row.key)[0] != DEALS:
-                yield row.key
-        after = page[-1].key
 
 
 def _differences(

@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 
+from connector import paging
 from connector.bundle.files import ERASED, Bundle, BundleEvent
 from connector.errors import Misconfigured
 from connector.naming import by_name
@@ -23,13 +24,12 @@ from connector.planning import MAPPING_STREAM
 from connector.replaying import REPLAY_STREAM
 from connector.reports import find
 from connector.telemetry import product_version
-from eventstore import EventStore, Row, StoredEvent
+from eventstore import EventStore, StoredEvent
 from projections import bills, events, keys
 from projections.source import ADDED_UP, wants_of_pass
 from projections.tables import Account, Bill, Source
 from projections.workspace import decode
 
-_PAGE: Final = 500
 _OF_A_CUSTOMER: Final = (
     "AR_CustomerContact",
     "AR_Invoice",
@@ -89,22 +89,14 @@ async def _together(store: EventStore, external: str) -> list[str]:
     while todo:
         one = todo.pop()
         others = set()
-        async for row in _rows(store, "bought", f"{one}>"):
+        async for row in paging.each(store, "bought", f"{one}>"):
             others.add(keys.customer_of(row.key.partition(">")[2]))
-        async for row in _rows(store, "bill", f"{one}:"):
+        async for row in paging.each(store, "bill", f"{one}:"):
             bill: Bill = decode("bill", row.value)
             others |= bills.buyers(row.key, bill)
         todo += others - group
         group |= others
     return sorted(group)
-
-
-async def _rows(store: EventStore, table: str, prefix: str) -> AsyncIterator[Row]:
-    after = ""
-    while page := await store.scan(table, prefix=prefix, after=after, limit=_PAGE):
-        for row in page:
-            yield row
-        after = page[-1].key
 
 
 async def _streams(
@@ -117,7 +109,8 @@ async def _streams(
     else:
         yield keys.sage_stream(instance, code, "AR_Customer", record)
         for entity in _OF_A_CUSTOMER:
-            async for name in _all(store, keys.sage_stream(instance, code, entity, f"{record}:")):
+            prefix = keys.sage_stream(instance, code, entity, f"{record}:")
+            async for name in paging.streams(store, prefix):
                 yield name
                 if entity == "AR_Invoice":
                     async for line in _lines(store, instance, code, name.rpartition("/")[2]):
@@ -129,31 +122,24 @@ async def _streams(
             f"associations/contacts:{external}>",
             *(f"associations/{one}:{external}:" for one in _PARTS),
         ):
-            async for name in _all(store, keys.hubspot_stream(prefix)):
+            async for name in paging.streams(store, keys.hubspot_stream(prefix)):
                 yield name
-    async for name in _all(store, keys.sage_stream(instance, code, "AR_TermsCode", "")):
+    async for name in paging.streams(store, keys.sage_stream(instance, code, "AR_TermsCode", "")):
         yield name
 
 
 async def _lines(store: EventStore, instance: str, code: str, invoice: str) -> AsyncIterator[str]:
     """The lines of an invoice (01-ABF:0100215-000001-IN), which are keyed without its customer."""
     first = keys.details_of(keys.external_key(code, invoice)).partition(":")[2]
-    async for name in _all(store, keys.sage_stream(instance, code, "AR_InvoiceDetail", first)):
+    prefix = keys.sage_stream(instance, code, "AR_InvoiceDetail", first)
+    async for name in paging.streams(store, prefix):
         yield name
-
-
-async def _all(store: EventStore, prefix: str) -> AsyncIterator[str]:
-    after = ""
-    while page := await store.streams(prefix, after=after, limit=_PAGE):
-        for name in page:
-            yield name
-        after = page[-1]
 
 
 async def _settings(store: EventStore, code: str, targets: set[str]) -> list[StoredEvent]:
     """Mappings, what is set for this company, and the replays of these targets (of no others)."""
     out = await store.history(MAPPING_STREAM)
-    async for stream in _all(store, "config/"):
+    async for stream in paging.streams(store, "config/"):
         for event in await store.history(stream):
             payload = events.decode(event.type, event.data)
             if isinstance(payload, _SETTINGS) and payload.company == code:
@@ -185,23 +171,19 @@ async def _first_passes(store: EventStore, instance: str, code: str) -> list[Sto
 
 
 async def _with_times(store: EventStore, stored: list[StoredEvent]) -> list[BundleEvent]:
-    out = []
-    for start in range(0, len(stored), _PAGE):
-        page = stored[start : start + _PAGE]
-        commits = await store.commits([event.position for event in page])
-        out += [
-            BundleEvent(
-                position=event.position,
-                stream=event.stream,
-                version=event.version,
-                type=event.type,
-                time_us=commit.recorded_at_us if commit is not None else 0,
-                data=msgspec.Raw(event.data) if event.data is not None else ERASED,
-                cause=event.cause,
-            )
-            for event, commit in zip(page, commits, strict=True)
-        ]
-    return out
+    commits = await paging.commits(store, [event.position for event in stored])
+    return [
+        BundleEvent(
+            position=event.position,
+            stream=event.stream,
+            version=event.version,
+            type=event.type,
+            time_us=commit.recorded_at_us if commit is not None else 0,
+            data=msgspec.Raw(event.data) if event.data is not None else ERASED,
+            cause=event.cause,
+        )
+        for event, commit in zip(stored, commits, strict=True)
+    ]
 
 
 async def _with_newest_period(

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, Literal
 
+from connector import paging
 from eventstore import EventStore
 from projections import contact, values
 from projections.tables import Account, SourceRow
@@ -20,7 +21,6 @@ from projections.workspace import decode
 Trait = Literal["email", "domain", "name"]
 
 KEPT_S: Final = 600.0
-_PAGE: Final = 1000
 
 
 def folded(trait: Trait, value: str) -> str:
@@ -73,11 +73,8 @@ class Sharing:
         return Counter(folded("email", address) for address in found.values())
 
     async def _rows(self, table: str) -> AsyncIterator[tuple[str, Any]]:
-        after = ""
-        while page := await self._store.scan(table, after=after, limit=_PAGE):
-            for row in page:
-                yield row.key, decode(table, row.value)
-            after = page[-1].key
+        async for row in paging.each(self._store, table):
+            yield row.key, decode(table, row.value)
 
 
 def _first(row: dict[str, str]) -> str:

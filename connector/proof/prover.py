@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
+from connector import paging
 from connector.hubspot.api import HubSpot
 from connector.moments import iso
 from connector.progress import Progress
@@ -280,11 +281,8 @@ class _Prover:
                     tally.differ(name, measure, "the ledger and HubSpot", third, fourth, why)
 
     async def _scan(self, table: str, prefix: str) -> AsyncIterator[tuple[str, Any]]:
-        after = ""
-        while page := await self._store.scan(table, prefix=prefix, after=after, limit=_PAGE):
-            for row in page:
-                yield row.key, decode(table, row.value)
-            after = page[-1].key
+        async for row in paging.each(self._store, table, prefix):
+            yield row.key, decode(table, row.value)
 
 
 def _amounts(side: Side, one: Mapped) -> dict[str, tuple[Decimal, ...]]:

@@ -7,28 +7,20 @@ has no such data, and a change of it is no change. With a customer go the contac
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
+from connector import paging
 from connector.sage100.contract import Page
 from connector.sage100.selection import Selection
 from eventstore.types import EventStore
 from projections import keys, personal
 from projections.source import fingerprint_key
 
-_PAGE: Final = 1_000
-
 
 async def erased_keys(store: EventStore, company: str, entity: str) -> set[str]:
     """The record keys (01-ABF) of this entity whose personal data was erased."""
     prefix = fingerprint_key(company, entity, "")
-    found: set[str] = set()
-    after = ""
-    while page := await store.scan("erased", prefix=prefix, after=after, limit=_PAGE):
-        found.update(row.key[len(prefix) :] for row in page)
-        after = page[-1].key
-    return found
+    return {row.key[len(prefix) :] async for row in paging.each(store, "erased", prefix)}
 
 
 async def blanked(

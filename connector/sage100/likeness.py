@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from connector import paging
 from eventstore.types import EventStore, Remove, Row, Table
 
 # Likeness to the newcomer that has it. A work table, no fold of the log.
@@ -102,9 +103,7 @@ async def twins(
 
 async def forget(store: EventStore, place: str, sweeps: int) -> None:
     """Drop newcomers that no vanishing record can be any more, a page at a time."""
-    after = place
-    while page := await store.scan(NEWCOMERS.name, prefix=place, after=after, limit=_PAGE):
+    async for page in paging.pages(store, NEWCOMERS.name, place, size=_PAGE):
         old = [row.key for row in page if _decoder.decode(row.value).sweeps < sweeps - 1]
         if old:
             await store.append([], also=[Remove(NEWCOMERS.name, old)])
-        after = page[-1].key
