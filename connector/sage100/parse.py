@@ -1,11 +1,13 @@
 """Answers of the agent, read while they arrive, by a parser that trusts nothing.
 
-Bytes go to libxml2 as they come, and nothing of ours runs until the answer has ended: a callback
-per element would cost as much again as the parsing. Then the cells are taken out of the tree in
-one go. Before libxml2 sees a byte, the prolog is read here: the text must be UTF-8, and a DTD is
-refused whatever it says (entities, external files and their bombs all need one). Bounds: size (see
-`body`), elements and attributes (they are counted before there is a tree of them), depth
-(libxml2's 256, and rows hold cells that hold text), rows per page, columns, and the prolog itself.
+Before anything else sees a byte, the prolog is read here: the text must be UTF-8, and a DTD is
+refused whatever it says (entities, external files and their bombs all need one). A page is then
+kept until it has ended, and its rows are cut out of it (see `plain_rows`); one that is large, or
+not in the plain form, and every other answer goes to libxml2 as it comes, and nothing of ours runs
+until it has ended: a callback per element would cost as much again as the parsing. Then the cells
+are taken out of the tree in one go. Bounds: size (see `body`), elements and attributes (they are
+counted before there is a tree of them), depth (libxml2's 256, and rows hold cells that hold text),
+rows per page, columns, and the prolog itself.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Final
 
 from lxml import etree
 
+from connector.sage100 import plain_rows
 from connector.sage100.contract import MAX_COLUMNS, NAMESPACE, SOAP, AgentInfo, Page
 from connector.sage100.describe import info_of, local_time
 from connector.sage100.errors import (
@@ -28,7 +31,9 @@ from connector.sage100.errors import (
     told_wait_s,
 )
 
+KEPT_BYTES: Final = 1024 * 1024  # of a page, until it has ended: a full one has some 500 KiB
 MAX_MARKUP: Final = 500_000  # of "<" and "=" in an answer: some 60 MB of libxml2's nodes
+_FED_BYTES: Final = 16 * 1024  # libxml2 is a third slower on pieces of 64 KiB
 _PROLOG_BYTES: Final = 4_096
 _HEAD_BYTES: Final = 512  # kept for messages
 _TAIL_BYTES: Final = 64
@@ -45,29 +50,22 @@ _DECLARED: Final = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]*)", re
 class AnswerReader:
     """Takes one answer piece by piece; `info` or `page` give what it says, once it has ended.
 
-    `max_rows`: how many rows a page may hold. Every method raises AgentErrors that name `call`.
+    `max_rows`: how many rows a page may hold. `kept_bytes`: how large it may be for its rows to be
+    cut out of it. Every method raises AgentErrors that name `call`.
     """
 
-    def __init__(self, call: Call, *, max_rows: int = 0) -> None:
+    def __init__(self, call: Call, *, max_rows: int = 0, kept_bytes: int = KEPT_BYTES) -> None:
         self._call = call
         self._max_rows = max_rows
         self._head = b""
         self._tail = b""
         self._prolog: bytes | None = b""  # None once the root element has begun
         self._markup = 0
+        self._kept: list[bytes] = []
+        self._room = kept_bytes if max_rows else 0
         self._columns: tuple[str, ...] = ()
         self._fields: dict[str, str] = {}
-        self._parser = etree.XMLParser(
-            encoding="utf-8",
-            load_dtd=False,
-            dtd_validation=False,
-            resolve_entities=False,
-            no_network=True,
-            huge_tree=False,
-            recover=False,
-            remove_comments=True,
-            remove_pis=True,
-        )
+        self._parser = _parser()
 
     def feed(self, piece: bytes) -> None:
         """Take the next bytes of the answer."""
@@ -79,26 +77,22 @@ class AnswerReader:
             if not self._root_begins(self._prolog):
                 return
             piece, self._prolog = self._prolog, None
-        # Every element has a "<" and every attribute a "=": libxml2 makes no more nodes than that.
-        self._markup += piece.count(b"<") + piece.count(b"=")
-        if self._markup > MAX_MARKUP:
-            raise TooLarge(f"The answer holds more than {MAX_MARKUP:,} tags.", self._call)
-        try:
-            self._parser.feed(piece)
-        except etree.XMLSyntaxError as problem:
-            raise self._bad(f"The answer is not well-formed XML: {problem}.") from None
+        self._kept.append(piece)
+        self._room -= len(piece)
+        if self._room < 0:
+            self._parse_kept()
 
     def info(self) -> AgentInfo:
         """What GetInfo answered."""
-        element = self._close("GetInfoResponse", "Info")
-        return info_of(element, self._call)
+        return info_of(self._result("Info"), self._call)
 
     def page(self) -> Page:
         """What ReadPage or ReadRow answered."""
-        element = self._close(f"{self._call.operation}Response", "Page")
-        rows = self._rows_of(element)
+        rows = self._cut_rows() or self._rows_of(self._result("Page"))
         if not self._columns:
             raise self._bad("The page names no columns.")
+        if len(rows) > self._max_rows:
+            raise self._bad(f"The page holds more than the {self._max_rows} rows asked for.")
         fields = self._fields
         try:
             return Page(
@@ -116,10 +110,22 @@ class AnswerReader:
     def fault(self) -> AgentError:
         """What the fault says that the agent answered with."""
         try:
-            self._close("", "")
+            self._result("")
         except AgentError as said:
             return said
         return self._bad("The agent answered with a failure status and no fault.")
+
+    def _parse_kept(self) -> None:
+        kept, self._kept = b"".join(self._kept), []
+        # Every element has a "<" and every attribute a "=": libxml2 makes no more nodes than that.
+        self._markup += kept.count(b"<") + kept.count(b"=")
+        if self._markup > MAX_MARKUP:
+            raise TooLarge(f"The answer holds more than {MAX_MARKUP:,} tags.", self._call)
+        try:
+            for start in range(0, len(kept), _FED_BYTES):
+                self._parser.feed(kept[start : start + _FED_BYTES])
+        except etree.XMLSyntaxError as problem:
+            raise self._bad(f"The answer is not well-formed XML: {problem}.") from None
 
     def _root_begins(self, prolog: bytes) -> bool:
         """Whether the root's tag has begun; refuses everything else than XML's harmless opening."""
@@ -143,6 +149,20 @@ class AnswerReader:
             raise self._bad("The answer does not begin within a reasonable length.")
         return False
 
+    def _cut_rows(self) -> list[tuple[str, ...]] | None:
+        """The rows of a kept page in plain form; the page's own values go to `_fields`."""
+        kept = self._kept
+        plain = plain_rows.cut(b"".join(kept)) if kept else None
+        if plain is None:
+            return None
+        self._kept = [plain.rest]
+        if self._rows_of(self._result("Page")) == plain.rows[:1]:
+            return plain.rows
+        # What looks like rows are none: they stand in a comment, or some stand elsewhere.
+        self._kept, self._parser = kept, _parser()
+        self._markup, self._columns, self._fields = 0, (), {}
+        return None
+
     def _rows_of(self, page: etree._Element) -> list[tuple[str, ...]]:
         """The cells of every row; the page's own values go to `_fields`."""
         texts = tuple([element.text or "" for element in page.iter()])  # in document order
@@ -160,8 +180,6 @@ class AnswerReader:
             rows.append(texts[begins:at])
         if at != len(texts):
             raise self._bad("A cell holds elements instead of text.")
-        if len(rows) > self._max_rows:
-            raise self._bad(f"The page holds more than the {self._max_rows} rows asked for.")
         return rows
 
     def _take_field(self, child: etree._Element) -> int:
@@ -179,11 +197,12 @@ class AnswerReader:
             raise self._bad("The page names a column twice.")
         return len(self._columns)
 
-    def _close(self, response: str, result: str) -> etree._Element:
+    def _result(self, name: str) -> etree._Element:
         """The result's element inside a complete envelope; a fault is raised as its error."""
         if self._prolog is not None:
             shown = f" It begins: {self._shown()}" if self._head else " It is empty."
             raise CutShort(f"The answer ends before any element.{shown}", self._call)
+        self._parse_kept()
         try:
             root = self._parser.close()
         except etree.XMLSyntaxError as problem:
@@ -197,7 +216,8 @@ class AnswerReader:
             raise self._bad("The answer is no SOAP 1.1 envelope with one body element.")
         if body[0].tag == f"{_SOAP}Fault":
             raise self._fault_of(body[0])
-        if body[0].tag != _A + response or len(body[0]) != 1 or body[0][0].tag != _A + result:
+        response = f"{self._call.operation}Response"
+        if body[0].tag != _A + response or len(body[0]) != 1 or body[0][0].tag != _A + name:
             raise self._bad(f"The answer holds no {response}.")
         return body[0][0]
 
@@ -221,6 +241,20 @@ class AnswerReader:
 
     def _shown(self) -> str:
         return self._call.excerpt(self._head)
+
+
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(
+        encoding="utf-8",
+        load_dtd=False,
+        dtd_validation=False,
+        resolve_entities=False,
+        no_network=True,
+        huge_tree=False,
+        recover=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
 
 
 def _flag(text: str) -> bool:
