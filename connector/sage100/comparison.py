@@ -13,7 +13,7 @@ from typing import Final
 from connector.sage100.absent import shown_again
 from connector.sage100.contract import Page
 from connector.sage100.fingerprint import fingerprints
-from connector.sage100.observe import Observation, Origin, observe, records
+from connector.sage100.observe import Observation, Origin, Record, observe, records
 from connector.sage100.selection import Selection
 from eventstore.types import EventStore
 from projections.tables import Fingerprint
@@ -50,15 +50,19 @@ async def compare(
             unchanged, found = [], None
     if found is None:
         found = records(origin, selection, page.columns, left)
-    rows = (await store.rows({"fingerprint": {one.key for one in found}})).get("fingerprint", {})
-    prior: dict[str, Fingerprint] = {
-        key: decode("fingerprint", row.value) for key, row in rows.items()
-    }
-    seen = observe(origin, found, prior, page.server_time, cursor)
+    seen = observe(origin, found, await _known(store, found), page.server_time, cursor)
     seen.keys += unchanged
     seen.unchanged += len(unchanged)
     seen.again = await shown_again(store, origin.table_key(selection.entity, ""), seen.keys)
     return seen
+
+
+async def _known(store: EventStore, found: list[Record]) -> dict[str, Fingerprint]:
+    """What is known of these records, by their keys."""
+    if not found:
+        return {}
+    rows = (await store.rows({"fingerprint": {one.key for one in found}})).get("fingerprint", {})
+    return {key: decode("fingerprint", row.value) for key, row in rows.items()}
 
 
 async def _known_after(store: EventStore, place: str, first: str, page: Page) -> dict[str, str]:
