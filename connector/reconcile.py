@@ -340,7 +340,7 @@ async def _tell(
             stream = keys.hubspot_stream(name)
             expect[stream] = doc.version
             ledger.track(work, name, event, doc.version + 1)
-            new.append(msgspec.structs.replace(new_event(stream, event), cause=cause))
+            new.append(new_event(stream, event, cause))
         try:
             await store.append(
                 new, expect=expect, also=rows.writes(work), meta=Meta("reconcile", traceparent)

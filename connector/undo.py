@@ -160,7 +160,7 @@ async def _pin(
             expect[stream] = doc.version
             for at, one in enumerate([*_withdrawal(event, doc), event], start=1):
                 ledger.track(work, name, one, doc.version + at)
-                new.append(msgspec.structs.replace(new_event(stream, one), cause=cause))
+                new.append(new_event(stream, one, cause))
         try:
             await store.append(new, expect=expect, also=rows.writes(work), meta=meta)
         except WrongVersion:

@@ -27,7 +27,7 @@ from connector.hubspot.refusal import Why
 from connector.hubspot.rereading import reread
 from connector.hubspot.searching import search
 from connector.keeping import every
-from connector.new_events import done_by
+from connector.new_events import done_by, new_event
 from eventstore import Checkpoint, EventStore, NewEvent, WrongVersion
 from projections import events, keys, ledger
 from projections.tables import Bill, Target
@@ -213,7 +213,7 @@ def _add(
     stream = keys.hubspot_stream(name)
     expect[stream] = doc.version
     ledger.track(work, name, event, doc.version + 1)
-    new.append(NewEvent(stream, events.type_of(event), events.encode(event), events.SCHEMA))
+    new.append(new_event(stream, event))
 
 
 def _news(doc: Target, numbers: Sequence[str], shown: _Shown) -> events.DealMatched | None:

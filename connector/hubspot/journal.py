@@ -17,8 +17,8 @@ import msgspec
 
 from connector import rows
 from connector.hubspot.erased import unsaid
-from connector.new_events import done_by
-from eventstore import Commit, EventStore, NewEvent, WrongVersion
+from connector.new_events import done_by, new_event
+from eventstore import Commit, EventStore, WrongVersion
 from projections import events, keys, ledger
 from projections.tables import Target
 from projections.workspace import Workspace
@@ -78,7 +78,7 @@ async def append(
         expect.setdefault(stream, before.version)
         event = _with_replaced(before, event)
         ledger.track(work, entry.name, event, before.version + 1)
-        new.append(_new(stream, event, entry.cause))
+        new.append(new_event(stream, event, entry.cause))
     return await store.append(
         new,
         expect=expect,
@@ -135,10 +135,6 @@ async def emitted(store: EventStore, docs: Mapping[str, Target]) -> dict[str, in
     """The position of each target's open CommandEmitted."""
     places = [(keys.hubspot_stream(name), doc.command) for name, doc in docs.items()]
     return dict(zip(docs, await store.locate(places), strict=True))
-
-
-def _new(stream: str, event: events.Event, cause: int | None) -> NewEvent:
-    return NewEvent(stream, events.type_of(event), events.encode(event), events.SCHEMA, cause)
 
 
 def _with_replaced(before: Target, event: events.Event) -> events.Event:

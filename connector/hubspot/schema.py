@@ -28,8 +28,8 @@ from connector.hubspot.currencies import Books
 from connector.hubspot.errors import HubSpotUnreachable, SchemaRefused, TokenRefused
 from connector.hubspot.properties import Problem, compare, definitions
 from connector.hubspot.refusal import why_whole
-from connector.new_events import done_by
-from eventstore import EventStore, NewEvent
+from connector.new_events import done_by, new_event
+from eventstore import EventStore
 from projections import events
 from projections.mapping.rules import Mapping, ObjectMapping
 
@@ -104,8 +104,7 @@ async def setup(
     report = SchemaReport(portal, digest, created, problems, warnings)
     if report.ready:
         ensured = events.SchemaEnsured(mapping=digest, portal=portal, created=created)
-        event = NewEvent(STREAM, events.type_of(ensured), events.encode(ensured), events.SCHEMA)
-        await store.append([event], meta=done_by("setup"))
+        await store.append([new_event(STREAM, ensured)], meta=done_by("setup"))
     return report
 
 
