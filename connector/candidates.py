@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from connector import mappings
+from connector import mappings, paging
 from connector.errors import ConnectorError, Refused
 from connector.hubspot import advice
 from connector.hubspot.answer import clean, entries, message_of, text_of
@@ -74,8 +74,7 @@ async def look_up(store: EventStore, hubspot: HubSpot, items: Iterable[ParkedIte
 
 async def _described(hubspot: HubSpot, object_type: str, ids: list[str]) -> dict[str, str]:
     out: dict[str, str] = {}
-    for start in range(0, len(ids), BATCH_LIMIT):
-        part = ids[start : start + BATCH_LIMIT]
+    for part in paging.parts(ids, BATCH_LIMIT):
         answer = await hubspot.batch_read(object_type, "", part, _DESCRIBING)
         if not answer.ok:
             raise Refused(message_of(answer))

@@ -61,8 +61,7 @@ async def remember(
     for kind, names in by_kind.items():
         section = mapping.source.objects()[kind]
         types = types_of(section)
-        for start in range(0, len(names), HISTORY_LIMIT):
-            part = names[start : start + HISTORY_LIMIT]
+        for part in paging.parts(names, HISTORY_LIMIT):
             wanted = sorted({prop for name in part for prop in asked[name]})
             external = [keys.split_target(name)[1] for name in part]
             told = await read_histories(

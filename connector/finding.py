@@ -69,8 +69,7 @@ async def meant(store: EventStore, key: str) -> list[str]:
 async def choices(store: EventStore, names: Sequence[str]) -> list[Choice]:
     """The records with their names, some hundreds in a few steps."""
     out: list[Choice] = []
-    for start in range(0, len(names), _PAGE):
-        part = names[start : start + _PAGE]
+    for part in paging.parts(names, _PAGE):
         parts = [(name, *keys.split_target(name)) for name in part]
         wanted: dict[str, set[str]] = {"account": {keys.customer_of(key) for _, _, key in parts}}
         wanted["vendor"] = {key for _, kind, key in parts if kind == "vendors"}

@@ -114,8 +114,7 @@ async def _before(
         if event.stream.startswith("sage/") and event.stream not in own and event.version > 1
     ]
     out: dict[int, Mapping[str, str]] = {}
-    for start in range(0, len(wanted), _PAGE):
-        part = wanted[start : start + _PAGE]
+    for part in paging.parts(wanted, _PAGE):
         lives = await store.histories({event.stream for event in part})
         for event in part:
             for older in reversed(lives[event.stream]):

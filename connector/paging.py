@@ -1,4 +1,4 @@
-"""Whole tables, families of streams and long lists of positions, asked of the store page by page.
+"""Whole tables, families of streams, the log and long lists, page by page or part by part.
 
 The store gives a page at a time, however much there is, so that nobody waits long behind anybody
 and nothing is held as a whole. What is written between two pages is seen, or not, by its key.
@@ -6,19 +6,21 @@ and nothing is held as a whole. What is written between two pages is seen, or no
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final, TypeVar
 
-from eventstore.types import Commit, EventStore, Row
+from eventstore.types import Commit, EventStore, Row, StoredEvent
+
+T = TypeVar("T")
 
 _PAGE: Final = 1_000
 
 
 async def pages(
-    store: EventStore, table: str, prefix: str = "", *, size: int = _PAGE
+    store: EventStore, table: str, prefix: str = "", *, after: str = "", size: int = _PAGE
 ) -> AsyncIterator[list[Row]]:
-    """All rows with this key prefix, ascending by key, so many at a time."""
-    after = ""
+    """All rows with this key prefix (and key > after), ascending by key, so many at a time."""
     while page := await store.scan(table, prefix=prefix, after=after, limit=size):
         after = page[-1].key
         yield page
@@ -40,9 +42,30 @@ async def streams(store: EventStore, prefix: str) -> AsyncIterator[str]:
         after = page[-1]
 
 
+async def log(
+    store: EventStore,
+    after: int = 0,
+    *,
+    types: Collection[str] = (),
+    upto: int | None = None,
+    size: int = _PAGE,
+) -> AsyncIterator[list[StoredEvent]]:
+    """The log's events of these types with position > after (and <= upto), so many at a time."""
+    while page := await store.read(after, types=types, upto=upto, limit=size):
+        yield page
+        after = page[-1].position
+
+
 async def commits(store: EventStore, positions: Sequence[int]) -> list[Commit | None]:
     """The commit that holds each position, in their order, however many there are."""
     found: list[Commit | None] = []
-    for start in range(0, len(positions), _PAGE):
-        found += await store.commits(positions[start : start + _PAGE])
+    for part in parts(positions, _PAGE):
+        found += await store.commits(part)
     return found
+
+
+def parts(every: Iterable[T], size: int) -> Iterator[list[T]]:
+    """All of them in their order, so many at a time."""
+    left = iter(every)
+    while part := list(islice(left, size)):
+        yield part

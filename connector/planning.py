@@ -183,9 +183,7 @@ async def _open_targets(store: EventStore, lane: str) -> AsyncIterator[tuple[str
         waiting = decode("waiting", row.value).text
         if waiting.startswith(f"{lane}/"):
             names.add(waiting)
-    ordered = sorted(names)
-    for start in range(0, len(ordered), _PAGE):
-        part = ordered[start : start + _PAGE]
+    for part in paging.parts(sorted(names), _PAGE):
         work = Workspace()
         await rows.load(store, work, {"target": part})
         for name in part:
@@ -209,11 +207,10 @@ def calls_per_minute(tier: Tier) -> dict[str, float]:
 
 async def moved(store: EventStore, position: int) -> StoredEvent | None:
     """The first event after a position that may change what a plan says; None: there is none."""
-    while page := await store.read(position, limit=_PAGE):
+    async for page in paging.log(store, position):
         for event in page:
             if event.type not in BOOKKEEPING:
                 return event
-        position = page[-1].position
     return None
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from connector import replaying, rows
+from connector import paging, replaying, rows
 from connector.errors import Refused
 from connector.hubspot.allowance import as_backfill
 from connector.hubspot.api import BATCH_LIMIT, HubSpot
@@ -140,8 +140,7 @@ class _Look:
         place = after if after.startswith(prefix) else ""
         if after and not place and after.partition("/")[0] in LANES[LANES.index(lane) + 1 :]:
             return  # the look goes on in a later lane
-        while page := await self._store.scan("target", prefix=prefix, after=place, limit=_PAGE):
-            place = page[-1].key
+        async for page in paging.pages(self._store, "target", prefix, after=place):
             for row in page:
                 doc: Target = decode("target", row.value)
                 if doc.state == "idle" and doc.hubspot_id and (not only or row.key in only):
@@ -301,9 +300,8 @@ async def request(store: EventStore, asked: RepairWanted) -> None:
     meta = in_the_name_of(asked.by)
     requested = ReconcileRequested(len(asked.fields), len(asked.missing), asked.by)
     commit = await store.append([new_event(STREAM, requested)], meta=meta)
-    names = list(asked.fields)
-    for start in range(0, len(names), _PAGE):
-        await _tell(store, names[start : start + _PAGE], asked, commit.first, meta.traceparent)
+    for part in paging.parts(asked.fields, _PAGE):
+        await _tell(store, part, asked, commit.first, meta.traceparent)
     await replaying.request_replay(
         store, "reconcile: not in HubSpot", asked.missing, dry_run=False, by=asked.by
     )

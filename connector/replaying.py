@@ -19,7 +19,6 @@ from projections.workspace import decode
 
 REPLAY_STREAM: Final = "audit/replay"
 _TARGETS: Final = 500  # of one request
-_PAGE: Final = 1_000
 
 
 class ReplayReport(msgspec.Struct, frozen=True):
@@ -56,9 +55,8 @@ async def select_for_replay(
         return words, await _written(store, f"{object_name}/" if object_name else "")
     position = await store.position_at(since_us or 0)
     seen: dict[str, None] = {}
-    while page := await store.read(position, types=["CommandEmitted"], limit=_PAGE):
-        seen.update(dict.fromkeys(event.stream.removeprefix("hubspot/") for event in page))
-        position = page[-1].position
+    async for commands in paging.log(store, position, types=["CommandEmitted"]):
+        seen.update(dict.fromkeys(event.stream.removeprefix("hubspot/") for event in commands))
     return f"since {iso(since_us or 0)}", list(seen)
 
 
@@ -77,7 +75,7 @@ async def _parked(store: EventStore, reason: str) -> list[str]:
 async def _written(store: EventStore, prefix: str) -> list[str]:
     """Targets that become HubSpot objects; their ledgers are looked at a page at a time."""
     names: list[str] = []
-    async for page in paging.pages(store, "target", prefix, size=_PAGE):
+    async for page in paging.pages(store, "target", prefix):
         names += [row.key for row in page if not decode("target", row.value).skipped]
     return names
 
@@ -87,9 +85,9 @@ async def request_replay(
 ) -> ReplayReport:
     """Append the request (500 targets an event), unless it is a dry run."""
     if not dry_run and targets:
-        new = []
-        for start in range(0, len(targets), _TARGETS):
-            page = list(targets[start : start + _TARGETS])
-            new.append(new_event(REPLAY_STREAM, events.ReplayRequested(page, selection, by)))
+        new = [
+            new_event(REPLAY_STREAM, events.ReplayRequested(part, selection, by))
+            for part in paging.parts(targets, _TARGETS)
+        ]
         await store.append(new, meta=in_the_name_of(by))
     return ReplayReport(selection, list(targets), requested=not dry_run and bool(targets))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from connector import paging
 from eventstore import EventStore
 
 _TELLING: Final = ("AgingDateAdvanced", "PollStarted", "SourceDescribed")
@@ -38,8 +39,7 @@ async def rounds(store: EventStore) -> list[Round]:
     seen: set[str] = set()
     told = 0  # where what was told just before a pass begins
     tellers: set[str] = set()
-    position = 0
-    while page := await store.read(position, types=_TELLING, limit=_PAGE):
+    async for page in paging.log(store, types=_TELLING):
         for event in page:
             if event.type != "PollStarted":
                 if not told or event.stream in tellers:  # what was told of it before is over
@@ -52,19 +52,14 @@ async def rounds(store: EventStore) -> list[Round]:
                 seen.clear()
             seen.add(event.stream)
             told = 0
-        position = page[-1].position
     ends = [start - 1 for start in starts[1:]] + [(await store.head()).last]
     return [Round(first, last) for first, last in zip(starts, ends, strict=False)]
 
 
 async def orders(store: EventStore, after: int) -> frozenset[int]:
     """Positions of what people ordered since: what that led to is no work of the round's."""
-    found: list[int] = []
-    position = after
-    while page := await store.read(position, types=_ORDERS, limit=_PAGE):
-        position = page[-1].position
-        found += [event.position for event in page]
-    return frozenset(found)
+    pages = paging.log(store, after, types=_ORDERS)
+    return frozenset([event.position async for page in pages for event in page])
 
 
 async def round_at(store: EventStore, position: int | None) -> Round | None:

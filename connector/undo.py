@@ -6,12 +6,12 @@ in `undo_scopes`, what can be put back of them is judged in `undo_judging`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
 
-from connector import rows
+from connector import paging, rows
 from connector.new_events import in_the_name_of, new_event
 from connector.undo_judging import UndoReport
 from eventstore import EventStore, Meta, WrongVersion
@@ -56,7 +56,7 @@ def requests(report: UndoReport, by: str) -> list[UndoWanted]:
             by=by,
             withdrawn={name: report.withdrawn[name] for name in names if name in report.withdrawn},
         )
-        for names in _pages(every.targets)
+        for names in paging.parts(every.targets, _PAGE)
     ]
 
 
@@ -68,7 +68,7 @@ async def pinned_targets(store: EventStore) -> dict[str, list[str]]:
         if isinstance(event, UndoRequested):
             names.update(dict.fromkeys(event.targets))
     out: dict[str, list[str]] = {}
-    for part in _pages(names):
+    for part in paging.parts(names, _PAGE):
         work = Workspace()
         await rows.load(store, work, {"target": part})
         docs = {name: work.get("target", Target, name) for name in part}
@@ -82,9 +82,9 @@ async def request(store: EventStore, asked: UndoWanted) -> None:
     meta = in_the_name_of(asked.by)
     pinning = Meta("undo", meta.traceparent)
     commit = await store.append([new_event(UNDO_STREAM, event)], meta=meta)
-    for names in _pages(asked.targets):
+    for names in paging.parts(asked.targets, _PAGE):
         await _pin(store, names, lambda name, doc: _pinned(name, doc, asked), commit.first, pinning)
-    for names in _pages(asked.lifted):
+    for names in paging.parts(asked.lifted, _PAGE):
         await _pin(store, names, _lift, commit.first, pinning)
 
 
@@ -128,12 +128,6 @@ def _withdrawal(event: FieldsPinned, doc: Target) -> list[CommandSuperseded]:
             return [CommandSuperseded(doc.command, was, None, WITHDRAWN)]
         case _:
             return []
-
-
-def _pages(names: Iterable[str]) -> Iterator[list[str]]:
-    every = list(names)
-    for start in range(0, len(every), _PAGE):
-        yield every[start : start + _PAGE]
 
 
 async def _pin(

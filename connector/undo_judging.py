@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from connector import rows
+from connector import paging, rows
 from connector.earlier import remember
 from connector.hubspot.api import HubSpot
 from connector.hubspot.schema import STREAM as SCHEMA_STREAM
@@ -65,9 +65,9 @@ async def judge(
     withdrawn: dict[str, dict[str, Change]] = {}
     uncreated: list[str] = []
     numbers = await chosen(store, scope)
-    names = sorted(name for name in numbers if not only or name in only)
-    for start in range(0, len(names), _PAGE):
-        page = {name: keys.hubspot_stream(name) for name in names[start : start + _PAGE]}
+    meant = numbers.keys() & set(only) if only else numbers.keys()
+    for names in paging.parts(sorted(meant), _PAGE):
+        page = {name: keys.hubspot_stream(name) for name in names}
         stored = await store.histories(page.values())
         work = Workspace()
         await rows.load(store, work, {"target": page})

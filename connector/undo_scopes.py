@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from connector import paging
 from connector.errors import Misconfigured
 from connector.mappings import PLAN_STREAM
 from connector.moments import iso
@@ -17,7 +18,6 @@ from connector.rounds import orders, round_at
 from eventstore import EventStore
 from projections import events
 
-_PAGE: Final = 500
 _SHOWN: Final = 5  # of what may be named
 _FOR_EVER: Final = 2**62
 
@@ -121,14 +121,11 @@ async def of_time(store: EventStore, since_us: int, until_us: int | None) -> Sco
 async def chosen(store: EventStore, scope: Scope) -> dict[str, set[int]]:
     """Target to the numbers of its chosen commands."""
     out: dict[str, set[int]] = {}
-    position = max(0, scope.first - 1)
-    while page := await store.read(
-        position, types=["CommandEmitted"], upto=scope.last, limit=_PAGE
-    ):
+    after = max(0, scope.first - 1)
+    async for page in paging.log(store, after, types=["CommandEmitted"], upto=scope.last):
         for event in page:
             if scope.takes(event.position, event.cause):
                 out.setdefault(event.stream.removeprefix("hubspot/"), set()).add(event.version)
-        position = page[-1].position
     if scope.open_at:
         await _open_at(store, scope.open_at, out)
     return out
@@ -136,8 +133,7 @@ async def chosen(store: EventStore, scope: Scope) -> dict[str, set[int]]:
 
 async def _open_at(store: EventStore, position: int, out: dict[str, set[int]]) -> None:
     """Add the commands emitted at or before a position and carried out after it."""
-    after = position
-    while page := await store.read(after, types=["CommandSucceeded"], limit=_PAGE):
+    async for page in paging.log(store, position, types=["CommandSucceeded"]):
         done = [
             (event.stream, payload.command)
             for event in page
@@ -146,4 +142,3 @@ async def _open_at(store: EventStore, position: int, out: dict[str, set[int]]) -
         for (stream, command), emitted in zip(done, await store.locate(done), strict=True):
             if emitted is not None and emitted <= position:
                 out.setdefault(stream.removeprefix("hubspot/"), set()).add(command)
-        after = page[-1].position

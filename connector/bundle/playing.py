@@ -94,11 +94,8 @@ async def play(
             if isinstance(payload, events.MappingActivated):
                 current[0] = compiled.restore(payload.mapping)
         inputs += len(waiting)
-        for start in range(0, len(waiting), _MOST_INPUTS):
-            await store.append(
-                [_again(event) for event in waiting[start : start + _MOST_INPUTS]],
-                meta=Meta(actor="reproduce"),
-            )
+        for part in paging.parts(waiting, _MOST_INPUTS):
+            await store.append([_again(event) for event in part], meta=Meta(actor="reproduce"))
         waiting.clear()
         for _ in range(_TURNS):
             head = (await store.head()).last

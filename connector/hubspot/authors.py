@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from connector import paging
 from connector.hubspot.answer import Answer, clean, entries, text_of
 from connector.hubspot.api import HISTORY_LIMIT, HubSpot
 from connector.hubspot.errors import NoAnswer
@@ -32,9 +33,7 @@ async def authors(
 ) -> Authors:
     """Who set these properties (by record key); what HubSpot does not tell is left out."""
     found: Authors = {}
-    keys = list(wanted)
-    for start in range(0, len(keys), HISTORY_LIMIT):
-        part = keys[start : start + HISTORY_LIMIT]
+    for part in paging.parts(wanted, HISTORY_LIMIT):
         names = sorted({name for key in part for name in wanted[key]})
         try:
             answer = await hubspot.batch_read(

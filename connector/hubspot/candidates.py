@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from connector import paging
 from connector.hubspot.answer import Answer, entries
 from connector.hubspot.api import BATCH_LIMIT, HubSpot
 from connector.hubspot.records import Record, record_of
@@ -54,8 +55,7 @@ async def seen(
             return hits
         return Seen(_sorted(hits.results, place, properties), hits.more)
     results: list[dict[str, Any]] = []
-    for start in range(0, len(values), BATCH_LIMIT):
-        part = values[start : start + BATCH_LIMIT]
+    for part in paging.parts(values, BATCH_LIMIT):
 
         async def call(part: Sequence[str] = part) -> Answer:
             return await hubspot.batch_read(kind, "email", part, properties)

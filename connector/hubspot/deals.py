@@ -18,7 +18,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from connector import rows
+from connector import paging, rows
 from connector.hubspot.allowance import as_backfill
 from connector.hubspot.answer import Answer, message_of, text_of
 from connector.hubspot.api import HubSpot
@@ -130,8 +130,7 @@ class Deals:
         """Look for the deals of these; of how many something new was told."""
         invoices = [name for name in names if name.startswith("invoices/")]
         changed = 0
-        for start in range(0, len(invoices), _CHUNK):
-            part = invoices[start : start + _CHUNK]
+        for part in paging.parts(invoices, _CHUNK):
             numbers = await self._numbers(part)
             work = Workspace()
             await rows.load(self._store, work, {"target": part})

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from connector import paging
 from connector.errors import Refused, Unreachable
 from connector.hubspot.answer import Answer, entries, message_of, text_of
 from connector.hubspot.api import BATCH_LIMIT, HISTORY_LIMIT, HubSpot
@@ -81,7 +82,7 @@ async def _answers(
     ask: _Ask, keys: Sequence[str], most: int, where: str, sleep: Sleep
 ) -> AsyncIterator[tuple[Answer, Sequence[str]]]:
     """Each good answer, and the keys it was asked for; one key that is refused is left out."""
-    requests = deque(keys[start : start + most] for start in range(0, len(keys), most))
+    requests = deque(paging.parts(keys, most))
     while requests:
         asked = requests.popleft()
         answer = await _answered(ask, asked, where, sleep)

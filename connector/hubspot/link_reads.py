@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from connector import paging
 from connector.hubspot.answer import Answer
 from connector.hubspot.api import LINK_READ_LIMIT
 from connector.hubspot.associations import Link, Pair, Told, told_links, told_links_of
@@ -56,10 +57,7 @@ async def _together(
     delivery: Delivery, types: tuple[str, str], ids: Sequence[str], found: ReadBack
 ) -> None:
     hubspot = delivery.around.hubspot
-    requests = deque(
-        [(one, "") for one in ids[start : start + LINK_READ_LIMIT]]
-        for start in range(0, len(ids), LINK_READ_LIMIT)
-    )
+    requests = deque([(one, "") for one in part] for part in paging.parts(ids, LINK_READ_LIMIT))
     for _ in range(_MOST_CALLS):
         if not requests:
             return

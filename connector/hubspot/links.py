@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from connector import rows
+from connector import paging, rows
 from connector.hubspot import journal
 from connector.hubspot.answer import Answer, message_of
 from connector.hubspot.api import LINK_READ_LIMIT
@@ -53,10 +53,7 @@ def _is_parting(doc: Target) -> bool:
 
 
 def _thousands(names: Sequence[str]) -> list[tuple[str, ...]]:
-    return [
-        tuple(names[start : start + LINK_READ_LIMIT])
-        for start in range(0, len(names), LINK_READ_LIMIT)
-    ]
+    return [tuple(part) for part in paging.parts(names, LINK_READ_LIMIT)]
 
 
 def _left(link: Link, answer: Answer, found: ReadBack) -> Outcome:

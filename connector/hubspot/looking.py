@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from connector import rows
+from connector import paging, rows
 from connector.hubspot import advice as advices
 from connector.hubspot.answer import Answer
 from connector.hubspot.api import BATCH_LIMIT
@@ -146,7 +146,7 @@ class LookingDelivery(Delivery):
     async def _by_key(
         self, mapping: ObjectMapping, wanted: Sequence[str], properties: Sequence[str], look: Look
     ) -> None:
-        requests = deque(_parts(wanted))
+        requests = deque(paging.parts(wanted, BATCH_LIMIT))
         hubspot = self.around.hubspot
         while requests:
             asked = requests.popleft()
@@ -183,7 +183,7 @@ class LookingDelivery(Delivery):
         """Read records by HubSpot's id (to the keys that they are wanted for)."""
         asked = [*properties, MERGED_IDS]
         hubspot = self.around.hubspot
-        for part in _parts(wanted):
+        for part in paging.parts(wanted, BATCH_LIMIT):
             answer = await self._read(
                 part,
                 lambda part=part: hubspot.batch_read(  # type: ignore[misc]
@@ -300,12 +300,6 @@ def _recognise(mapping: ObjectMapping, wanted: Mapping[str, Target], look: Look)
         carried = "" if known is None else known.values.get(mapping.key, "")
         if known is not None and carried.casefold() == key.casefold():
             look.found.setdefault(carried, known)
-
-
-def _parts(wanted: Iterable[str]) -> list[list[str]]:
-    """What may be asked for in one request each."""
-    every = list(wanted)
-    return [every[start : start + BATCH_LIMIT] for start in range(0, len(every), BATCH_LIMIT)]
 
 
 def _key(name: str) -> str:

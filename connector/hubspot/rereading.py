@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from connector import paging
 from connector.hubspot import advice as advices
 from connector.hubspot.answer import Answer, context_values, entries, text_of
 from connector.hubspot.api import BATCH_LIMIT, HubSpot
@@ -36,9 +37,7 @@ async def reread(
 ) -> Reread | None:
     """The records with these ids. `ask` makes a call, and gives None when nothing can be said."""
     out = Reread({}, {})
-    wanted = list(dict.fromkeys(ids))
-    for start in range(0, len(wanted), BATCH_LIMIT):
-        part = wanted[start : start + BATCH_LIMIT]
+    for part in paging.parts(dict.fromkeys(ids), BATCH_LIMIT):
         answer = await ask(
             lambda part=part: hubspot.batch_read(object_type, "", part, properties)  # type: ignore[misc]
         )

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from connector import paging
 from connector.hubspot import currencies, customs
 from connector.hubspot.answer import (
     Answer,
@@ -219,9 +220,7 @@ async def _create_missing(
     if problems:
         return [], problems
     created: list[str] = []
-    wanted = list(bodies.values())
-    for start in range(0, len(wanted), BATCH_LIMIT):
-        part = wanted[start : start + BATCH_LIMIT]
+    for part in paging.parts(bodies.values(), BATCH_LIMIT):
         answer = checked(await hubspot.create_properties(object_type, part), hubspot)
         created += [text_of(one.get("name")) for one in entries(answer.body, "results")]
         if not answer.ok and answer.status != 409:

@@ -159,9 +159,8 @@ class _Prover:
 
     async def _fold(self, upto: int) -> None:
         """The log up to a position, from where the last take ended."""
-        while page := await self._store.read(
-            self._folded, types=_TYPES, upto=upto, limit=_PAGE_EVENTS
-        ):
+        folding = paging.log(self._store, self._folded, types=_TYPES, upto=upto, size=_PAGE_EVENTS)
+        async for page in folding:
             for entry in entries_of(page):
                 self._rows.fold(entry)
                 self.evidence.fold(entry)
