@@ -9,7 +9,7 @@ out whether it was deleted, merged or lost its key.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -25,7 +25,7 @@ from connector.hubspot.erased import unsaid
 from connector.hubspot.holdings import read_holdings
 from connector.hubspot.holds import same, types_of
 from connector.new_events import in_the_name_of, new_event
-from eventstore import EventStore, Meta, WrongVersion
+from eventstore import EventStore, Meta, Row, WrongVersion
 from projections import drift, keys, ledger
 from projections.events import DriftFound, Event, ReconcileRequested
 from projections.mapping.compiled import CompiledMapping
@@ -140,16 +140,29 @@ class _Look:
         place = after if after.startswith(prefix) else ""
         if after and not place and after.partition("/")[0] in LANES[LANES.index(lane) + 1 :]:
             return  # the look goes on in a later lane
-        async for page in paging.pages(self._store, "target", prefix, after=place):
+        async for page in self._rows(prefix, only, place):
             for row in page:
                 doc: Target = decode("target", row.value)
-                if doc.state == "idle" and doc.hubspot_id and (not only or row.key in only):
+                if doc.state == "idle" and doc.hubspot_id:
                     waiting[row.key] = doc
                     if len(waiting) == size:
                         yield waiting
                         waiting = {}
         if waiting:
             yield waiting
+
+    async def _rows(
+        self, prefix: str, only: Sequence[str], after: str
+    ) -> AsyncIterator[Collection[Row]]:
+        """A lane's rows behind this one, in their order; of `only`, where records were named."""
+        if not only:
+            async for page in paging.pages(self._store, "target", prefix, after=after):
+                yield page
+            return
+        named = sorted(name for name in set(only) if name.startswith(prefix) and name > after)
+        for part in paging.parts(named, _PAGE):
+            found = (await self._store.rows({"target": part})).get("target", {})
+            yield [found[name] for name in part if name in found]
 
     async def _objects(self, lane: str, docs: Mapping[str, Target]) -> None:
         mapping = self._mapping.objects[lane]

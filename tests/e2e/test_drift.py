@@ -109,3 +109,19 @@ async def test_a_record_of_very_many_links_does_not_break_the_budget(tmp_path: P
         assert max(one.calls for one in looks) == 3, "the busy one is read to its end"
         assert sum(one.links for one in looks) == whole.links
         assert [name for one in looks for name in one.missing] == whole.missing
+
+
+async def test_records_that_are_named_are_read_and_no_others(tmp_path: Path) -> None:
+    """In their order, and on from the last one looked at, as a look at everything goes."""
+    async with open_site(tmp_path) as site, site.app() as app:
+        assert (await app.run_once()).complete
+        rival_edits(site, {"phone": "none"})
+        rows = await app.store.scan("target", prefix="companies/", limit=9)
+        ours = f"companies/{KEY}"
+        named = sorted([ours, next(row.key for row in rows if row.key != ours)])
+        found = await reconcile.look(
+            app.store, app.hubspot, app.mapping, only=[*reversed(named), "companies/ABC:01-NONE"]
+        )
+        assert (found.records, [each.target for each in found.differences]) == (2, [ours])
+        rest = await reconcile.look(app.store, app.hubspot, app.mapping, only=named, after=named[0])
+        assert rest.records == 1
