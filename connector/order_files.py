@@ -20,7 +20,7 @@ import msgspec
 from connector.errors import ConnectorError, Misconfigured
 from connector.harmless import Harmless
 from connector.ownership import make_folder
-from connector.reconcile import RepairWanted
+from connector.repairing import RepairWanted
 from connector.undo import UndoWanted
 from connector.whole_files import DRAFT, write_whole
 from projections import events

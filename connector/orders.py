@@ -16,12 +16,12 @@ import logging
 from pathlib import Path
 from typing import Final, TypeVar
 
-from connector import breaker, erasure_list, order_files, planning, reconcile, replaying, undo
+from connector import breaker, erasure_list, order_files, planning, repairing, replaying, undo
 from connector.errors import Misconfigured
 from connector.harmless import harmless_by_the_log
 from connector.mappings import Mappings
 from connector.order_files import OrdersClosed, Request, folder_of, leave
-from connector.reconcile import RepairWanted
+from connector.repairing import RepairWanted
 from connector.sage100 import refusals
 from connector.undo import UndoWanted
 from eventstore import Damaged, EventStore, StoreClosed, Unavailable
@@ -125,7 +125,7 @@ async def enter(store: EventStore, request: Request) -> bool:
                 store, request.selection, request.targets, dry_run=False, by=request.by
             )
         case RepairWanted():
-            await reconcile.request(store, request)
+            await repairing.request(store, request)
         case UndoWanted():
             await undo.request(store, await _without_the_erased(store, request))
         case MassChangeReleased() if not await breaker.release(store, request):

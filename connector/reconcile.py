@@ -1,10 +1,8 @@
-"""Drift: what HubSpot holds, compared with what the log says it acknowledged, and put right.
+"""Drift: what HubSpot holds, compared with what the log says it acknowledged.
 
 Read by key, a hundred records a call, up to a budget of calls; who changed what is read off the
-histories of the records that differ, and of no others. Looking changes nothing. Asking appends what
-was found, record by record; the projector decides by the rules of ownership and the writer sends
-it like any other change. What HubSpot does not have any more is sent again, and the writer finds
-out whether it was deleted, merged or lost its key.
+histories of the records that differ, and of no others. Looking changes nothing: `repairing` asks
+for what was found to be put right.
 """
 
 from __future__ import annotations
@@ -15,28 +13,23 @@ from typing import Final
 
 import msgspec
 
-from connector import paging, replaying, rows
+from connector import paging
 from connector.errors import Refused
 from connector.hubspot.allowance import as_backfill
 from connector.hubspot.api import BATCH_LIMIT, HubSpot
 from connector.hubspot.associations import read_links
 from connector.hubspot.authors import CALCULATED, authors
-from connector.hubspot.erased import unsaid
 from connector.hubspot.holdings import read_holdings
 from connector.hubspot.holds import same, types_of
-from connector.new_events import in_the_name_of, new_event
-from eventstore import EventStore, Meta, Row, WrongVersion
-from projections import drift, keys, ledger
-from projections.events import DriftFound, Event, ReconcileRequested
+from eventstore import EventStore, Row
+from projections import drift, keys
 from projections.mapping.compiled import CompiledMapping
 from projections.tables import LANES, Target
-from projections.workspace import Workspace, decode
+from projections.workspace import decode
 
-STREAM: Final = "audit/reconcile"
 CALLS: Final = 1_000  # of one look, when nothing else is said
 _PAGE: Final = 500
 _LINKS: Final = 1_000  # records whose links one call reads
-_TRIES: Final = 20
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -70,18 +63,6 @@ class ReconcileReport(msgspec.Struct, frozen=True):
     def to_repair(self) -> list[Difference]:
         """The differences that are ours to put right."""
         return [one for one in self.differences if not one.stays]
-
-
-class RepairWanted(msgspec.Struct, frozen=True):
-    """What is to be put right: target to property to (what we wrote, what HubSpot holds).
-
-    `who`: target to property to who did that. `missing`: targets to be sent again.
-    """
-
-    fields: dict[str, dict[str, tuple[str, str]]]
-    who: dict[str, dict[str, str]]
-    missing: list[str]
-    by: str = ""
 
 
 class _Look:
@@ -295,68 +276,3 @@ async def look(
         more=more,
         unreadable=one.unreadable,
     )
-
-
-def request_of(report: ReconcileReport, by: str) -> RepairWanted:
-    """What is to be asked for after a look."""
-    fields: dict[str, dict[str, tuple[str, str]]] = {}
-    who: dict[str, dict[str, str]] = {}
-    for one in report.to_repair:
-        fields.setdefault(one.target, {})[one.property] = (one.ours, one.theirs)
-        if one.by:
-            who.setdefault(one.target, {})[one.property] = one.by
-    return RepairWanted(fields, who, report.missing, by)
-
-
-async def request(store: EventStore, asked: RepairWanted) -> None:
-    """Append what was found, to each record its own; what has moved since the look is left out."""
-    meta = in_the_name_of(asked.by)
-    requested = ReconcileRequested(len(asked.fields), len(asked.missing), asked.by)
-    commit = await store.append([new_event(STREAM, requested)], meta=meta)
-    for part in paging.parts(asked.fields, _PAGE):
-        await _tell(store, part, asked, commit.first, meta.traceparent)
-    await replaying.request_replay(
-        store, "reconcile: not in HubSpot", asked.missing, dry_run=False, by=asked.by
-    )
-
-
-async def _tell(
-    store: EventStore,
-    names: Sequence[str],
-    asked: RepairWanted,
-    cause: int,
-    traceparent: str | None,
-) -> None:
-    for _ in range(_TRIES):
-        work = Workspace()
-        await rows.load(store, work, {"target": names})
-        found: list[tuple[str, Event]] = []
-        for name in names:
-            doc = work.get("target", Target, name)
-            if doc is None or doc.state != "idle":
-                continue
-            values = {
-                prop: pair
-                for prop, pair in asked.fields[name].items()
-                if doc.held.get(prop) == pair[0]
-            }
-            if not values:
-                continue
-            found.append((name, DriftFound(values, asked.who.get(name, {}))))
-        said = await unsaid(store, found)
-        new = []
-        expect = {}
-        for (name, _), event in zip(found, said, strict=True):
-            doc = work.get("target", Target, name) or ledger.EMPTY
-            stream = keys.hubspot_stream(name)
-            expect[stream] = doc.version
-            ledger.track(work, name, event, doc.version + 1)
-            new.append(new_event(stream, event, cause))
-        try:
-            await store.append(
-                new, expect=expect, also=rows.writes(work), meta=Meta("reconcile", traceparent)
-            )
-        except WrongVersion:
-            continue
-        return
-    raise RuntimeError("drift lost every race for its records: a second writer must be at work")

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from connector import mappings, reports
+from connector import mappings, repairing, reports
 from connector import reconcile as reconciling
 from connector.asking import ask
 from connector.cli import output
@@ -84,7 +84,7 @@ async def _reconcile(
         )
     if not repair or not (report.to_repair or report.missing):
         return report
-    await ask(config, reconciling.request_of(report, who()))
+    await ask(config, repairing.request_of(report, who()))
     return msgspec.structs.replace(report, requested=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from connector import orders, reconcile, reports
+from connector import orders, reconcile, repairing, reports
 from projections.events import ReplayRequested
 from tests.e2e import holding
 from tests.e2e.site import Site, open_site
@@ -34,7 +34,7 @@ async def test_a_rival_s_edits_are_found_named_and_put_right(tmp_path: Path) -> 
         assert lanes == found.calls <= 12
         file = site.config().store.file
         assert file is not None
-        await orders.leave(file, reconcile.request_of(found, "ann"))
+        await orders.leave(file, repairing.request_of(found, "ann"))
         assert (await app.run_once()).complete
         assert holding.differences(site.portal, site.expectation()) == []
         assert (await reports.status(app.store))["books_close"]
@@ -48,14 +48,14 @@ async def test_what_moved_since_the_look_is_left_alone(tmp_path: Path) -> None:
         assert (await app.run_once()).complete
         rival_edits(site, {"phone": "none"})
         found = await reconcile.look(app.store, app.hubspot, app.mapping)
-        wanted = reconcile.request_of(found, "")
+        wanted = repairing.request_of(found, "")
         file = site.config().store.file
         assert file is not None
         replay = ReplayRequested([f"companies/{KEY}"], "by hand")
         await orders.leave(file, replay)
         assert (await app.run_once()).complete
         assert holding.differences(site.portal, site.expectation()) == []
-        await reconcile.request(app.store, wanted)
+        await repairing.request(app.store, wanted)
         assert (await app.run_once()).complete
         assert holding.differences(site.portal, site.expectation()) == []
 

@@ -14,7 +14,6 @@ from connector import (
     orders,
     overdue,
     planning,
-    reconcile,
     scrubbing,
     undo,
 )
@@ -27,6 +26,7 @@ from connector.opening import open_reader, open_writer
 from connector.overdue import ErasurePending, refuse_while_overdue
 from connector.planning import Kept
 from connector.rebuild import all_tables
+from connector.repairing import RepairWanted
 from connector.store import open_log
 from connector.undo import UndoWanted
 from eventstore import EventStore, open_store
@@ -191,7 +191,7 @@ async def test_what_lies_beside_the_store_is_erased_too(
         asked = UndoWanted("a test", pins, by="eve", withdrawn=dict(pins))  # type: ignore[arg-type]
         undoing = await orders.leave(file, asked)
         who = {COMPANY: {"name": "Wilhelmina Quist (user 7)"}}
-        repair = reconcile.RepairWanted(pins, who, ["companies/ABC:01-X"], "eve")
+        repair = RepairWanted(pins, who, ["companies/ABC:01-X"], "eve")
         repairing = await orders.leave(file, repair)
         aside = order_files.put_aside(await orders.leave(file, UndoWanted("aside", pins)))
         plan = planning._write(file, Kept("e" * 64, 1, 0))
@@ -221,9 +221,7 @@ async def test_what_lies_beside_the_store_is_erased_too(
         }
         kept = UndoWanted("a test", left, by="eve", withdrawn=dict(left))  # type: ignore[arg-type]
         assert order_files.read(undoing) == kept
-        assert order_files.read(repairing) == reconcile.RepairWanted(
-            left, {}, ["companies/ABC:01-X"], "eve"
-        )
+        assert order_files.read(repairing) == RepairWanted(left, {}, ["companies/ABC:01-X"], "eve")
         assert files_with(tmp_path / "events.db.orders", NAMES) == []
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connector import erasing, erasure_list, mappings, reconcile, reports
+from connector import erasing, erasure_list, mappings, reconcile, repairing, reports
 from connector.asking import ask as ask_for
 from connector.hubspot.erased import unsaid
 from connector.new_events import new_event
@@ -78,7 +78,7 @@ async def test_drift_of_the_erased_is_put_right_without_being_told(tmp_path: Pat
             mapping = await mappings.active(store)
             assert mapping is not None
             report = await reconcile.look(store, hubspot, mapping)
-        assert await ask_for(config, reconcile.request_of(report, "eve"))
+        assert await ask_for(config, repairing.request_of(report, "eve"))
         async with site.app() as app:
             assert (await app.run_once()).complete
             [drift] = await told(app.store, events.DriftFound)

@@ -13,7 +13,7 @@ from connector import order_files, orders, planning, replaying
 from connector.opening import open_reader
 from connector.order_files import OrderTooLarge
 from connector.planning import Kept
-from connector.reconcile import RepairWanted
+from connector.repairing import RepairWanted
 from connector.sandbox.agent import AgentOptions
 from connector.undo import UndoWanted
 from eventstore import StoreClosed
