@@ -89,6 +89,13 @@ def message_of(answer: Answer) -> str:
     return f"HTTP status {answer.status} with no message"
 
 
+def limit_named(answer: Answer) -> str:
+    """Which limit a 429 speaks of: the policy's name, else its message."""
+    if not isinstance(answer.body, dict):
+        return answer.text
+    return text_of(answer.body.get("policyName")) or text_of(answer.body.get("message"))
+
+
 def worked_s(body: Any) -> float:
     """How long HubSpot says that it worked on a batch; 0 when it does not say."""
     if not isinstance(body, dict):

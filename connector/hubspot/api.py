@@ -21,10 +21,11 @@ import msgspec
 from connector.connecting import why_not
 from connector.hubspot import pace
 from connector.hubspot.address import checked, sendable
-from connector.hubspot.answer import Answer, clean, text_of, worked_s
+from connector.hubspot.answer import Answer, clean, limit_named, text_of, worked_s
 from connector.hubspot.calls import CallCounter
 from connector.hubspot.errors import NeverSent, OutcomeUnknown
 from connector.hubspot.limiter import Limiter
+from connector.hubspot.receiving import receive
 from connector.hubspot.window import Gate
 from connector.secret import Secret
 from connector.tracing import tracer
@@ -43,12 +44,9 @@ BODY_LIMIT_BYTES: Final = 1_000_000  # of our own requests
 _CONNECT_S: Final = 10.0
 _READ_S: Final = 95.0
 _TOTAL_S: Final = 100.0
-_ANSWER_LIMIT_BYTES: Final = 32 * 1024 * 1024
-_EXCERPT: Final = 300
-_LONGEST_MOVE_S: Final = 86_400.0
 _CONNECTIONS: Final = pace.MOST + 8  # a batch mostly makes one call at a time; some for what looks
 _TOO_MUCH: Final = frozenset({423, 429})
-_KEEP_HEADERS: Final = ("retry-after", "x-hubspot-correlation-id", "content-type", "cf-ray")
+_DISPLAY_HINTS: Final = ("numberDisplayHint", "showCurrencySymbol")
 _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
@@ -59,9 +57,6 @@ class WriteInput(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     properties: dict[str, str]
     object_write_trace_id: str
     id_property: str = ""
-
-
-_DISPLAY_HINTS: Final = ("numberDisplayHint", "showCurrencySymbol")
 
 
 class HubSpot:
@@ -301,7 +296,7 @@ class HubSpot:
                 pace.met_trouble()
             if answer.status == 429:
                 self.calls.refused_429 += 1
-                self.limiter.refused(gate, _limit_named(answer), answer.retry_after_s)
+                self.limiter.refused(gate, limit_named(answer), answer.retry_after_s)
         return answer
 
     async def _exchange(
@@ -313,7 +308,7 @@ class HubSpot:
                 method, url, data=data, headers=headers, allow_redirects=False
             ) as response:
                 lowered = {name.lower(): value for name, value in response.headers.items()}
-                return await _read(response, lowered), lowered
+                return await receive(response, lowered), lowered
         except _NEVER_SENT as problem:
             pace.met_trouble()
             raise NeverSent(f"cannot connect: {clean(why_not(problem))}", where=url) from problem
@@ -324,53 +319,6 @@ class HubSpot:
             pace.met_trouble()
             what = f"the connection broke: {type(problem).__name__} {clean(str(problem))}".strip()
             raise OutcomeUnknown(what, where=url) from problem
-
-
-async def _read(response: aiohttp.ClientResponse, headers: dict[str, str]) -> Answer:
-    content = bytearray()
-    async for chunk in response.content.iter_chunked(256 * 1024):
-        content += chunk
-        if len(content) > _ANSWER_LIMIT_BYTES:
-            raise OutcomeUnknown(
-                f"the answer is larger than {_ANSWER_LIMIT_BYTES // 1024**2} MiB",
-                where=str(response.url),
-            )
-    body: Any = None
-    text = ""
-    if content:
-        try:
-            body = msgspec.json.decode(content)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            text = clean(bytes(content[: _EXCERPT * 4]).decode(errors="replace"), _EXCERPT)
-    correlation_id = headers.get("x-hubspot-correlation-id", "")
-    if not correlation_id and isinstance(body, dict):
-        correlation_id = text_of(body.get("correlationId"))
-    return Answer(
-        status=response.status,
-        body=body,
-        text=text,
-        headers={name: headers[name] for name in _KEEP_HEADERS if name in headers},
-        correlation_id=clean(correlation_id, 64),
-        retry_after_s=_retry_after_s(response.status, headers.get("retry-after", "")),
-    )
-
-
-def _retry_after_s(status: int, text: str) -> float | None:
-    """Seconds to wait, when that is sane. Only 477 (a move between data centres) may take long."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        return None
-    seconds = float(text)
-    if status == 477:
-        return min(seconds, _LONGEST_MOVE_S)
-    if seconds > 1000:
-        seconds /= 1000  # milliseconds, then
-    return seconds if 0 < seconds <= 60 else None
-
-
-def _limit_named(answer: Answer) -> str:
-    if not isinstance(answer.body, dict):
-        return answer.text
-    return text_of(answer.body.get("policyName")) or text_of(answer.body.get("message"))
 
 
 def _path(*segments: str) -> str:

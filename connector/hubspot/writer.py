@@ -16,14 +16,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from connector import rows
 from connector.errors import TOLD_AT_THE_END, ConnectorError
-from connector.hubspot import journal
 from connector.hubspot.allowance import as_backfill
 from connector.hubspot.api import BATCH_LIMIT, LINK_LIMIT
 from connector.hubspot.delivery import Surroundings
 from connector.hubspot.errors import HubSpotUnreachable, TokenRefused
-from connector.hubspot.journal import OutcomeEntry
+from connector.hubspot.interrupted import mark_interrupted
 from connector.hubspot.lanes import BACKFILL, Lanes
 from connector.hubspot.links import LinkDelivery
 from connector.hubspot.objects import ObjectDelivery
@@ -34,9 +32,7 @@ from connector.hubspot.permission import Permission
 from connector.hubspot.settle import Settlement, Undone, refused_kinds
 from connector.hubspot.tally import LaneTally, Summary, tallies
 from connector.progress import Progress, Silent
-from projections import events
 from projections.tables import LANES
-from projections.workspace import Workspace
 
 PATIENCE: Final = 8  # failures of HubSpot in a row that a run which is to end bears
 DRAIN_S: Final = 25.0
@@ -113,7 +109,7 @@ class Writer:
         self._lanes.begin(again=again)
         self.stopped = None
         self._outage.answered()
-        await self._recover()
+        await mark_interrupted(self._around.store, self._around.now_us)
         await self._work(stop or asyncio.Event(), progress or Silent(), until_idle=True)
         return await self.summary()
 
@@ -122,7 +118,7 @@ class Writer:
 
         After a 401 nothing is written any more: `stopped` says so, and commands stay pending.
         """
-        await self._recover()
+        await mark_interrupted(self._around.store, self._around.now_us)
         await self._work(stop, progress or Silent(), until_idle=False)
 
     # ------------------------------------------------------------ the loop
@@ -310,34 +306,7 @@ class Writer:
         if settled.heard and settled.verdict not in {"stop", "pause"}:
             self._outage.answered()
 
-    # ------------------------------------------------------------ beginning and end
-
-    async def _recover(self) -> None:
-        """Attempts whose outcome a crash hid: mark them, so that they are read before a resend."""
-        store = self._around.store
-        while page := await store.scan("inflight", limit=_PAGE):
-            names = [row.key for row in page]
-            work = Workspace()
-            await rows.load(store, work, {"target": names})
-            docs = {name: journal.target_of(work, name) for name in names}
-            causes = await journal.emitted(store, docs)
-            outcomes = [
-                OutcomeEntry(
-                    name,
-                    doc.command,
-                    events.CommandFailed(
-                        doc.command,
-                        "interrupted",
-                        "the service ended before HubSpot's answer was recorded",
-                        self._around.now_us(),
-                        doc.attempt,
-                        unknown=True,
-                    ),
-                    causes[name],
-                )
-                for name, doc in docs.items()
-            ]
-            await journal.record(store, outcomes)
+    # ------------------------------------------------------------ the end
 
     async def _drain(self, progress: Progress) -> None:
         if self._running:

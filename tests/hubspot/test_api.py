@@ -123,7 +123,7 @@ async def test_an_answer_too_large_is_of_unknown_outcome(
     replies: Replies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No answer can fill the memory."""
-    monkeypatch.setattr("connector.hubspot.api._ANSWER_LIMIT_BYTES", 1000)
+    monkeypatch.setattr("connector.hubspot.receiving._LIMIT_BYTES", 1000)
     replies("GET", DETAILS, status=200, body=b" " * 5000)
     async with client() as hubspot:
         with pytest.raises(OutcomeUnknown, match="larger"):
