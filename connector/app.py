@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Final, Literal
 
@@ -52,8 +52,8 @@ from connector.sage100.passes import Outcome
 from connector.sage100.rounds import Rounds
 from connector.second_look import SecondLook
 from connector.unserved import Unserved
+from connector.waiting import first_of
 from eventstore import EventStore
-from projections import events
 from projections.mapping import compiled
 
 CALLS_STREAM: Final = "audit/calls/hubspot"
@@ -272,7 +272,7 @@ class App:
             if await self._advance():
                 await self._show_projecting()
                 continue
-            await _first(self.store.wait(head, _LOOK_S), stop)
+            await first_of(self.store.wait(head, _LOOK_S), stop.wait())
 
     async def _advance(self) -> int:
         """Fold or decide the next page; how much was done, 0 when there is nothing to do."""
@@ -309,21 +309,7 @@ class App:
     async def _count_calls(self) -> None:
         counted = self.hubspot.calls.since_last()
         if counted is not None:
-            await self._log(CALLS_STREAM, counted)
-
-    async def _log(self, stream: str, event: events.Event) -> None:
-        await self.store.append([new_event(stream, event)], meta=done_by("service"))
-
-
-async def _first(work: Awaitable[object], stop: asyncio.Event) -> None:
-    """Wait for `work` or `stop`, whichever comes first."""
-    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            await self.store.append([new_event(CALLS_STREAM, counted)], meta=done_by("service"))
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Collection, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -32,6 +32,7 @@ from connector.hubspot.permission import Permission
 from connector.hubspot.settle import Settlement, Undone, refused_kinds
 from connector.hubspot.tally import LaneTally, Summary, tallies
 from connector.progress import Progress, Silent
+from connector.waiting import first_of
 from projections.tables import LANES
 
 PATIENCE: Final = 8  # failures of HubSpot in a row that a run which is to end bears
@@ -221,7 +222,7 @@ class Writer:
     async def _wait(self, head: int, stop: asyncio.Event, until_idle: bool) -> bool:
         """Wait for a batch to end, a commit, a due time or `stop`; False when there is no need."""
         if self._running:
-            await self._first_of({*self._running, self._stopping(stop)}, _LOOK_S)
+            await first_of(stop.wait(), beside=self._running, timeout_s=_LOOK_S)
             return True
         wait_s = await self._idle_s()
         if until_idle and (wait_s is None or wait_s > _LONGEST_WAIT_S):
@@ -232,8 +233,8 @@ class Writer:
         if self._outbox.gated and not until_idle:
             wait_s = min(wait_s, _GATE_LOOK_S)
         if wait_s > 0:
-            news = asyncio.create_task(self._around.store.wait(head, wait_s))
-            await self._first_of({news, self._stopping(stop)}, wait_s)
+            news = self._around.store.wait(head, wait_s)
+            await first_of(news, stop.wait(), timeout_s=wait_s)
         return True
 
     async def _idle_s(self) -> float | None:
@@ -334,19 +335,6 @@ class Writer:
         return Summary(
             dict(copies), sum(left.values()), self._outbox.gated, barred, remedies=remedies
         )
-
-    def _stopping(self, stop: asyncio.Event) -> asyncio.Task[Any]:
-        return asyncio.create_task(stop.wait())
-
-    async def _first_of(self, tasks: set[asyncio.Task[Any]], timeout_s: float) -> None:
-        """Wait for any of them; those that are not batches end with the wait."""
-        try:
-            await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            passing = tasks - self._running.keys()
-            for one in passing:
-                one.cancel()
-            await asyncio.gather(*passing, return_exceptions=True)
 
 
 def _first_message(settled: Settlement) -> str:
