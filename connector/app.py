@@ -197,7 +197,6 @@ class App:
         if not await is_current(self.store):
             _log.info("the read models are of another version; they are rebuilt from the log")
             await self.rebuild(verify=False)
-            self.projector.hold = False
         try:
             is_first = await self.mappings.prepare()
         except TokenRefused as problem:

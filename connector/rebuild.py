@@ -115,10 +115,9 @@ async def rebuild(
     The projector is brought to the end of the log first, without new decisions; not so when the
     tables are of another version, which it could not read.
     """
-    projector.hold = True
     current = await is_current(store)
-    while current and await projector.step():
-        pass
+    if current:
+        await _fold_to_the_end(projector)
     total = (await store.head()).last
     clear = [Clear(SHADOW + table) for table in TABLES]
     await store.append([], also=clear)
@@ -145,6 +144,16 @@ async def rebuild(
     return RebuildReport(
         total, count, verified=False, compared=current, differences=found.differences
     )
+
+
+async def _fold_to_the_end(projector: Projector) -> None:
+    """Without a decision; afterwards it may make them again, if it could before."""
+    held, projector.hold = projector.hold, True
+    try:
+        while await projector.step():
+            pass
+    finally:
+        projector.hold = held
 
 
 def _tell(differences: list[Difference]) -> None:

@@ -59,7 +59,6 @@ async def shown(desk: Rig) -> dict[str, str]:
     await desk.carry_out_all()
     await desk.idle()
     assert (await rebuild(desk.store, desk.projector, verify=True)).mismatch is None
-    desk.projector.hold = False
     held = (await desk.target(ACME)).held
     return {"balance": held["sage100_balance"], "late": held["sage100_aging_1_30"]}
 

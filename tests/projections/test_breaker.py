@@ -242,7 +242,6 @@ async def test_a_rebuild_keeps_what_is_held(desk: Rig) -> None:
     await desk.idle()
     assert (await rebuild(desk.store, desk.projector, verify=True)).mismatch is None
     assert (await rebuild(desk.store, desk.projector, verify=False)).mismatch is None
-    desk.projector.hold = False
     await desk.idle()
     assert await desk.targets() == {}
     assert await release(desk)

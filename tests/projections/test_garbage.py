@@ -50,7 +50,6 @@ async def after(desk: Rig) -> None:
     await desk.idle()
     assert (await reports.status(desk.store))["books_close"]
     assert (await rebuild(desk.store, desk.projector, verify=True)).mismatch is None
-    desk.projector.hold = False
 
 
 async def test_a_balance_that_is_no_number_leaves_all_as_it_was(desk: Rig) -> None:

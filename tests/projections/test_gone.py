@@ -56,7 +56,6 @@ async def closed(desk: Rig) -> None:
     await desk.idle()
     assert (await reports.status(desk.store))["books_close"]
     assert (await rebuild(desk.store, desk.projector, verify=True)).mismatch is None
-    desk.projector.hold = False
 
 
 @pytest.mark.parametrize("kind", ["withdrawn", "unknown"])

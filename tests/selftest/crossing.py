@@ -184,7 +184,6 @@ async def _taken_up(site: Site, scene: Scene, found: list[str]) -> End:
             found.append("the chain does not cover the log")
         if (mismatch := (await app.rebuild(verify=True)).mismatch) is not None:
             found.append(f"a read model is not what the log says: {mismatch}")
-        app.projector.hold = False
         status = await reports.status(app.store)
         if not status["books_close"]:
             found.append("the books do not close")
