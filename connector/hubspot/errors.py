@@ -21,10 +21,10 @@ from typing import Final
 from connector.errors import Misconfigured, Refused, Unreachable
 from connector.hubspot.window import Gate
 
-_USED_UP: Final[dict[Gate, str]] = {
-    "general": "The HubSpot account's API calls of this day are used up.",
-    "associations": "The HubSpot account's association calls of this day are used up.",
-    "search": "The HubSpot account's searches of this day are used up.",
+_CALLS: Final[dict[Gate, str]] = {
+    "general": "API calls",
+    "associations": "association calls",
+    "search": "searches",
 }
 
 
@@ -45,18 +45,22 @@ class NeverSent(NoAnswer):
 
 
 class DailyLimitReached(NeverSent):
-    """The HubSpot account's API calls of this day are used up."""
+    """The calls of this day are used up, or what is left of them is kept for others."""
 
     category = "daily_limit"
 
     def __init__(
         self, resets_in_s: float, *, backfill: bool = False, gate: Gate = "general"
     ) -> None:
-        """`backfill`: not all of them; the last are for what has right of way."""
+        """`backfill`: there are some left, for what has right of way."""
         self.resets_in_s = resets_in_s
         self.backfill = backfill
         self.gate: Gate = gate
-        super().__init__(_USED_UP[gate], remedy=until_reset(resets_in_s))
+        calls = f"HubSpot account's {_CALLS[gate]} of this day"
+        what = f"The {calls} are used up."
+        if backfill:
+            what = f"The rest of the {calls} is kept for invoices and other apps."
+        super().__init__(what, remedy=until_reset(resets_in_s))
 
 
 class OutcomeUnknown(NoAnswer):

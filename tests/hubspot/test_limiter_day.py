@@ -84,6 +84,7 @@ async def test_a_share_of_the_day_is_left_to_other_apps_and_the_last_tenth_to_in
         async with gates.slot("general"):
             pass
     assert spared.value.backfill
+    assert "is kept for invoices and other apps" in spared.value.what
     assert spared.value.resets_in_s == 12 * 3600 + 60
     async with gates.slot("general"):
         pass  # an invoice
@@ -92,6 +93,7 @@ async def test_a_share_of_the_day_is_left_to_other_apps_and_the_last_tenth_to_in
         async with gates.slot("general"):
             pass
     assert not told.value.backfill
+    assert told.value.what == "The HubSpot account's API calls of this day are used up."
 
 
 async def test_calls_under_way_count_against_what_is_left_of_the_day() -> None:
