@@ -84,9 +84,7 @@ class LookingDelivery(Delivery):
 
     async def look(self, lane: str, mapping: ObjectMapping, docs: Mapping[str, Target]) -> Look:
         """Read the records of those targets (by name) that must be looked at."""
-        look = Look(
-            found={}, asked=set(), refused={}, known={}, ids=set(), matches={}, overruled=set()
-        )
+        look = Look()
         wanted = {_key(name): doc for name, doc in docs.items() if must_look(doc)}
         properties = wanted_properties(mapping, wanted.values())
         await self._by_key(mapping, list(wanted), properties, look)
@@ -131,10 +129,11 @@ class LookingDelivery(Delivery):
             known = look.known.get(doc.hubspot_id)
             if known is not None and known.values.get(mapping.key) and key not in look.found:
                 asked.add(key)
-        for key in asked:
-            stored = await self.around.store.history(keys.hubspot_stream(f"{lane}/{key}"))
+        streams = {key: keys.hubspot_stream(f"{lane}/{key}") for key in asked}
+        histories = await self.around.store.histories(streams.values()) if streams else {}
+        for key, stream in streams.items():
             was_asked = False
-            for one in stored:
+            for one in histories[stream]:
                 event = events.decode(one.type, one.data)
                 if isinstance(event, events.CommandParked):
                     was_asked = event.reason in _QUESTIONS
