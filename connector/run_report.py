@@ -35,9 +35,8 @@ class RunReport(msgspec.Struct, frozen=True):
     def complete(self) -> bool:
         """Whether every pass was made, and nothing was parked, barred, held or left over."""
         unread = any(not one.completed and not one.skipped for one in self.passes)
-        waits = self.pending or self.barred or self.held or self.proposed or self.withheld
-        waits = waits or self.failed is not None
-        return not (unread or self.parked or waits)
+        waits = (self.parked, self.pending, self.barred, self.held, self.proposed, self.withheld)
+        return not (unread or any(waits) or self.failed is not None)
 
 
 async def report_of(

@@ -2,9 +2,8 @@
 
 Making an association twice is harmless, and so is taking it away; yet one of unknown outcome, or
 passed over in silence, is read back first (see `link_reads`), so that the log says what happened
-and not what was hoped for. Where HubSpot does
-not know an end, that record was deleted or merged: it is looked for, and the association waits
-until there is one again.
+and not what was hoped for. Where HubSpot does not know an end, that record was deleted or merged:
+it is looked for, and the association waits until there is one again.
 """
 
 from __future__ import annotations
