@@ -27,6 +27,7 @@ from connector.config.settings import AnchorSettings
 from connector.errors import ConnectorError, Misconfigured
 from connector.keeping import shielded
 from connector.sage100.schedule import schedule
+from connector.waiting import rest
 from eventstore import EventStore
 
 _MODE: Final = 0o600
@@ -60,11 +61,6 @@ class NotPublished(ConnectorError):
 
     category = "anchor"
     default_remedy = "Correct [anchors]; the next anchor is tried on schedule."
-
-
-def read_anchors(path: Path) -> list[Anchor]:
-    """The anchors in a file, by position; see `read_published`."""
-    return read_published(path).anchors
 
 
 def read_published(path: Path) -> Published:
@@ -142,8 +138,7 @@ async def keep(
         due = when.next_due(now(), _UTC)
         await shielded(turn, "publishing an anchor")
         wait_s = max(0.0, (due - now()) / timedelta(seconds=1))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), wait_s)
+        await rest(stop, wait_s)
 
 
 async def publish(

@@ -41,6 +41,7 @@ from connector.reports import find
 from connector.sage100.fingerprint import fingerprint, stamp_of
 from connector.sage100.likeness import NEWCOMERS
 from connector.undo import UNDO_STREAM
+from connector.waiting import rest
 from eventstore import Clear, ErasureUnfinished, EventStore, NewEvent
 from projections import asof, books, keys, personal
 from projections.events import (
@@ -314,8 +315,7 @@ async def until_asked(
                             problem,
                         )
                     told = True
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), _LOOK_S)
+                await rest(stop, _LOOK_S)
         finally:
             pause.set()  # whatever happens here, nobody may wait for it in vain
 

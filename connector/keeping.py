@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from connector.waiting import rest
 from eventstore import EventStoreError
 
 LOOK_S: Final = 5.0
@@ -39,11 +40,7 @@ async def every(
         if clock() >= due_s:
             went_well = await shielded(turn, what)
             due_s = clock() + (period_s if went_well else max(period_s, PAUSE_S))
-        try:
-            async with asyncio.timeout(look_s):
-                await stop.wait()
-        except TimeoutError:
-            continue
+        await rest(stop, look_s)
 
 
 async def shielded(turn: Callable[[], Awaitable[object]], what: str) -> bool:

@@ -11,7 +11,6 @@ reason in the log: it must not stop the service, nor come again.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from pathlib import Path
 from typing import Final, TypeVar
@@ -24,6 +23,7 @@ from connector.order_files import OrdersClosed, Request, folder_of, leave
 from connector.repairing import RepairWanted
 from connector.sage100 import refusals
 from connector.undo import UndoWanted
+from connector.waiting import rest
 from eventstore import Damaged, EventStore, StoreClosed, Unavailable
 from projections.events import LogonReleased, MassChangeReleased, PlanApplied, ReplayRequested
 
@@ -70,8 +70,7 @@ async def keep(
     told = ""
     while not stop.is_set():
         told = await carry_out_or_tell(store, store_file, mappings, told)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _LOOK_S)
+        await rest(stop, _LOOK_S)
 
 
 async def carry_out_or_tell(

@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from connector.waiting import rest
 from eventstore import Checkpoint, ErasureUnfinished, EventStore, Unavailable
 
 _ERASURES: Final = "audit/erasure"  # where the store records them
@@ -44,8 +45,7 @@ async def scrub(store: EventStore, goal: Checkpoint) -> None:
 async def keep(store: EventStore, stop: asyncio.Event) -> None:
     """Finish what `scrub` could not, as soon as nobody reads the old bytes any more."""
     while (goal := await behind(store)) is not None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _AGAIN_S)
+        await rest(stop, _AGAIN_S)
         if stop.is_set():
             return
         with contextlib.suppress(Unavailable):  # it is read still

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from connector.waiting import first_of
+from connector.waiting import first_of, rest
 from tests.e2e.waiting import LIMIT_S
 
 
@@ -51,3 +51,13 @@ async def test_a_wait_that_is_cancelled_leaves_nothing_behind() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert ended == ["late", "cancelled"]
+
+
+async def test_a_rest_ends_with_the_stop_or_with_its_time() -> None:
+    """Whichever comes first; and at once where it was stopped before."""
+    stop = asyncio.Event()
+    await rest(stop, 0.001)
+    resting = asyncio.create_task(rest(stop, 10 * LIMIT_S))
+    stop.set()
+    await asyncio.wait_for(resting, LIMIT_S)
+    await asyncio.wait_for(rest(stop, 10 * LIMIT_S), LIMIT_S)

@@ -56,7 +56,7 @@ async def test_a_file_only_grows(store: EventStore, tmp_path: Path) -> None:
     assert lines[0] == {"head": 1, "hash": first.digest.hex(), "at": "2026-11-22T12:00:00Z"}
     assert [line["head"] for line in lines] == [1, 3]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert [anchor.head for anchor in anchors.read_anchors(file)] == [1, 3]
+    assert [anchor.head for anchor in anchors.read_published(file).anchors] == [1, 3]
 
 
 async def test_a_torn_line_swallows_no_other(store: EventStore, tmp_path: Path) -> None:
