@@ -14,96 +14,14 @@ from connector.sandbox.hubspot import Answer, Empty, Hold, faults
 from projections import events, keys
 from tests.e2e.waiting import LIMIT_S
 
-from .rig import Site, Untraced, a_client, a_site, parked, succeeded
+from .rig import Site, a_client, a_site, parked
 
 ACME = "companies/ABC:01-ACME"
 JOE = "contacts/ABC:01-ACME:JOE"
 KEY = "sage100_customer_key"
-CONTACT_KEY = "sage100_contact_key"
 UPSERT = "objects.batch.upsert"
 UPDATE = "objects.batch.update"
 READ = "objects.batch.read"
-
-
-# ------------------------------------------------------------ values
-
-
-@pytest.mark.parametrize("traced", [True, False], ids=["told apart", "whole batch refused"])
-async def test_an_invalid_value_costs_an_update_that_property_alone(
-    site: Site, *, traced: bool
-) -> None:
-    """Of a record that HubSpot has; its neighbours in the batch lose nothing."""
-    names = await site.emit_many("C", 5)
-    await site.writer().run_until_idle()
-    for name in names:
-        await site.emit(name, phone="2", **({"industry": "NONSENSE"} if name == names[3] else {}))
-    async with a_client(site.portal, **({} if traced else {"kind": Untraced})) as site.hubspot:
-        summary = await site.writer().run_until_idle()
-    assert (summary.lanes["companies"].updated, summary.parked) == (5, 0)
-    done = await succeeded(site, names[3])
-    assert {name: one.reason for name, one in done.withheld.items()} == {
-        "industry": "INVALID_OPTION"
-    }
-    assert all(one["phone"] == "2" for one in site.portal.records("companies").values())
-    assert await site.books_close()
-
-
-async def test_an_invalid_value_costs_an_upsert_that_meets_a_record_no_more(site: Site) -> None:
-    """Somebody made the record between look and creation, and a value is refused besides."""
-    await site.emit(ACME, name="Acme", phone="2", industry="NONSENSE")
-    held = site.portal.inject(Hold(), route=UPSERT)
-    running = asyncio.create_task(site.writer().run_until_idle())
-    await asyncio.wait_for(held.reached.wait(), LIMIT_S)
-    theirs = site.portal.add("companies", {KEY: "ABC:01-ACME", "name": "Acme", "phone": "2"})
-    held.release()
-    summary = await asyncio.wait_for(running, LIMIT_S)
-    assert (summary.lanes["companies"].adopted, summary.parked) == (1, 0)
-    assert (await site.target(ACME)).hubspot_id == theirs
-    assert site.portal.count("companies") == 1
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "code"),
-    [
-        ("email", "joe(at)acme", "INVALID_EMAIL"),
-        ("annualrevenue", "a lot", "INVALID_INTEGER"),
-        ("hs_invoice_date", "yesterday", "INVALID_LONG"),
-    ],
-)
-async def test_the_codes_of_values_are_hubspot_s_own(
-    site: Site, name: str, value: str, code: str
-) -> None:
-    """E-mail address, number, time: the code is kept as it is looked up by, with its advice."""
-    await site.emit(ACME, name="Acme")
-    await site.writer().run_until_idle()
-    target, properties = {
-        "email": (JOE, {"lastname": "Joe"}),
-        "annualrevenue": ("companies/ABC:01-OTHER", {"name": "Other"}),
-        "hs_invoice_date": ("invoices/ABC:01-ACME:1-0-IN", {"hs_currency": "USD"}),
-    }[name]
-    await site.emit(target, **properties, **{name: value})
-    assert (await site.writer().run_until_idle()).parked == 0
-    left_out = (await succeeded(site, target)).withheld[name]
-    assert (left_out.reason, left_out.value) == (code, value)
-    assert left_out.advice
-
-
-async def test_a_conflict_that_names_no_owner_is_found_all_the_same(tmp_path: Path) -> None:
-    """409 without an id for the whole batch: the address is left out, and no owner is named."""
-    async with a_site(tmp_path, email_conflict="unnamed") as site:
-        site.portal.add("contacts", {"email": "joe@acme.example"})
-        await site.emit(ACME, name="Acme")
-        for number in range(20):
-            email = {"email": "joe@acme.example"} if number == 13 else {}
-            await site.emit(f"contacts/ABC:01-ACME:N{number:02}", lastname="N", **email)
-        async with a_client(site.portal, kind=Untraced) as site.hubspot:
-            summary = await site.writer().run_until_idle()
-        assert (summary.lanes["contacts"].created, summary.parked) == (20, 0)
-        left_out = (await succeeded(site, "contacts/ABC:01-ACME:N13")).withheld["email"]
-        assert (left_out.reason, left_out.owner) == ("CONFLICT", "")
-        assert "Contact already exists" in left_out.message
-        assert site.portal.calls.count(route=UPSERT, status=409) <= 9
-        assert await site.books_close()
 
 
 # ------------------------------------------------------------ kinds of object

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
+from connector.sandbox.hubspot import Hold
 from projections import events, ledger
+from tests.e2e.waiting import LIMIT_S
 
-from .rig import Site, Untraced, a_client, succeeded
+from .rig import Site, Untraced, a_client, a_site, succeeded
 
 ACME = "companies/ABC:01-ACME"
 JOE = "contacts/ABC:01-ACME:JOE"
 ANN = "contacts/ABC:01-ACME:ANN"
 KEY = "sage100_customer_key"
 CONTACT_KEY = "sage100_contact_key"
+UPSERT = "objects.batch.upsert"
 
 
 @pytest.mark.parametrize("traced", [True, False], ids=["told apart", "whole batch refused"])
@@ -65,7 +71,7 @@ async def test_contacts_that_share_an_address_are_all_written(site: Site) -> Non
     done = [await succeeded(site, name) for name in names]
     [holder] = [one.hubspot_id for one in done if not one.withheld]
     assert [one.withheld["email"].owner for one in done if one.withheld] == [holder] * 4
-    assert site.portal.calls.count(route="objects.batch.upsert") == 3  # ACME, all five, the four
+    assert site.portal.calls.count(route=UPSERT) == 3  # ACME, all five, the four
 
 
 async def test_another_unique_property_is_left_out_likewise(site: Site) -> None:
@@ -111,7 +117,7 @@ async def test_what_is_left_out_of_many_goes_again_in_one_call(site: Site) -> No
         await site.emit(f"companies/ABC:01-C{number:03d}", name=f"C{number}", nothing="x")
     summary = await site.writer().run_until_idle()
     assert summary.lanes["companies"].created == 100
-    assert site.portal.calls.count(route="objects.batch.upsert") == 2
+    assert site.portal.calls.count(route=UPSERT) == 2
 
 
 async def test_a_record_of_which_nothing_sensible_is_left_is_parked(site: Site) -> None:
@@ -137,7 +143,7 @@ async def test_what_is_refused_whatever_is_left_out_is_parked(site: Site) -> Non
     site.portal.poison("companies", "ABC:01-ACME", "no", property="industry")
     summary = await site.writer().run_until_idle()
     assert summary.parked == 1
-    assert site.portal.calls.count(route="objects.batch.upsert") == 2
+    assert site.portal.calls.count(route=UPSERT) == 2
 
 
 async def test_an_attempt_of_unknown_outcome_is_not_thought_lost(site: Site) -> None:
@@ -153,3 +159,81 @@ async def test_an_attempt_of_unknown_outcome_is_not_thought_lost(site: Site) -> 
     assert list(done.withheld) == ["email"]
     assert site.portal.one("contacts", CONTACT_KEY, "ABC:01-ACME:JOE")["firstname"] == "Joseph"
     assert site.portal.count("contacts") == 2
+
+
+@pytest.mark.parametrize("traced", [True, False], ids=["told apart", "whole batch refused"])
+async def test_an_invalid_value_costs_an_update_that_property_alone(
+    site: Site, *, traced: bool
+) -> None:
+    """Of a record that HubSpot has; its neighbours in the batch lose nothing."""
+    names = await site.emit_many("C", 5)
+    await site.writer().run_until_idle()
+    for name in names:
+        await site.emit(name, phone="2", **({"industry": "NONSENSE"} if name == names[3] else {}))
+    async with a_client(site.portal, **({} if traced else {"kind": Untraced})) as site.hubspot:
+        summary = await site.writer().run_until_idle()
+    assert (summary.lanes["companies"].updated, summary.parked) == (5, 0)
+    done = await succeeded(site, names[3])
+    assert {name: one.reason for name, one in done.withheld.items()} == {
+        "industry": "INVALID_OPTION"
+    }
+    assert all(one["phone"] == "2" for one in site.portal.records("companies").values())
+    assert await site.books_close()
+
+
+async def test_an_invalid_value_costs_an_upsert_that_meets_a_record_no_more(site: Site) -> None:
+    """Somebody made the record between look and creation, and a value is refused besides."""
+    await site.emit(ACME, name="Acme", phone="2", industry="NONSENSE")
+    held = site.portal.inject(Hold(), route=UPSERT)
+    running = asyncio.create_task(site.writer().run_until_idle())
+    await asyncio.wait_for(held.reached.wait(), LIMIT_S)
+    theirs = site.portal.add("companies", {KEY: "ABC:01-ACME", "name": "Acme", "phone": "2"})
+    held.release()
+    summary = await asyncio.wait_for(running, LIMIT_S)
+    assert (summary.lanes["companies"].adopted, summary.parked) == (1, 0)
+    assert (await site.target(ACME)).hubspot_id == theirs
+    assert site.portal.count("companies") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("email", "joe(at)acme", "INVALID_EMAIL"),
+        ("annualrevenue", "a lot", "INVALID_INTEGER"),
+        ("hs_invoice_date", "yesterday", "INVALID_LONG"),
+    ],
+)
+async def test_the_codes_of_values_are_hubspot_s_own(
+    site: Site, name: str, value: str, code: str
+) -> None:
+    """E-mail address, number, time: the code is kept as it is looked up by, with its advice."""
+    await site.emit(ACME, name="Acme")
+    await site.writer().run_until_idle()
+    target, properties = {
+        "email": (JOE, {"lastname": "Joe"}),
+        "annualrevenue": ("companies/ABC:01-OTHER", {"name": "Other"}),
+        "hs_invoice_date": ("invoices/ABC:01-ACME:1-0-IN", {"hs_currency": "USD"}),
+    }[name]
+    await site.emit(target, **properties, **{name: value})
+    assert (await site.writer().run_until_idle()).parked == 0
+    left_out = (await succeeded(site, target)).withheld[name]
+    assert (left_out.reason, left_out.value) == (code, value)
+    assert left_out.advice
+
+
+async def test_a_conflict_that_names_no_owner_is_found_all_the_same(tmp_path: Path) -> None:
+    """409 without an id for the whole batch: the address is left out, and no owner is named."""
+    async with a_site(tmp_path, email_conflict="unnamed") as site:
+        site.portal.add("contacts", {"email": "joe@acme.example"})
+        await site.emit(ACME, name="Acme")
+        for number in range(20):
+            email = {"email": "joe@acme.example"} if number == 13 else {}
+            await site.emit(f"contacts/ABC:01-ACME:N{number:02}", lastname="N", **email)
+        async with a_client(site.portal, kind=Untraced) as site.hubspot:
+            summary = await site.writer().run_until_idle()
+        assert (summary.lanes["contacts"].created, summary.parked) == (20, 0)
+        left_out = (await succeeded(site, "contacts/ABC:01-ACME:N13")).withheld["email"]
+        assert (left_out.reason, left_out.owner) == ("CONFLICT", "")
+        assert "Contact already exists" in left_out.message
+        assert site.portal.calls.count(route=UPSERT, status=409) <= 9
+        assert await site.books_close()
