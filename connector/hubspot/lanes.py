@@ -19,10 +19,6 @@ from connector.hubspot.window import Gate
 from projections.tables import LANES
 
 BACKFILL: Final = frozenset({"companies", "vendors", "contacts"})  # what invoices go before
-_SPARED: Final = (
-    "the rest of today's HubSpot calls is kept for invoices and other apps; the next day begins in "
-    "{minutes:.0f} minutes"
-)
 
 
 class Lanes:
@@ -115,5 +111,6 @@ class Lanes:
 
     def _why_shut(self, lane: str, shut_s: float) -> str:
         if self._limiter.spent_s("general", backfill=lane in BACKFILL) > 0:
-            return _SPARED.format(minutes=shut_s / 60)
+            are_some_left = self._limiter.spent_s("general", backfill=False) == 0
+            return DailyLimitReached(shut_s, backfill=are_some_left).what
         return DailyLimitReached(shut_s, gate=self._gates(lane)[-1]).what

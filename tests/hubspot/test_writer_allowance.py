@@ -90,9 +90,12 @@ async def test_what_the_day_has_no_call_for_stays_pending_and_goes_on_tomorrow(
         async with a_client(site.portal, limiter=limiter) as hubspot:
             site.hubspot = hubspot
             site.portal.calls.clear()
+            writer = site.writer()
             with pytest.raises(HubSpotUnreachable, match="used up"):
-                await site.writer().run_until_idle()
+                await writer.run_until_idle()
             assert len(site.portal.calls) == 0
+            barred = (await writer.summary()).barred
+            assert all("used up" in barred[lane] for lane in ("companies", "invoices"))
             now[0] += 25 * 3600.0
             assert (await site.writer(now_us=lambda: 2**60).run_until_idle()).succeeded == 31
         assert await site.books_close()
