@@ -16,6 +16,7 @@ import msgspec
 from connector import paging
 from connector.errors import Refused
 from connector.hubspot.allowance import as_backfill
+from connector.hubspot.answer import message_of
 from connector.hubspot.api import BATCH_LIMIT, HubSpot
 from connector.hubspot.associations import read_links
 from connector.hubspot.authors import CALCULATED, authors
@@ -235,10 +236,8 @@ class _Look:
             answer = await self._hubspot.read_associations(
                 self._type(one), self._type(other), asked
             )
-            if not answer.ok:
-                raise Refused(
-                    f"HTTP status {answer.status}", where=f"HubSpot links {one} to {other}"
-                )
+            if not answer.ok or not isinstance(answer.body, dict):
+                raise Refused(message_of(answer), where=f"HubSpot links {one} to {other}")
             found, more = read_links(answer)
             there |= found & wanted
             done = set(asked)

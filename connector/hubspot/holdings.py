@@ -99,7 +99,7 @@ async def _answers(
 
 
 async def _answered(ask: _Ask, asked: Sequence[str], where: str, sleep: Sleep) -> Answer:
-    """An answer that will not be another one in a moment."""
+    """An answer that will not be another one in a moment; a success that says nothing is none."""
     for failures in range(1, _TRIES + 1):
         try:
             answer = await ask(asked)
@@ -108,7 +108,8 @@ async def _answered(ask: _Ask, asked: Sequence[str], where: str, sleep: Sleep) -
                 raise
         else:
             passing = answer.status in _PASSES_BY_ITSELF or answer.status >= 500
-            if not passing:
+            says_nothing = answer.ok and not isinstance(answer.body, dict)
+            if not (passing or says_nothing):
                 return answer
             if failures == _TRIES:
                 raise Unreachable(message_of(answer), where=where)

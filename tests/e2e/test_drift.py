@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from connector import orders, reconcile, repairing, reports
+from connector.sandbox.hubspot import Empty
 from projections.events import ReplayRequested
 from tests.e2e import holding
 from tests.e2e.site import Site, open_site
@@ -125,3 +126,15 @@ async def test_records_that_are_named_are_read_and_no_others(tmp_path: Path) -> 
         assert (found.records, [each.target for each in found.differences]) == (2, [ours])
         rest = await reconcile.look(app.store, app.hubspot, app.mapping, only=named, after=named[0])
         assert rest.records == 1
+
+
+async def test_an_empty_success_is_no_sign_that_anything_is_missing(tmp_path: Path) -> None:
+    """200 without a body: records are read again, and of links it is said that nobody knows."""
+    async with open_site(tmp_path) as site, site.app() as app:
+        assert (await app.run_once()).complete
+        for route in ("objects.batch.read", "associations.batch.read"):
+            site.portal.inject(Empty(), route=route)
+        found = await reconcile.look(app.store, app.hubspot, app.mapping)
+        assert (found.missing, list(found.unreadable)) == ([], ["associations"])
+        again = await reconcile.look(app.store, app.hubspot, app.mapping)
+        assert (again.missing, again.unreadable) == ([], {})

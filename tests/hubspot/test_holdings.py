@@ -82,10 +82,12 @@ async def test_one_unreadable_key_hides_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble", [Answer(429), Answer(502), Answer(423), NeverSent("no route")], ids=str
+    "trouble",
+    [Answer(429), Answer(502), Answer(423), Answer(200), NeverSent("no route")],
+    ids=str,
 )
 async def test_what_passes_is_waited_for(trouble: Answer | Exception) -> None:
-    """Limits, locks, failures and lost connections are tried again, some times."""
+    """Limits, locks, failures, lost connections and empty successes are tried again, some times."""
     assert await read(Portal([trouble] * 5), ["K"]) == {"K": {"a": "value of K"}}
     with pytest.raises(Unreachable):
         await read(Portal([trouble] * 6), ["K"])
