@@ -83,9 +83,14 @@ class App:
         self.projector = Projector(store)
         self._progress = progress
         self._ended: set[str] = set()  # companies whose round is over, with perhaps a rest to fold
-        around = Surroundings(store, hubspot, lambda: self.mapping.source)
-        around.definitions = definitions = Definitions(hubspot)
-        around.matching = Matching(match_rules(config), hubspot, Sharing(store))
+        definitions = Definitions(hubspot)
+        around = Surroundings(
+            store,
+            hubspot,
+            lambda: self.mapping.source,
+            definitions=definitions,
+            matching=Matching(match_rules(config), hubspot, Sharing(store)),
+        )
         self.writer = Writer(around)
         self._causes = Causes(store)
         self._second_look = SecondLook(store, hubspot, around.mapping, definitions)
