@@ -89,6 +89,12 @@ async def record_meant(store: EventStore, key: str) -> str:
             where="KEY",
             remedy="Keys look like ABC:01-ABF; 'ml-connector history KEY' tries one out.",
         )
+    if names[0].startswith("associations/"):
+        raise Misconfigured(
+            f"{names[0]} is a link between two records: nothing of it is personal",
+            where="KEY",
+            remedy="Name the customer, contact or vendor: ABC:01-ABF.",
+        )
     streams: dict[str, None] = {}
     kept = [name for name in names if name.startswith(_ACCOUNTING)]
     for name in names:

@@ -288,6 +288,14 @@ async def test_what_cannot_be_erased_is_refused(tmp_path: Path, key: str) -> Non
             await erasing.record_meant(store, rows[0].key)
 
 
+async def test_a_link_is_no_record_to_erase(tmp_path: Path) -> None:
+    """Its name holds those of two records: taken for a customer's, it would be listed for good."""
+    async with synced(tmp_path) as site, open_reader(site.config()) as store:
+        [link] = await store.scan("target", prefix="associations/contacts:", limit=1)
+        with pytest.raises(Misconfigured, match="is a link between two records"):
+            await erasing.record_meant(store, link.key)
+
+
 async def test_an_id_that_names_several_is_a_person_s_to_choose(tmp_path: Path) -> None:
     """HubSpot ids are unique per kind of object only: an invoice among them hides no other."""
     async with synced(tmp_path) as site, site.app() as app:
