@@ -13,11 +13,12 @@ from typing import Final
 import msgspec
 
 from connector.addresses import MAPPING_STREAM
-from connector.histories import SOURCES, History, HistoryMoment, source_stream
+from connector.histories import History, HistoryMoment, source_stream
 from connector.projector import entries_of
 from eventstore import EventStore
 from projections import asof, events, keys, personal, pins, provenance
 from projections.asof import HeldField
+from projections.columns import ENTITY_OF
 from projections.folding import Entry
 from projections.mapping import compiled
 from projections.provenance import Origin
@@ -94,8 +95,8 @@ async def _sources(store: EventStore, target: str) -> dict[str, list[Entry]]:
     for one in dict.fromkeys([target, customer] if kind in {"contacts", "invoices"} else [target]):
         stream = await source_stream(store, one)
         if stream:
-            out[SOURCES[keys.split_target(one)[0]]] = entries_of(await store.history(stream))
-    own = out.get(SOURCES.get(kind, ""), [])
+            out[ENTITY_OF[keys.split_target(one)[0]]] = entries_of(await store.history(stream))
+    own = out.get(ENTITY_OF.get(kind, ""), [])
     rows = [one.payload.row for one in own if isinstance(one.payload, events.RecordObserved)]
     code = rows[-1].get("TermsCode", "").rstrip(" ") if rows else ""
     if code:
@@ -174,7 +175,7 @@ def _origin(one: HeldField, emitted: events.CommandEmitted, around: _Around) -> 
     section = mapping.objects.get(around.kind) if mapping is not None else None
     rule = section.by_property.get(one.field) if section is not None else None
     if rule is not None:
-        found = provenance.origin(rule, SOURCES[around.kind], around.streams, one.because)
+        found = provenance.origin(rule, ENTITY_OF[around.kind], around.streams, one.because)
         if rule.source.startswith("aging."):
             items = provenance.open_invoices(around.invoices, one.because)
             found = msgspec.structs.replace(found, cells=items)
@@ -193,7 +194,7 @@ def _with_origin(out: FieldThen, one: HeldField, found: Origin, around: _Around)
     ]
     source = found.source
     if blank and not found.position:
-        when = _erased_on(around.streams.get(SOURCES.get(around.kind, ""), []), around.told)
+        when = _erased_on(around.streams.get(ENTITY_OF.get(around.kind, ""), []), around.told)
         source += f" (what Sage 100 showed was erased{f' on {when}' if when else ''})"
     return msgspec.structs.replace(
         out,

@@ -44,6 +44,7 @@ from connector.undo import UNDO_STREAM
 from connector.waiting import rest
 from eventstore import Clear, ErasureUnfinished, EventStore, NewEvent
 from projections import asof, books, keys, personal
+from projections.columns import ENTITY_OF, KIND_OF
 from projections.events import (
     RecordErased,
     RecordObserved,
@@ -58,11 +59,6 @@ from projections.workspace import Workspace, decode
 
 _LOOK_S: Final = 1.0
 _ACCOUNTING: Final = ("invoices/", "line_items/")
-_KINDS: Final = {
-    "AR_Customer": "companies",
-    "AR_CustomerContact": "contacts",
-    "AP_Vendor": "vendors",
-}
 _log: Final = logging.getLogger(__name__)
 
 
@@ -102,9 +98,8 @@ async def record_meant(store: EventStore, key: str) -> str:
         if name in kept:
             continue
         code, _, record = external.partition(":")
-        entity = "AP_Vendor" if kind == "vendors" else "AR_Customer"
-        if kind == "contacts" and ":" in record:
-            entity = "AR_CustomerContact"
+        # A customer's own contact has no record beside the customer's.
+        entity = ENTITY_OF["companies" if ":" not in record and kind == "contacts" else kind]
         rows = (await store.rows({"source": [code]})).get("source", {})
         source: Source = decode("source", rows[code].value) if rows else Source()
         streams[keys.sage_stream(source.instance, code, entity, record)] = None
@@ -130,7 +125,7 @@ async def record_meant(store: EventStore, key: str) -> str:
 async def affected(store: EventStore, stream: str) -> Affected:
     """What the erasure of this record concerns: a customer's contacts too."""
     record = record_of(stream)
-    instance, kind = record.instance, _KINDS[record.entity]
+    instance, kind = record.instance, KIND_OF[record.entity]
     records = [stream]
     targets = [keys.target(kind, record.key)]
     if record.entity == "AR_Customer":

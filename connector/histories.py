@@ -18,16 +18,10 @@ from connector.moments import iso
 from connector.projector import entries_of
 from eventstore import EventStore, StoredEvent
 from projections import events, keys, timeline
+from projections.columns import ENTITY_OF
 from projections.tables import Source, Target
 from projections.workspace import decode
 
-SOURCES: Final = {
-    "companies": "AR_Customer",
-    "vendors": "AP_Vendor",
-    "contacts": "AR_CustomerContact",
-    "invoices": "AR_Invoice",
-    "line_items": "AR_InvoiceDetail",
-}
 _PAGE: Final = 500
 
 
@@ -83,12 +77,12 @@ async def source_stream(store: EventStore, name: str) -> str:
     kind, external = keys.split_target(name)
     code, _, record = external.partition(":")
     rows = (await store.rows({"source": [code]})).get("source", {})
-    if kind not in SOURCES or code not in rows:
+    if kind not in ENTITY_OF or code not in rows:
         return ""
     if kind == "line_items":
         record = keys.detail_of(external).partition(":")[2]
     source: Source = decode("source", rows[code].value)
-    return keys.sage_stream(source.instance, code, SOURCES[kind], record)
+    return keys.sage_stream(source.instance, code, ENTITY_OF[kind], record)
 
 
 async def _causes(store: EventStore, stored: Sequence[StoredEvent]) -> list[StoredEvent]:

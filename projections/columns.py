@@ -25,6 +25,7 @@ ENTITY_OF: Final[dict[str, str]] = {
     "invoices": "AR_Invoice",
     "line_items": "AR_InvoiceDetail",
 }
+KIND_OF: Final = {entity: kind for kind, entity in ENTITY_OF.items()}
 
 _OPEN: Final = ("AR_Invoice.Balance", "AR_Invoice.IsOpen")
 _TERMS_DAYS: Final = (

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from projections import keys
+from projections.columns import ENTITY_OF
 from projections.mapping.compiled import CompiledObject
 
 ERASED: Final = "its personal data was erased"
@@ -44,12 +45,6 @@ KEPT: Final[dict[str, frozenset[str]]] = {
 }
 NAMES: Final = {"AR_Customer": "CustomerName", "AP_Vendor": "VendorName"}
 
-_ENTITY_OF: Final = {
-    "companies": "AR_Customer",
-    "contacts": "AR_CustomerContact",
-    "vendors": "AP_Vendor",
-}
-
 
 def kept(entity: str, key: str, row: Mapping[str, str]) -> dict[str, str]:
     """What is left of a raw row; `key` is its record key (01-ABF)."""
@@ -62,7 +57,7 @@ def kept(entity: str, key: str, row: Mapping[str, str]) -> dict[str, str]:
 
 def personal_properties(kind: str, mapping: CompiledObject) -> frozenset[str]:
     """The properties of companies, contacts or vendors that show what is personal."""
-    columns = KEPT[_ENTITY_OF[kind]]
+    columns = KEPT[ENTITY_OF[kind]]
     return frozenset(
         name
         for name, rule in mapping.by_property.items()

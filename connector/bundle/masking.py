@@ -20,6 +20,7 @@ from connector.bundle.files import ERASED, Bundle, BundleEvent, payload_of
 from connector.bundle.pseudonyms import Pseudonyms
 from connector.sage100.fingerprint import fingerprint
 from projections import countries, events, keys, personal, values
+from projections.columns import ENTITY_OF
 from projections.mapping import compiled
 
 _STAMPS: Final = ("DateCreated", "TimeCreated", "DateUpdated", "TimeUpdated")
@@ -57,13 +58,6 @@ _KEPT: Final[dict[str, frozenset[str]]] = {
     "AR_CustomerSalesHistory": frozenset(
         ("ARDivisionNo", "FiscalYear", "FiscalPeriod", "DollarsSold", "CostOfGoodsSold")
     ),
-}
-_ENTITY_OF: Final = {
-    "companies": "AR_Customer",
-    "contacts": "AR_CustomerContact",
-    "vendors": "AP_Vendor",
-    "invoices": "AR_Invoice",
-    "line_items": "AR_InvoiceDetail",
 }
 # Facts that say nothing of who it is: by what they begin with, and single ones.
 _PLAIN_FACTS: Final = ("aging.", "sage.", "invoice.", "source.", "terms.", "constant.")
@@ -124,7 +118,7 @@ class _Mask:
             if isinstance(payload, events.MappingActivated):
                 self._mappings.append(compiled.restore(payload.mapping))
         self._dates = {
-            (_ENTITY_OF[kind], rule.source)
+            (ENTITY_OF[kind], rule.source)
             for mapping in self._mappings
             for kind, section in mapping.source.objects().items()
             for rule in section.rules
@@ -164,7 +158,7 @@ class _Mask:
         """An external key: ABC:01-ABF…"""
         code, _, record = key.partition(":")
         # A line is keyed as a part of its invoice: ABC:01-ABF:0100215-000001-IN:000002.
-        entity = "AR_Invoice" if kind == "line_items" else _ENTITY_OF[kind]
+        entity = "AR_Invoice" if kind == "line_items" else ENTITY_OF[kind]
         return f"{self._part(code)}:{self.record(entity, record)}"
 
     def target(self, name: str) -> str:
@@ -172,7 +166,7 @@ class _Mask:
         kind, key = keys.split_target(name)
         if kind == "associations":
             return keys.association(*(self.target(end) for end in keys.ends(key)))
-        known = kind in _ENTITY_OF
+        known = kind in ENTITY_OF
         return keys.target(kind, self.external(kind, key) if known else self._part(key))
 
     def stream(self, name: str) -> str:
@@ -291,7 +285,7 @@ class _Mask:
         return self._names.text(value)
 
     def _fact(self, kind: str, rule: compiled.CompiledRule, value: str) -> str:
-        entity = _ENTITY_OF[kind]
+        entity = ENTITY_OF[kind]
         if not rule.derived:
             return value if rule.values else self._cell(entity, rule.source, value)
         match rule.source:
