@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from connector import documents
 from connector.errors import Misconfigured
 from eventstore import EventStore
 from projections import events
 from projections.mapping import compiled
 from projections.tables import ObjectBook
-from projections.workspace import decode
 
 MAPPING_STREAM = "config/mapping"
 
@@ -68,12 +68,10 @@ async def _addresses(store: EventStore) -> dict[str, Address]:
 
 async def _written(store: EventStore, found: dict[str, Address]) -> dict[str, Address]:
     """Those of objects of which HubSpot holds any; one that it never took may be corrected."""
-    books = (await store.rows({"object_book": list(found)})).get("object_book", {})
+    books = await documents.some(store, "object_book", ObjectBook, found)
     out = {}
     for name, address in found.items():
-        book: ObjectBook = (
-            decode("object_book", books[name].value) if name in books else ObjectBook()
-        )
+        book = books.get(name) or ObjectBook()
         if book.succeeded or book.adopted:
             out[name] = address
     return out

@@ -17,12 +17,12 @@ from typing import Final
 
 import msgspec
 
-from connector import paging, replaying
+from connector import documents, replaying
 from connector.hubspot import advice
 from connector.keeping import LOOK_S, every
 from eventstore import EventStore
-from projections.tables import Target
-from projections.workspace import decode
+from projections import ledger
+from projections.tables import PlainText, Target
 
 # Reasons that end without anything changing in Sage 100, in the mapping or in the record.
 OF_THE_PORTAL: Final = frozenset(
@@ -101,17 +101,14 @@ class Causes:
     async def _waiting(self) -> dict[tuple[str, str], list[str]]:
         """(Kind, cause) to the parked records, of the causes that lie in the portal."""
         out: dict[tuple[str, str], list[str]] = {}
-        async for row in paging.each(self._store, "parked"):
-            reason = decode("parked", row.value).text
-            if reason in OF_THE_PORTAL:
-                lane = row.key.partition("/")[0]
-                out.setdefault((lane, reason), []).append(row.key)
+        async for name, reason in documents.each(self._store, "parked", PlainText):
+            if reason.text in OF_THE_PORTAL:
+                lane = name.partition("/")[0]
+                out.setdefault((lane, reason.text), []).append(name)
         return out
 
     async def _target(self, name: str) -> Target:
-        found = (await self._store.rows({"target": [name]})).get("target", {})
-        doc: Target = decode("target", found[name].value) if name in found else Target()
-        return doc
+        return await documents.one(self._store, "target", Target, name) or ledger.EMPTY
 
     async def _replay(self, selection: str, names: list[str]) -> None:
         await replaying.request_replay(self._store, selection, names, dry_run=False, by=_BY)

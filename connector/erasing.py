@@ -21,6 +21,7 @@ import msgspec
 
 from connector import (
     came_back,
+    documents,
     erasure_list,
     mappings,
     old_undos,
@@ -55,7 +56,7 @@ from projections.folding import Entry, Folding
 from projections.mapping import compiled
 from projections.source import record_of
 from projections.tables import ObjectBook, Source
-from projections.workspace import Workspace, decode
+from projections.workspace import Workspace
 
 _LOOK_S: Final = 1.0
 _ACCOUNTING: Final = ("invoices/", "line_items/")
@@ -100,8 +101,7 @@ async def record_meant(store: EventStore, key: str) -> str:
         code, _, record = external.partition(":")
         # A customer's own contact has no record beside the customer's.
         entity = ENTITY_OF["companies" if ":" not in record and kind == "contacts" else kind]
-        rows = (await store.rows({"source": [code]})).get("source", {})
-        source: Source = decode("source", rows[code].value) if rows else Source()
+        source = await documents.one(store, "source", Source, code) or Source()
         streams[keys.sage_stream(source.instance, code, entity, record)] = None
     if len(names) == len(kept) == 1:
         [name] = names

@@ -13,11 +13,11 @@ from typing import Final
 
 import msgspec
 
-from connector import paging
+from connector import documents, paging
 from connector.naming import by_name
 from eventstore import EventStore
 from projections import keys, line
-from projections.tables import Account, Bill, SourceRow
+from projections.tables import Account, Bill, PlainText, SourceRow
 from projections.workspace import decode
 
 KINDS: Final = ("companies", "vendors", "contacts", "invoices", "line_items")
@@ -119,8 +119,8 @@ async def _known(store: EventStore, names: Sequence[str]) -> list[str]:
 async def _find(store: EventStore, key: str, kinds: Collection[str]) -> list[str]:
     if exact := await _known(store, [f"{kind}/{key}" for kind in kinds]):
         return exact
-    aliases = paging.each(store, "alias", f"{key.lower()}>")
-    names = {decode("alias", row.value).text async for row in aliases}
+    aliases = documents.each(store, "alias", PlainText, f"{key.lower()}>")
+    names = {alias.text async for _, alias in aliases}
     codes = [row.key async for row in paging.each(store, "source")]
     names.update(await _of_number(store, key, codes))
     found = sorted(name for name in names if name.partition("/")[0] in kinds)

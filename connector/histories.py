@@ -12,15 +12,14 @@ from typing import Final
 
 import msgspec
 
-from connector import paging
+from connector import documents, paging
 from connector.finding import Choice, choices, meant
 from connector.moments import iso
 from connector.projector import entries_of
 from eventstore import EventStore, StoredEvent
-from projections import events, keys, timeline
+from projections import events, keys, ledger, timeline
 from projections.columns import ENTITY_OF
 from projections.tables import Source, Target
-from projections.workspace import decode
 
 _PAGE: Final = 500
 
@@ -61,8 +60,7 @@ async def history(store: EventStore, key: str) -> History:
     stored += await store.history(source) if source else []
     own = {keys.hubspot_stream(name), source}
     stored += await _causes(store, stored)
-    rows = (await store.rows({"target": [name]})).get("target", {})
-    doc: Target = decode("target", rows[name].value) if name in rows else Target()
+    doc = await documents.one(store, "target", Target, name) or ledger.EMPTY
     return History(
         key,
         target=name,
@@ -76,12 +74,11 @@ async def source_stream(store: EventStore, name: str) -> str:
     """The stream of the source record that a target shows; "" where it shows none."""
     kind, external = keys.split_target(name)
     code, _, record = external.partition(":")
-    rows = (await store.rows({"source": [code]})).get("source", {})
-    if kind not in ENTITY_OF or code not in rows:
+    source = await documents.one(store, "source", Source, code)
+    if kind not in ENTITY_OF or source is None:
         return ""
     if kind == "line_items":
         record = keys.detail_of(external).partition(":")[2]
-    source: Source = decode("source", rows[code].value)
     return keys.sage_stream(source.instance, code, ENTITY_OF[kind], record)
 
 

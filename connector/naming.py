@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from connector import paging
+from connector import documents
 from eventstore import EventStore
 from projections.tables import Account, SourceRow
-from projections.workspace import decode
 
 SHORTEST: Final = 2  # characters of a part worth looking for
 MOST: Final = 50  # choices; more help nobody
-# table -> (kind of target, columns that hold a name)
-_NAMED: Final = {
-    "account": ("companies", ("CustomerName",)),
-    "vendor": ("vendors", ("VendorName",)),
-    "contact": ("contacts", ("ContactName", "EmailAddress")),
+# table -> (what its rows are, kind of target, columns that hold a name)
+_NAMED: Final[dict[str, tuple[type[Account | SourceRow], str, tuple[str, ...]]]] = {
+    "account": (Account, "companies", ("CustomerName",)),
+    "vendor": (SourceRow, "vendors", ("VendorName",)),
+    "contact": (SourceRow, "contacts", ("ContactName", "EmailAddress")),
 }
 
 
@@ -25,13 +24,12 @@ async def by_name(store: EventStore, part: str) -> list[str]:
     if len(wanted) < SHORTEST:
         return []
     out: list[str] = []
-    for table, (kind, columns) in _NAMED.items():
+    for table, (rows, kind, columns) in _NAMED.items():
         found: list[str] = []
-        async for row in paging.each(store, table):
-            doc: Account | SourceRow = decode(table, row.value)
+        async for key, doc in documents.each(store, table, rows):
             cells = doc.row or {}
             if any(wanted in cells.get(column, "").casefold() for column in columns):
-                found.append(f"{kind}/{row.key}")
+                found.append(f"{kind}/{key}")
             if len(found) == MOST:
                 break
         out += found

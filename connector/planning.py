@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from connector import breaker, paging, rows, withheld
+from connector import breaker, documents, paging, rows, withheld
 from connector.addresses import refuse_moved
 from connector.breaker import HeldCompany
 from connector.errors import ConnectorError, Misconfigured
@@ -29,8 +29,8 @@ from eventstore import EventStore, StoredEvent
 from projections import events, plan
 from projections.mapping import compiled
 from projections.plan import Change, Plan
-from projections.tables import LANES, VERSION, Number, Target
-from projections.workspace import Workspace, decode, encode
+from projections.tables import LANES, VERSION, Number, PlainText, Target
+from projections.workspace import Workspace, encode
 
 Tier = Literal["free", "starter", "professional", "enterprise"]
 
@@ -164,7 +164,7 @@ async def _make(
 async def _refused_values(store: EventStore) -> dict[tuple[str, str, str], str]:
     """Values that were left out of records because HubSpot would take them in none."""
     out: dict[tuple[str, str, str], str] = {}
-    async for name, doc in withheld.documents(store):
+    async for name, doc in withheld.ledgers(store):
         kind = name.partition("/")[0]
         for prop, one in doc.withheld.items():
             if not one.owner:  # else it is refused for another record's sake
@@ -179,10 +179,9 @@ async def _open_targets(store: EventStore, lane: str) -> AsyncIterator[tuple[str
         async for row in paging.each(store, table, prefix):
             names.add(name_of(row.key))
     # A held command stands behind each parent it waits for, under the parents' names.
-    async for row in paging.each(store, "waiting"):
-        waiting = decode("waiting", row.value).text
-        if waiting.startswith(f"{lane}/"):
-            names.add(waiting)
+    async for _, waiting in documents.each(store, "waiting", PlainText):
+        if waiting.text.startswith(f"{lane}/"):
+            names.add(waiting.text)
     for part in paging.parts(sorted(names), _PAGE):
         work = Workspace()
         await rows.load(store, work, {"target": part})

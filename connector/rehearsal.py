@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from connector import rows
+from connector import documents, rows
 from connector.new_events import new_event
 from connector.planning import MAPPING_STREAM
 from connector.progress import Progress, Silent
@@ -218,7 +218,10 @@ def _copied(event: StoredEvent) -> NewEvent:
 async def _objects(log: EventStore, left: EventStore, right: EventStore) -> list[ObjectDifference]:
     out = []
     for lane in LANES:
-        books = [await _book(store, lane) for store in (left, right, log)]
+        books = [
+            await documents.one(store, "object_book", ObjectBook, lane) or ObjectBook()
+            for store in (left, right, log)
+        ]
         counts = [await store.count("target", prefix=f"{lane}/") for store in (left, right)]
         if lane in OPTIONAL and not any(counts):
             continue
@@ -230,12 +233,6 @@ async def _objects(log: EventStore, left: EventStore, right: EventStore) -> list
             )
         )
     return out
-
-
-async def _book(store: EventStore, lane: str) -> ObjectBook:
-    found = (await store.rows({"object_book": [lane]})).get("object_book", {})
-    book: ObjectBook = decode("object_book", found[lane].value) if found else ObjectBook()
-    return book
 
 
 async def _fields(left: EventStore, right: EventStore) -> list[FieldDifference]:

@@ -10,11 +10,12 @@ from typing import Final
 
 import msgspec
 
-from connector import paging, reports, withheld
+from connector import documents, paging, reports, withheld
 from connector.moments import iso
 from connector.new_events import in_the_name_of, new_event
 from eventstore import EventStore
 from projections import events
+from projections.tables import PlainText
 from projections.workspace import decode
 
 REPLAY_STREAM: Final = "audit/replay"
@@ -63,10 +64,10 @@ async def select_for_replay(
 async def _parked(store: EventStore, reason: str) -> list[str]:
     """Targets parked for this reason (for any), and those written without a property for it."""
     names: dict[str, None] = {}
-    async for row in paging.each(store, "parked"):
-        if reason in {"", decode("parked", row.value).text}:
-            names[row.key] = None
-    async for name, doc in withheld.documents(store):
+    async for name, why in documents.each(store, "parked", PlainText):
+        if reason in {"", why.text}:
+            names[name] = None
+    async for name, doc in withheld.ledgers(store):
         if any(reason in {"", one.reason} for one in doc.withheld.values()):
             names[name] = None
     return sorted(names)

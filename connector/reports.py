@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from connector import breaker, paging, withheld
+from connector import breaker, documents, paging, withheld
 from connector.finding import find
 from connector.histories import History, HistoryMoment, history
 from connector.moments import iso
@@ -65,17 +65,13 @@ def _refused(lane: str, found: Mapping[str, ObjectBook]) -> dict[str, str] | Non
     return None
 
 
-async def _scan_all(store: EventStore, table: str) -> list[tuple[str, Any]]:
-    return [(row.key, decode(table, row.value)) async for row in paging.each(store, table)]
-
-
 async def status(store: EventStore, *, now: datetime | None = None) -> dict[str, Any]:
     """The books as one document (interface: `status --json`); `now` (aware): the present, UTC."""
     head = await store.head()
     checkpoint = await store.checkpoint(CHECKPOINT)
-    passes: list[tuple[str, PassBook]] = await _scan_all(store, "pass_book")
-    found: dict[str, ObjectBook] = dict(await _scan_all(store, "object_book"))
-    calls: dict[str, Calls] = dict(await _scan_all(store, "calls_book"))
+    passes = [one async for one in documents.each(store, "pass_book", PassBook)]
+    found = {kind: book async for kind, book in documents.each(store, "object_book", ObjectBook)}
+    calls = await documents.one(store, "calls_book", Calls, books.CALLS) or Calls()
     commits = await store.commits([book.completed or 1 for _, book in passes])
     week_us = int(((now or datetime.now(UTC)) - _BLIND_SPOT).timestamp() * 1_000_000)
     sage = []
@@ -111,7 +107,7 @@ async def status(store: EventStore, *, now: datetime | None = None) -> dict[str,
         row = {"object": lane, **msgspec.structs.asdict(entry), "withheld": count}
         del row["refused"]
         hubspot.append({**row, "error": _refused(lane, found) if entry.pending else None})
-    http = msgspec.structs.asdict(calls.get(books.CALLS, Calls()))
+    http = msgspec.structs.asdict(calls)
     return {
         "log": {
             "head": head.last,

@@ -13,15 +13,14 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
-from connector import paging, replaying, withheld
+from connector import documents, replaying, withheld
 from connector.hubspot.api import HubSpot
 from connector.hubspot.definitions import Definitions
 from connector.hubspot.yielded import allowed, claims, let_go
 from connector.keeping import every
 from eventstore import EventStore
 from projections.mapping.rules import Mapping
-from projections.tables import Target
-from projections.workspace import decode
+from projections.tables import PlainText, Target
 
 EVERY_S: Final = 1800.0
 _WHY: Final = "HubSpot would take what was left out"
@@ -48,7 +47,7 @@ class SecondLook:
 
     async def look(self) -> int:
         """Ask for what HubSpot would take by now; of how many records. No call without need."""
-        docs = {name: doc async for name, doc in withheld.documents(self._store)}
+        docs = {name: doc async for name, doc in withheld.ledgers(self._store)}
         docs |= await self._behind_others()
         objects = self._mapping().objects()
         # What an earlier mapping wrote and this one does not know is left as it is.
@@ -74,8 +73,7 @@ class SecondLook:
     async def _behind_others(self) -> dict[str, Target]:
         """Targets parked whole because another record has what they want."""
         names: dict[str, None] = {}
-        async for row in paging.each(self._store, "blocked"):
-            names[decode("blocked", row.value).text] = None
-        found = (await self._store.rows({"target": list(names)})).get("target", {}) if names else {}
-        docs = {name: decode("target", row.value) for name, row in found.items()}
+        async for _, blocked in documents.each(self._store, "blocked", PlainText):
+            names[blocked.text] = None
+        docs = await documents.some(self._store, "target", Target, names)
         return {name: doc for name, doc in docs.items() if doc.state == "parked"}

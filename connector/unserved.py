@@ -11,13 +11,13 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
+from connector import documents
 from connector.config import Config
 from connector.config.problems import nearest
 from eventstore import EventStore
 from projections import layouts
 from projections.mapping.compiled import CompiledMapping
 from projections.tables import Source
-from projections.workspace import decode
 
 _log: Final = logging.getLogger(__name__)
 
@@ -26,9 +26,9 @@ async def warnings(store: EventStore, config: Config, mapping: CompiledMapping) 
     """A sentence for each name that nobody serves, in the order of the mapping."""
     said: dict[str, list[str]] = {}
     for agent in config.sage100:
-        found = (await store.rows({"source": agent.companies})).get("source", {})
+        found = await documents.some(store, "source", Source, agent.companies)
         for company in agent.companies:
-            source = decode("source", found[company].value) if company in found else Source()
+            source = found.get(company) or Source()
             texts = [
                 *_of_mapping(mapping, source.columns),
                 *of_names(agent.columns, source.columns),

@@ -7,11 +7,10 @@ from typing import Final
 
 import msgspec
 
-from connector import paging
+from connector import documents, paging
 from eventstore import EventStore, StoredEvent
 from projections import events, keys
 from projections.tables import Target
-from projections.workspace import decode
 
 _PAGE: Final = 500
 
@@ -26,21 +25,21 @@ class LeftOut(msgspec.Struct, frozen=True):
     correlation_id: str
 
 
-async def documents(store: EventStore) -> AsyncIterator[tuple[str, Target]]:
+async def ledgers(store: EventStore) -> AsyncIterator[tuple[str, Target]]:
     """Every target with something left out, and its ledger."""
     async for page in paging.pages(store, "withheld", size=_PAGE):
         names = [row.key for row in page]
-        found = (await store.rows({"target": names})).get("target", {})
+        found = await documents.some(store, "target", Target, names)
         for name in names:
             if name in found:
-                yield name, decode("target", found[name].value)
+                yield name, found[name]
 
 
 async def left_out(store: EventStore, reason: str = "") -> list[LeftOut]:
     """All of them, or those of one reason."""
     out: list[LeftOut] = []
     wanted: dict[str, set[str]] = {}
-    async for name, doc in documents(store):
+    async for name, doc in ledgers(store):
         left = {field for field, one in doc.withheld.items() if reason in {"", one.reason}}
         if left:
             wanted[name] = left

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from connector import paging
+from connector import documents, paging
 from connector.bundle.files import ERASED, Bundle, BundleEvent
 from connector.errors import Misconfigured
 from connector.naming import by_name
@@ -28,7 +28,6 @@ from eventstore import EventStore, StoredEvent
 from projections import bills, events, keys
 from projections.source import ADDED_UP, wants_of_pass
 from projections.tables import Account, Bill, Source
-from projections.workspace import decode
 
 _OF_A_CUSTOMER: Final = (
     "AR_CustomerContact",
@@ -54,8 +53,7 @@ async def collect(store: EventStore, key: str) -> Bundle:
     [root] = roots
     kind, external = keys.split_target(root)
     code = keys.company_code(external)
-    found = (await store.rows({"source": [code]})).get("source", {})
-    source: Source = decode("source", found[code].value) if found else Source()
+    source = await documents.one(store, "source", Source, code) or Source()
     group = await _together(store, external) if kind == "companies" else [external]
     streams = [
         name
@@ -91,9 +89,8 @@ async def _together(store: EventStore, external: str) -> list[str]:
         others = set()
         async for row in paging.each(store, "bought", f"{one}>"):
             others.add(keys.customer_of(row.key.partition(">")[2]))
-        async for row in paging.each(store, "bill", f"{one}:"):
-            bill: Bill = decode("bill", row.value)
-            others |= bills.buyers(row.key, bill)
+        async for name, bill in documents.each(store, "bill", Bill, f"{one}:"):
+            others |= bills.buyers(name, bill)
         todo += others - group
         group |= others
     return sorted(group)
@@ -190,8 +187,7 @@ async def _with_newest_period(
     store: EventStore, source: Source, external: str, out: list[BundleEvent]
 ) -> list[BundleEvent]:
     """The slice, begun with an empty sale of the newest fiscal period of the company."""
-    rows = (await store.rows({"account": [external]})).get("account", {})
-    account: Account = decode("account", rows[external].value) if rows else Account()
+    account = await documents.one(store, "account", Account, external) or Account()
     if not source.latest_period or source.latest_period in account.sales or not out:
         return out
     division, _, number = NOBODY.partition("-")

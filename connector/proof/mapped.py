@@ -6,12 +6,12 @@ from typing import Final
 
 import msgspec
 
+from connector import documents
 from eventstore import EventStore
 from projections import receivables
 from projections.mapping import compiled
 from projections.receivables import DOCUMENTS, MEASURES
 from projections.tables import ActiveMapping
-from projections.workspace import decode
 
 _CARRIERS: Final = {
     "companies": MEASURES,
@@ -31,10 +31,9 @@ class Mapped(msgspec.Struct, frozen=True):
 
 async def mapped(store: EventStore) -> list[Mapped]:
     """The kinds that carry amounts, and by which properties."""
-    rows = (await store.rows({"mapping": ["active"]})).get("mapping", {})
+    active = await documents.one(store, "mapping", ActiveMapping, "active")
     objects: dict[str, compiled.CompiledObject] = {}
-    if "active" in rows:
-        active: ActiveMapping = decode("mapping", rows["active"].value)
+    if active is not None:
         objects = compiled.restore(msgspec.json.decode(active.mapping)).objects
     found = []
     for kind, facts in _CARRIERS.items():

@@ -8,15 +8,15 @@ takes agree, so that a service at work does not look like a difference.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from connector import paging
+from connector import documents, paging
 from connector.hubspot.api import HubSpot
 from connector.moments import iso
 from connector.progress import Progress
@@ -33,9 +33,8 @@ from projections import evidence, keys, receivables, tieout
 from projections.aging import spans
 from projections.evidence import Evidence
 from projections.receivables import BUCKETS, DOCUMENTS, NOTHING, Side, SourceRows
-from projections.tables import OpenItem, Source, SourceRow, Target
+from projections.tables import Fanout, OpenItem, Source, SourceRow, Target
 from projections.tieout import Tally
-from projections.workspace import decode
 
 _TYPES: Final = tuple({*receivables.TYPES, *evidence.TYPES})
 _PAGE: Final = 1_000
@@ -151,8 +150,8 @@ class _Prover:
         await self._fold(self._head.last)
         self._standing = Standing(
             projected=(await self._store.checkpoint(CHECKPOINT)).position,
-            fanouts=[doc async for _, doc in self._scan("fanout", "")],
-            frozen=frozenset([key async for key, _ in self._scan("frozen", "")]),
+            fanouts=[doc async for _, doc in documents.each(self._store, "fanout", Fanout)],
+            frozen=frozenset([row.key async for row in paging.each(self._store, "frozen")]),
         )
         kinds = await mapped(self._store)
         return [await self._company(code, kinds) for code in self._companies]
@@ -171,15 +170,11 @@ class _Prover:
     async def _company(self, code: str, kinds: Sequence[Mapped]) -> CompanyProof:
         sage = self._rows.side(code)
         self._unread = sage.unread
-        items: dict[str, OpenItem] = {
-            key: doc async for key, doc in self._scan("open_item", f"{code}:")
-        }
-        terms: dict[str, dict[str, str]] = {}
-        async for key, row in self._scan("terms", f"{code}:"):
-            known: SourceRow = row
-            terms[keys.code_of(key)] = known.row
-        stored = (await self._store.rows({"source": [code]})).get("source", {})
-        source: Source = decode("source", stored[code].value) if code in stored else Source()
+        open_items = documents.each(self._store, "open_item", OpenItem, f"{code}:")
+        items = {key: item async for key, item in open_items}
+        known = documents.each(self._store, "terms", SourceRow, f"{code}:")
+        terms = {keys.code_of(key): one.row async for key, one in known}
+        source = await documents.one(self._store, "source", Source, code) or Source()
         self._half_read = evidence.RECEIVABLES not in source.read
         ours = receivables.side_of(items, source, terms)
         tally = Tally()
@@ -214,7 +209,7 @@ class _Prover:
         prefix = f"{one.kind}/{code}:"
         page: dict[str, Target | None] = {}
         done = 0
-        async for name, doc in self._scan("target", prefix):
+        async for name, doc in documents.each(self._store, "target", Target, prefix):
             key = keys.split_target(name)[1]
             left.discard(key)
             page[key] = doc
@@ -278,10 +273,6 @@ class _Prover:
                 if third != fourth:
                     why = tieout.why_not_there(around[key], found[0])
                     tally.differ(name, measure, "the ledger and HubSpot", third, fourth, why)
-
-    async def _scan(self, table: str, prefix: str) -> AsyncIterator[tuple[str, Any]]:
-        async for row in paging.each(self._store, table, prefix):
-            yield row.key, decode(table, row.value)
 
 
 def _amounts(side: Side, one: Mapped) -> dict[str, tuple[Decimal, ...]]:
