@@ -1,7 +1,7 @@
 """Whether two sets of read models are the same, row by row and byte for byte.
 
 Work lists are left out: what stands in them is no fold of the log. Both sides are gone through in
-the order of their keys, a page at a time, so that a row more or less on one side shifts nothing.
+the order of their keys, so that a row more or less on one side shifts nothing.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from connector import paging
 from connector.refolding import Tables
 from eventstore import Row
 from projections.tables import TABLES, WORK_LISTS
 
-_PAGE: Final = 1_000
 _SHOWN: Final = 500  # characters of a row
 
 
@@ -59,28 +59,19 @@ async def _table(table: str, live: Tables, rebuilt: Tables) -> tuple[int, int, M
     """Rows, how many of them differ, and the first that does."""
     count = differs = 0
     first: Mismatch | None = None
-    after = ""
-    while True:
-        left = await live.store.scan(live.prefix + table, after=after, limit=_PAGE)
-        right = await rebuilt.store.scan(rebuilt.prefix + table, after=after, limit=_PAGE)
-        if not left and not right:
-            return count, differs, first
-        # Up to where both pages reach: beyond it one of them may have more that is not read yet.
-        ends = [page[-1].key for page in (left, right) if len(page) == _PAGE]
-        after = min(ends) if ends else max(page[-1].key for page in (left, right) if page)
+    async for left, right in paging.side_by_side(live.place(table), rebuilt.place(table)):
         if left == right:
             count += len(left)
             continue
-        ours = {row.key: row for row in left if row.key <= after}
-        theirs = {row.key: row for row in right if row.key <= after}
-        wrong = sorted(
-            key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)
-        )
-        count += len(ours.keys() | theirs.keys())
+        ours, theirs = ({row.key: row for row in page} for page in (left, right))
+        every = ours.keys() | theirs.keys()
+        wrong = sorted(key for key in every if ours.get(key) != theirs.get(key))
+        count += len(every)
         differs += len(wrong)
         if wrong and first is None:
             key = wrong[0]
             first = Mismatch(table, key, _shown(ours.get(key)), _shown(theirs.get(key)))
+    return count, differs, first
 
 
 def _shown(row: Row | None) -> str | None:

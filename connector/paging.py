@@ -1,4 +1,4 @@
-"""Whole tables, families of streams, the log and long lists, page by page or part by part.
+"""Whole tables, two side by side, families of streams, the log, and long lists: page by page.
 
 The store gives a page at a time, however much there is, so that nobody waits long behind anybody
 and nothing is held as a whole. What is written between two pages is seen, or not, by its key.
@@ -31,6 +31,29 @@ async def each(store: EventStore, table: str, prefix: str = "") -> AsyncIterator
     async for page in pages(store, table, prefix):
         for row in page:
             yield row
+
+
+async def side_by_side(
+    left: tuple[EventStore, str], right: tuple[EventStore, str], *, size: int = _PAGE
+) -> AsyncIterator[tuple[list[Row], list[Row]]]:
+    """All rows of two tables, each of its store, ascending by key: what one side has of a key comes
+    in the same step as what the other has of it. Of either there may be none in a step.
+    """
+    after = ""
+    while True:
+        one, two = [
+            await store.scan(table, after=after, limit=size) for store, table in (left, right)
+        ]
+        if not one and not two:
+            return
+        # Up to where both pages reach: beyond it one of them may have more that is not read yet.
+        ends = [page[-1].key for page in (one, two) if len(page) == size]
+        after = min(ends) if ends else max(page[-1].key for page in (one, two) if page)
+        yield _upto(one, after), _upto(two, after)
+
+
+def _upto(page: list[Row], last: str) -> list[Row]:
+    return page if not page or page[-1].key <= last else [row for row in page if row.key <= last]
 
 
 async def streams(store: EventStore, prefix: str) -> AsyncIterator[str]:

@@ -29,6 +29,10 @@ class Tables:
         self.store = store
         self.prefix = prefix
 
+    def place(self, table: str) -> tuple[EventStore, str]:
+        """Where a table is: its store, and its name there."""
+        return self.store, self.prefix + table
+
     async def load(self, work: Workspace, wanted: dict[str, set[str]]) -> None:
         """Load these rows, table to keys."""
         keys = {self.prefix + table: sorted(names) for table, names in wanted.items() if names}

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from connector import documents, rows
+from connector import documents, paging, rows
 from connector.new_events import new_event
 from connector.planning import MAPPING_STREAM
 from connector.progress import Progress, Silent
@@ -263,20 +263,11 @@ async def _side_by_side(
     left: EventStore, right: EventStore
 ) -> AsyncIterator[tuple[str, dict[str, str], dict[str, str]]]:
     """Every record, and what HubSpot would hold of it under either mapping."""
-    after = ""
-    while True:
-        one = await left.scan("target", after=after, limit=_PAGE)
-        two = await right.scan("target", after=after, limit=_PAGE)
-        if not one and not two:
-            return
-        # Up to where both pages reach: beyond it one of them may have more that is not read yet.
-        ends = [page[-1].key for page in (one, two) if len(page) == _PAGE]
-        last = min(ends) if ends else max(page[-1].key for page in (one, two) if page)
-        old = {row.key: row.value for row in one if row.key <= last}
-        new = {row.key: row.value for row in two if row.key <= last}
+    async for one, two in paging.side_by_side((left, "target"), (right, "target")):
+        old = {row.key: row.value for row in one}
+        new = {row.key: row.value for row in two}
         for name in sorted(old.keys() | new.keys()):
             yield name, _held(old.get(name)), _held(new.get(name))
-        after = last
 
 
 def _held(value: bytes | None) -> dict[str, str]:

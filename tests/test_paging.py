@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connector import paging
-from eventstore import Put, Row, Table, open_store
+from eventstore import NewEvent, Put, Row, Table, open_store
 from tests.eventstore.conftest import event
+
+SIDES = [
+    ("", ""),
+    ("abcde", ""),
+    ("", "abc"),
+    ("abcdefg", "abcdefg"),
+    ("aceg", "bdfh"),
+    ("abcdefgh", "h"),
+    ("h", "abcdefgh"),
+    ("abz", "acdefgyz"),
+]
 
 
 async def test_the_log_is_read_page_by_page(tmp_path: Path) -> None:
@@ -38,3 +50,33 @@ def test_parts_are_the_list_in_its_order(every: list[int], size: int) -> None:
     assert [one for part in parts for one in part] == every
     assert all(len(part) == size for part in parts[:-1])
     assert all(0 < len(part) <= size for part in parts)
+
+
+@pytest.mark.parametrize(("left", "right"), SIDES)
+async def test_two_tables_side_by_side_lose_no_row(tmp_path: Path, left: str, right: str) -> None:
+    """What both have of a key comes in one step, in order, however the pages of the two fall."""
+    tables = [Table("ours"), Table("theirs")]
+    async with open_store(f"sqlite:///{tmp_path}/a.db", tables=tables) as store:
+        for table, keys in (("ours", left), ("theirs", right)):
+            rows = [Row(key, f"{table} {key}".encode()) for key in keys]
+            await store.append([], also=[Put(table, rows)])
+        steps = [
+            ([row.key for row in one], [row.key for row in two])
+            async for one, two in paging.side_by_side((store, "ours"), (store, "theirs"), size=2)
+        ]
+    assert "".join(key for one, _ in steps for key in one) == left
+    assert "".join(key for _, two in steps for key in two) == right
+    reached = [max([*one, *two]) for one, two in steps]
+    assert reached == sorted(reached)
+    for (one, two), last in zip(steps[1:], reached, strict=False):
+        assert min([*one, *two]) > last
+
+
+async def test_streams_and_commits_come_whole(tmp_path: Path) -> None:
+    """More of them than one page holds are all given out, once, in order."""
+    names = [f"a/{number:04}" for number in range(1_500)]
+    async with open_store(f"sqlite:///{tmp_path}/a.db") as store:
+        await store.append([NewEvent(name, "Seen", b"{}") for name in [*names, "b/1"]])
+        assert [name async for name in paging.streams(store, "a/")] == names
+        found = await paging.commits(store, [*range(1, 1_502), 9_999])
+    assert [one is not None for one in found] == [True] * 1_501 + [False]
