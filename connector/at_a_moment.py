@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from connector import paging
 from connector.addresses import MAPPING_STREAM
 from connector.histories import History, HistoryMoment, source_stream
 from connector.projector import entries_of
@@ -24,7 +25,6 @@ from projections.mapping import compiled
 from projections.provenance import Origin
 
 _DIGEST: Final = 12  # characters of a mapping's digest that a command names
-_PAGE: Final = 500
 _PERSONAL: Final = frozenset({"companies", "contacts", "vendors"})
 
 
@@ -113,12 +113,10 @@ async def _invoices(store: EventStore, target: str) -> list[Entry]:
         return []
     customer = await source_stream(store, target)
     prefix = customer.replace("/AR_Customer/", "/AR_Invoice/", 1) + ":"
+    names = [name async for name in paging.streams(store, prefix)] if customer else []
     out: list[Entry] = []
-    after = ""
-    while customer and (page := await store.streams(prefix, after=after, limit=_PAGE)):
-        for stored in (await store.histories(page)).values():
-            out += entries_of(stored)
-        after = page[-1]
+    async for _, stored in paging.histories(store, names):
+        out += entries_of(stored)
     return out
 
 

@@ -137,8 +137,8 @@ async def affected(store: EventStore, stream: str) -> Affected:
         names = paging.streams(store, prefix)
         targets += [name.removeprefix("hubspot/") async for name in names]
     known, ids = [], {}
-    for name in targets:
-        stored = await store.history(keys.hubspot_stream(name))
+    async for place, stored in paging.histories(store, [*map(keys.hubspot_stream, targets)]):
+        name = place.removeprefix("hubspot/")
         if stored:
             known.append(name)
         doc = asof.target_at(entries_of(stored))

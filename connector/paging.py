@@ -1,7 +1,9 @@
-"""Whole tables, two side by side, families of streams, the log, and long lists: page by page.
+"""Whole tables, two side by side, families of streams, what many streams hold, the log, and long
+lists: page by page.
 
-The store gives a page at a time, however much there is, so that nobody waits long behind anybody
-and nothing is held as a whole. What is written between two pages is seen, or not, by its key.
+The store gives a page at a time, however much there is, so that nobody waits long behind anybody;
+what is gone through is not held as a whole, but for the list of commits. What is written between
+two pages is seen, or not, by its key or name.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from eventstore.types import Commit, EventStore, Row, StoredEvent
 T = TypeVar("T")
 
 _PAGE: Final = 1_000
+_STREAMS: Final = 500  # of which all events are held at once
 
 
 async def pages(
@@ -77,6 +80,15 @@ async def log(
     while page := await store.read(after, types=types, upto=upto, limit=size):
         yield page
         after = page[-1].position
+
+
+async def histories(
+    store: EventStore, names: Sequence[str]
+) -> AsyncIterator[tuple[str, list[StoredEvent]]]:
+    """Each of these streams and all its events, in the order of the names."""
+    for some in parts(names, _STREAMS):
+        for name, stored in (await store.histories(some)).items():
+            yield name, stored
 
 
 async def commits(store: EventStore, positions: Sequence[int]) -> list[Commit | None]:

@@ -72,11 +72,13 @@ async def test_two_tables_side_by_side_lose_no_row(tmp_path: Path, left: str, ri
         assert min([*one, *two]) > last
 
 
-async def test_streams_and_commits_come_whole(tmp_path: Path) -> None:
+async def test_streams_their_events_and_commits_come_whole(tmp_path: Path) -> None:
     """More of them than one page holds are all given out, once, in order."""
     names = [f"a/{number:04}" for number in range(1_500)]
     async with open_store(f"sqlite:///{tmp_path}/a.db") as store:
         await store.append([NewEvent(name, "Seen", b"{}") for name in [*names, "b/1"]])
         assert [name async for name in paging.streams(store, "a/")] == names
         found = await paging.commits(store, [*range(1, 1_502), 9_999])
+        lives = [(name, len(stored)) async for name, stored in paging.histories(store, names)]
+    assert lives == [(name, 1) for name in names]
     assert [one is not None for one in found] == [True] * 1_501 + [False]

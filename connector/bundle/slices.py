@@ -61,8 +61,8 @@ async def collect(store: EventStore, key: str) -> Bundle:
         async for name in _streams(store, source.instance, code, kind, one.partition(":")[2])
     ]
     stored: list[StoredEvent] = []
-    for stream in dict.fromkeys(streams):
-        stored += await store.history(stream)
+    async for _, life in paging.histories(store, list(dict.fromkeys(streams))):
+        stored += life
     stored += await _settings(store, code, {name.removeprefix("hubspot/") for name in streams})
     if source.instance:
         stored += await _first_passes(store, source.instance, code)
