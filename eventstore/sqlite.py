@@ -202,15 +202,11 @@ class SqliteStore:
         also: Sequence[Write] = (),
     ) -> Erasure:
         """See `EventStore.erase`. Also raises InvalidAppend, ErasureUnfinished."""
-        if self._writer is None:
-            raise StoreReadOnly
         if isinstance(streams, str):
             raise InvalidAppend("erase takes a sequence of stream names, not one name")
-        if self._closing is not None:
-            raise StoreClosed
         if also:
             self._tables.check(also)
-        erasure = await self._writer.run(
+        erasure = await self._write(
             integrity.erase_streams,
             self._log,
             list(streams),
@@ -225,11 +221,7 @@ class SqliteStore:
 
     async def compact(self, *, again: bool = False) -> None:
         """See `EventStore.compact`. Also raises Unavailable."""
-        if self._writer is None:
-            raise StoreReadOnly
-        if self._closing is not None:
-            raise StoreClosed
-        await self._writer.run(integrity.finish_compacting if again else integrity.compact)
+        await self._write(integrity.finish_compacting if again else integrity.compact)
 
     async def sealed(
         self, after: int, *, upto: int | None = None, limit: int = 1_000
@@ -239,11 +231,7 @@ class SqliteStore:
 
     async def restore(self, commits: Sequence[SealedCommit]) -> Commit:
         """See `EventStore.restore`. Also raises InvalidAppend, Unavailable."""
-        if self._writer is None:
-            raise StoreReadOnly
-        if self._closing is not None:
-            raise StoreClosed
-        head = await self._writer.run(self._log.restore, list(commits))
+        head = await self._write(self._log.restore, list(commits))
         self._pulse.advance(head.last)
         return head
 
@@ -285,6 +273,19 @@ class SqliteStore:
         if self._closing is not None:
             raise StoreClosed
         return await self._reader.run(function, *args, **kwargs)
+
+    async def _write(
+        self,
+        function: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """What goes past the group commit: it is not waited for by what is queued there."""
+        if self._writer is None:
+            raise StoreReadOnly
+        if self._closing is not None:
+            raise StoreClosed
+        return await self._writer.run(function, *args, **kwargs)
 
     async def _look(self) -> int:
         return (await self.head()).last
