@@ -44,8 +44,8 @@ from .errors import (
     UnsupportedUrl,
     WrongVersion,
 )
+from .opening import open_sqlite
 from .sealed import check_sealed
-from .sqlite import open_sqlite
 from .types import (
     Adopt,
     Checkpoint,

@@ -11,16 +11,15 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from . import database, integrity, reads, sealed
+from . import integrity, reads, sealed
 from .appender import Append, Appender, Outcome
 from .blanks import Blanks
 from .chain import make_salts
 from .codec import Codec
 from .connection import Connection
-from .errors import InvalidAppend, StoreClosed, StoreMissing, StoreReadOnly
+from .errors import InvalidAppend, StoreClosed, StoreReadOnly
 from .follow import Follower, Page, Pulse
 from .lock import StoreLock
 from .restoring import RestorableLog
@@ -34,7 +33,6 @@ from .types import (
     Row,
     SealedCommit,
     StoredEvent,
-    Table,
     Write,
 )
 
@@ -44,7 +42,7 @@ _NO_META = Meta()
 
 
 class SqliteStore:
-    """An open store; see `EventStore` for what each call promises. Made by `open_sqlite`."""
+    """An open store, made by `open_sqlite`; see `EventStore` for what each call promises."""
 
     def __init__(
         self,
@@ -299,65 +297,3 @@ class SqliteStore:
         self._pulse.advance(
             max((outcome.last for outcome in outcomes if isinstance(outcome, Commit)), default=0)
         )
-
-
-async def open_sqlite(
-    path: Path,
-    *,
-    declared: Sequence[Table],
-    read_only: bool,
-    steady: bool,
-    clock_us: Callable[[], int],
-    codec: Codec,
-    random_bytes: Callable[[int], bytes],
-) -> SqliteStore:
-    """Open the store in the file at `path`, creating it when it is not there and may be written."""
-    if steady and not read_only:
-        raise ValueError("a store that is written cannot be steady")
-    tables = Tables(declared)
-    log = RestorableLog(tables, clock_us)
-    lock = StoreLock(path)
-
-    def connect_writer() -> sqlite3.Connection:
-        database.identify(path)  # before the lock file is made beside a file that is not ours
-        database.check_directory(path)
-        lock.acquire()
-        if not database.identify(path):
-            database.create(path)
-        conn = database.connect_writer(path)
-        try:
-            tables.prepare(conn, create=True)
-        except BaseException:  # whatever it is, nobody else has this connection to close it
-            conn.close()
-            raise
-        return conn
-
-    def connect_reader() -> sqlite3.Connection:
-        if not database.identify(path):
-            raise StoreMissing(
-                f"there is no store at {path}: start the service once, or fix the URL"
-            )
-        conn = database.connect_reader(path, writable_beside=not read_only)
-        try:
-            if steady:
-                conn.execute("BEGIN")
-                reads.read_head(conn)  # only a read takes the view
-            tables.prepare(conn, create=False)
-        except BaseException:  # whatever it is, nobody else has this connection to close it
-            conn.close()
-            raise
-        return conn
-
-    async with contextlib.AsyncExitStack() as opened:
-        if not read_only:
-            opened.callback(lock.release)
-            writer = await Connection.open(connect_writer)
-            opened.push_async_callback(writer.aclose)
-        reader = await Connection.open(connect_reader)
-        opened.push_async_callback(reader.aclose)
-        head = await reader.run(reads.read_head)
-        store = SqliteStore(log, tables, codec, reader, head.last, random_bytes)
-        if not read_only:
-            store.write_through(writer, lock)
-        opened.pop_all()
-    return store
