@@ -24,13 +24,14 @@ from connector.new_events import new_event
 from connector.overlay import Overlay
 from connector.ownership import make_folder
 from connector.projector import Projector
+from connector.rebuild import can_be_read
 from connector.whole_files import DRAFT, write_whole
 from eventstore import EventStore, StoredEvent
 from projections import events, plan
 from projections.mapping import compiled
 from projections.plan import Change, Plan
-from projections.tables import LANES, VERSION, Number, PlainText, Target
-from projections.workspace import Workspace, encode
+from projections.tables import LANES, PlainText, Target
+from projections.workspace import Workspace
 
 Tier = Literal["free", "starter", "professional", "enterprise"]
 
@@ -117,10 +118,7 @@ async def make(
 
 
 async def _check_model(store: EventStore) -> None:
-    if (await store.head()).last == 0:
-        return
-    found = (await store.rows({"model": ["version"]})).get("model", {})
-    if "version" not in found or found["version"].value != encode(Number(VERSION)):
+    if not await can_be_read(store):
         raise Misconfigured(
             "the read models are of another version of ml-connector",
             where="store",

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from connector import paging
+from connector import documents, paging
 from connector.comparing import Compared, Difference, Mismatch, compare
 from connector.progress import Progress
 from connector.projector import CHECKPOINT, Projector
@@ -73,8 +73,7 @@ def outdated() -> Remove:
 
 async def follow_the_log(store: EventStore) -> bool:
     """Whether the tables are of this version, by a look that changes nothing."""
-    found = (await store.rows({"model": [_MODEL]})).get("model", {})
-    return _MODEL in found and decode("model", found[_MODEL].value) == Number(VERSION)
+    return await documents.one(store, "model", Number, _MODEL) == Number(VERSION)
 
 
 async def can_be_read(store: EventStore) -> bool:
@@ -91,12 +90,14 @@ class Standing(Enum):
 
 
 async def standing(store: EventStore) -> Standing:
-    """What the tables are to this version, by a look that changes nothing."""
-    found = (await store.rows({"model": [_MODEL]})).get("model", {})
-    if _MODEL in found:
-        is_ours = decode("model", found[_MODEL].value) == Number(VERSION)
-        return Standing.CURRENT if is_ours else Standing.OTHER
-    return Standing.CURRENT if (await store.head()).last == 0 else Standing.OUTDATED
+    """What the tables are to this version, by a look that changes nothing; those of an empty log
+    are of any.
+    """
+    if (await store.head()).last == 0:
+        return Standing.CURRENT
+    if await documents.one(store, "model", Number, _MODEL) is None:
+        return Standing.OUTDATED
+    return Standing.CURRENT if await follow_the_log(store) else Standing.OTHER
 
 
 async def is_current(store: EventStore) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from connector import beside
 from connector.errors import Misconfigured
-from connector.rebuild import outdated, rebuild, this_version
+from connector.rebuild import can_be_read, outdated, rebuild, this_version
 from connector.refolding import refold
 from connector.store import open_log
 from eventstore import Meta, Put, Remove, Row
@@ -201,3 +201,10 @@ async def test_a_frozen_company_is_compared_too(desk: Rig, tmp_path: Path) -> No
     mismatch = (await beside.verify(url(tmp_path))).mismatch
     assert mismatch is not None
     assert (mismatch.table, mismatch.rebuilt) == ("frozen", None)
+
+
+async def test_the_tables_of_an_empty_log_are_of_any_version(tmp_path: Path) -> None:
+    """A service that was updated before it had read anything has nothing to rebuild."""
+    async with open_log(url(tmp_path)) as store:
+        await store.append([], also=[Put("model", [Row("version", encode(Number(VERSION - 1)))])])
+        assert await can_be_read(store)
