@@ -18,7 +18,6 @@ from projections.mapping.compiled import CompiledMapping
 from projections.tables import Dirty, PlainText, Target
 from projections.workspace import Workspace
 
-_EMPTY = Target()
 _OPEN = frozenset({"pending", "held", "parked"})
 _PARTED = "they belong together no more"
 _TAKEN = "taken over, to be given our key"
@@ -47,7 +46,7 @@ def decide(
         if kind == "associations":
             _decide_link(name, mark, work, mapping.digest, out)
             continue
-        doc = work.get("target", Target, name) or _EMPTY
+        doc = work.get("target", Target, name) or ledger.EMPTY
         if doc.state == "sent":
             work.put("deferred", name, mark)
             continue
@@ -105,13 +104,13 @@ def _may_be_there(doc: Target) -> bool:
 
 def _decide_no_link(name: str, why: str, mark: Dirty, work: Workspace, out: list[Emission]) -> None:
     """One end is not made after all: what was to link it is not carried out."""
-    doc = work.get("target", Target, name) or _EMPTY
+    doc = work.get("target", Target, name) or ledger.EMPTY
     if doc.state in _OPEN:
         _drop(name, doc, why, mark.cause, work, out)
 
 
 def _decide_link(name: str, mark: Dirty, work: Workspace, digest: str, out: list[Emission]) -> None:
-    doc = work.get("target", Target, name) or _EMPTY
+    doc = work.get("target", Target, name) or ledger.EMPTY
     if doc.state == "sent":
         work.put("deferred", name, stronger(mark, work.get("deferred", Dirty, name)))
         return
@@ -191,7 +190,7 @@ def _command(
 
     `told`: what else is to be said of the target, before that.
     """
-    is_open = doc.state in {"pending", "held", "parked"}
+    is_open = doc.state in _OPEN
     events = list(told)
     version = doc.version + len(events)
     if not difference.changes and doc.hubspot_id and not doc.unkeyed:

@@ -23,6 +23,8 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final, NamedTuple
 
+import msgspec
+
 from projections import aging, invoice, keys, values
 from projections import events as e
 from projections.folding import Entry
@@ -49,7 +51,6 @@ TYPES: Final = (
     "MappingActivated",
 )
 EVERYBODY: Final = "*"
-_CENT: Final = Decimal("0.01")
 
 Figures = tuple[Decimal, ...]
 """One amount for each of MEASURES, in their order, to the cent."""
@@ -70,7 +71,7 @@ class Side(NamedTuple):
 
 def cents(value: Decimal) -> Decimal:
     """To the cent, half up, as the mapping shapes money."""
-    return value.quantize(_CENT, ROUND_HALF_UP)
+    return value.quantize(values.CENT, ROUND_HALF_UP)
 
 
 def shown_day(compact: str) -> str:
@@ -144,24 +145,18 @@ class SourceRows:
             case e.RecordObserved() | e.RecordVanished():
                 self._record(entry)
             case e.SourceDescribed() as described if described.company in self._companies:
-                before = self._sources[described.company]
                 self._sources[described.company] = Source(
                     instance=described.instance,
                     currency=described.currency,
                     aging_basis=described.aging_basis,
                     aging_limits=tuple(described.aging_limits),
-                    as_of=before.as_of,
+                    as_of=self._sources[described.company].as_of,
                 )
                 self._touch(described.company, EVERYBODY, entry.position)
             case e.AgingDateAdvanced() as advanced if advanced.company in self._companies:
                 before = self._sources[advanced.company]
-                self._sources[advanced.company] = Source(
-                    instance=before.instance,
-                    currency=before.currency,
-                    aging_basis=before.aging_basis,
-                    aging_limits=before.aging_limits,
-                    as_of=advanced.date,
-                )
+                after = msgspec.structs.replace(before, as_of=advanced.date)
+                self._sources[advanced.company] = after
                 self._touch(advanced.company, EVERYBODY, entry.position)
             case e.MappingActivated():
                 for code in self._companies:
