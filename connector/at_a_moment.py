@@ -175,8 +175,9 @@ def _origin(one: HeldField, emitted: events.CommandEmitted, around: _Around) -> 
     if rule is not None:
         found = provenance.origin(rule, ENTITY_OF[around.kind], around.streams, one.because)
         if rule.source.startswith("aging."):
+            # The terms at hand are the customer's own, not those of its invoices.
             items = provenance.open_invoices(around.invoices, one.because)
-            found = msgspec.structs.replace(found, cells=items)
+            found = Origin(found.source, items)
         return found
     is_key = section is not None and one.field == section.key
     return Origin("the record's key in Sage 100" if is_key else "")

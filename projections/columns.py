@@ -1,8 +1,9 @@
-"""Which columns of Sage 100 each derived fact is made of, and so what a mapping needs of an agent.
+"""Which columns of Sage 100 each derived fact is made of: what a mapping needs of an agent, and
+where a value came from.
 
 A column that an agent does not serve is no error anywhere: the row has no such cell, and a sum is
 made of nothing. So what is read has to be known before the first row is: `check` compares it with
-what is served and names what HubSpot would show wrongly. The tables are tested against the code
+what is served and names what HubSpot would show wrongly. The table is tested against the code
 both ways: no fact changes with a column that is not listed, and each that is listed changes it.
 """
 
@@ -124,6 +125,25 @@ FACTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "line.amount": ("AR_InvoiceDetail.ExtensionAmt",),
     },
 }
+
+
+# Columns of keys that make a fact what it is: what made it is not told without them.
+_KEYS_OF: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("invoice.type", "invoice.total"), ("AR_Invoice.InvoiceType",)),
+    **dict.fromkeys(("invoice.status", "invoice.native_status"), ("AR_Invoice.InvoiceType",)),
+    "account.stage": ("AR_Invoice.InvoiceType",),
+    "account.average_days_to_pay": ("AR_Invoice.InvoiceType", "AR_Payment.TransactionDate"),
+    "account.last_payment_date": ("AR_Payment.TransactionDate",),
+    "account.last_payment_amount": ("AR_Payment.TransactionDate",),
+    "invoice.last_payment_date": ("AR_Payment.TransactionDate",),
+}
+
+
+def made_of(kind: str, fact: str) -> tuple[str, ...]:
+    """The columns that a fact of this object is made of, "entity.column", keys' too; () for what is
+    no fact of it.
+    """
+    return (*FACTS[kind].get(fact, ()), *_KEYS_OF.get(fact, ()))
 
 
 # Nothing is wrong without these: who pays is in the key, and an older Sage 100 knows no other.

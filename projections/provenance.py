@@ -12,11 +12,11 @@ from typing import Final
 
 import msgspec
 
-from projections import bills, keys
+from projections import bills, columns, keys
 from projections import events as e
 from projections.folding import Entry
 from projections.mapping.compiled import CompiledRule
-from projections.mapping.facts import DERIVED, MADE_OF
+from projections.mapping.facts import DERIVED
 from projections.source import record_of
 from projections.tables import Bill
 
@@ -39,21 +39,22 @@ class Origin(msgspec.Struct, frozen=True):
 
 def columns_of(rule: CompiledRule, entity: str) -> list[str]:
     """The columns a rule's value is made of, each after its entity; `entity`: of the record."""
-    made_of = MADE_OF.get(rule.source, ()) if rule.derived else (rule.source,)
-    return [one if "." in one else f"{entity}.{one}" for one in made_of]
+    if rule.derived:
+        return list(columns.made_of(columns.KIND_OF[entity], rule.source))
+    return [f"{entity}.{rule.source}"]
 
 
 def origin(
     rule: CompiledRule, entity: str, streams: Mapping[str, Sequence[Entry]], upto: int
 ) -> Origin:
     """What a value was made of at a position. `streams`: entity to its record's events."""
-    columns = columns_of(rule, entity)
-    source = columns[0] if not rule.derived else f"{rule.source}: {DERIVED[rule.source]}"
-    if rule.derived and columns:
-        source += f", of {', '.join(columns)}"
+    made_of = columns_of(rule, entity)
+    source = made_of[0] if not rule.derived else f"{rule.source}: {DERIVED[rule.source]}"
+    if rule.derived and made_of:
+        source += f", of {', '.join(made_of)}"
     cells: dict[str, str] = {}
     newest = Origin(source)
-    for column in columns:
+    for column in made_of:
         name, _, cell = column.partition(".")
         found = _shown(streams.get(name, ()), cell, upto)
         if found is None:

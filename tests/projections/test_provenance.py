@@ -9,8 +9,9 @@ import pytest
 
 from projections import events as e
 from projections import provenance
+from projections.columns import ENTITY_OF, FACTS, made_of
 from projections.folding import Entry
-from projections.mapping.facts import DERIVED, MADE_OF
+from projections.mapping.facts import DERIVED
 from tests.projections.rig import MAPPING
 
 STREAM = "sage/acme/ABC/AR_Customer/01-ACME"
@@ -25,8 +26,13 @@ def shown(position: int, stamp: str, via: e.Via = "cursor", **row: str) -> Entry
 
 
 def test_every_fact_says_what_it_is_made_of() -> None:
-    """A new fact without its columns would have no reason to give."""
-    assert MADE_OF.keys() == DERIVED.keys()
+    """A new fact without its columns would have no reason to give, nor one that leaves some out."""
+    assert {fact for facts in FACTS.values() for fact in facts} == DERIVED.keys()
+    for kind, section in MAPPING.objects.items():
+        for rule in section.rules:
+            if rule.derived:
+                told = provenance.columns_of(rule, ENTITY_OF[kind])
+                assert set(FACTS[kind][rule.source]) <= set(told), rule.property
 
 
 @pytest.mark.parametrize("module", ["customer", "contact", "vendor", "line", "invoice"])
@@ -34,14 +40,25 @@ def test_columns_are_those_that_the_facts_read(module: str) -> None:
     """A column that no module reads is misspelt: every one is found in the code of a projection."""
     texts = [
         (resources.files("projections") / f"{one}.py").read_text("utf-8")
-        for one in ("customer", "contact", "vendor", "line", "invoice", "source", "fiscal", "bills")
+        for one in (
+            "customer",
+            "contact",
+            "vendor",
+            "line",
+            "invoice",
+            "source",
+            "fiscal",
+            "bills",
+            "terms",
+        )
     ]
     read = set(re.findall(r'"([A-Z][A-Za-z0-9]+)"', "".join(texts)))
     prefix = {"customer": "account.", "vendor": "account."}.get(module, f"{module}.")
-    for fact, columns in MADE_OF.items():
-        if fact.startswith(prefix):
-            names = {column.rpartition(".")[2] for column in columns}
-            assert names <= read, fact
+    for kind, facts in FACTS.items():
+        for fact in facts:
+            if fact.startswith(prefix):
+                names = {column.rpartition(".")[2] for column in made_of(kind, fact)}
+                assert names <= read, fact
 
 
 def test_the_event_that_gave_a_cell_its_value_counts() -> None:
@@ -71,6 +88,22 @@ def test_a_fact_names_its_columns_and_their_cells() -> None:
     )
     assert found.cells == {"AR_Customer.URLAddress": "", "AR_Customer.EmailAddress": "a@c.test"}
     assert (found.position, found.stamp) == (2, "two")
+
+
+def test_a_due_date_is_told_of_the_terms_that_moved_it() -> None:
+    """The invoice had not changed: its terms code had, and with that row's stamp it came."""
+    due = MAPPING.objects["invoices"].by_property["hs_due_date"]
+    code = "sage/acme/ABC/AR_TermsCode/30"
+    entries = [
+        Entry(2, code, 1, e.RecordObserved(["30"], {"DaysBeforeDue": "30"}, "", "old")),
+        Entry(5, code, 2, e.RecordObserved(["30"], {"DaysBeforeDue": "45"}, "", "new")),
+    ]
+    row = {"InvoiceDate": "20261101", "TermsCode": "30"}
+    bill = Entry(3, "sage/acme/ABC/AR_Invoice/01-A:1-1-IN", 1, e.RecordObserved([], row, ""))
+    streams = {"AR_Invoice": [bill], "AR_TermsCode": entries}
+    found = provenance.origin(due, "AR_Invoice", streams, 8)
+    assert (found.position, found.stamp) == (5, "new")
+    assert found.cells["AR_TermsCode.DaysBeforeDue"] == "45"
 
 
 def test_what_was_erased_is_not_known() -> None:
