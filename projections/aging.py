@@ -1,8 +1,8 @@
 """What a customer owes and how late it is, from its open items and one as-of day.
 
 Sage 100 keeps aging buckets on the customer, but they are a cache that is only right just after
-the aging report ran (sage100 section 5.4), so they are never used here. Buckets are signed sums:
-credits and prepayments lower the bucket of their own date.
+the aging report ran (sage100 section 5.4), so nothing here is worked out of them. Buckets are
+signed sums: credits and prepayments lower the bucket of their own date.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from projections import terms, values
 from projections.tables import OpenItem
 
 DEFAULT_LIMITS: Final = (30, 60, 90, 120)
+# Sage 100's own buckets on the customer, to be told beside ours.
+CACHED: Final = ("CurrentBalance", *(f"AgingCategory{number}" for number in range(1, 5)))
 
 
 class Aging(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from projections.aging import CACHED
 from projections.keys import KEY_COLUMNS
 from projections.mapping import rules
 
@@ -72,10 +73,7 @@ FACTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "aging.as_of": _OPEN,
         **dict.fromkeys(("aging.current", "aging.oldest_due"), _BUCKET),
         **dict.fromkeys((f"aging.bucket_{number}" for number in range(1, 5)), _BUCKET),
-        "sage.aged_balance": (
-            "AR_Customer.CurrentBalance",
-            *(f"AR_Customer.AgingCategory{number}" for number in range(1, 5)),
-        ),
+        "sage.aged_balance": tuple(f"AR_Customer.{column}" for column in CACHED),
         "sage.aged_on": ("AR_Customer.CurrentBalance", "AR_Customer.DateLastAging"),
     },
     "vendors": {

@@ -15,7 +15,6 @@ from typing import Final
 from projections import aging, fiscal, keys, values
 from projections.tables import Account, OpenItem, Source
 
-_CACHED: Final = ("CurrentBalance", *(f"AgingCategory{number}" for number in range(1, 5)))
 _INVOICES: Final = "AR_Invoice"
 _PAYMENTS: Final = "AR_Payment"
 _SALES: Final = "AR_CustomerSalesHistory"
@@ -106,7 +105,7 @@ def _add_cached(out: dict[str, str], row: Mapping[str, str]) -> None:
 
     It is as old as DateLastAging says (sage100 section 5.4).
     """
-    cells = [row.get(column, "") for column in _CACHED]
+    cells = [row.get(column, "") for column in aging.CACHED]
     if "CurrentBalance" in row and not any(map(values.is_garbage, cells)):
         total = sum(map(values.amount, cells), Decimal(0))
         out["sage.aged_balance"] = str(total)

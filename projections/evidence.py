@@ -11,15 +11,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from projections import aging, receivables, values
 from projections import events as e
-from projections import receivables, values
 from projections.folding import Entry
 from projections.source import record_of
 
 TYPES: Final = ("RecordObserved", "RecordErased", "RecordVanished", "PollStarted", "PollCompleted")
 RECEIVABLES: Final = "AR_Invoice"
 _CUSTOMERS: Final = "AR_Customer"
-_CACHED: Final = ("CurrentBalance", *(f"AgingCategory{number}" for number in range(1, 5)))
 
 
 class Aged(NamedTuple):
@@ -81,11 +80,11 @@ class Evidence:
         payload = entry.payload
         row = {} if not isinstance(payload, e.RecordObserved | e.RecordErased) else payload.row
         gone = isinstance(payload, e.RecordErased) and payload.vanished
-        unread = any(values.is_garbage(row.get(column, "")) for column in _CACHED)
-        if gone or unread or not any(column in row for column in _CACHED):
+        unread = any(values.is_garbage(row.get(column, "")) for column in aging.CACHED)
+        if gone or unread or not any(column in row for column in aging.CACHED):
             known.pop(record.key, None)
             return
-        owed = sum((values.amount(row.get(column, "")) for column in _CACHED), Decimal(0))
+        owed = sum((values.amount(row.get(column, "")) for column in aging.CACHED), Decimal(0))
         known[record.key] = Aged(receivables.cents(owed), row.get("DateLastAging", ""))
 
     def aged(self, company: str) -> dict[str, Aged]:
