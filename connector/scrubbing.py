@@ -15,9 +15,8 @@ from typing import Final
 import msgspec
 
 from connector.waiting import rest
-from eventstore import Checkpoint, ErasureUnfinished, EventStore, Unavailable
+from eventstore import ERASURE_STREAM, Checkpoint, ErasureUnfinished, EventStore, Unavailable
 
-_ERASURES: Final = "audit/erasure"  # where the store records them
 _SCRUBBED: Final = "scrubbed"  # up to which of them everything else has followed
 _AGAIN_S: Final = 5.0  # one more try costs next to nothing
 _log: Final = logging.getLogger(__name__)
@@ -25,7 +24,7 @@ _log: Final = logging.getLogger(__name__)
 
 async def behind(store: EventStore) -> Checkpoint | None:
     """The checkpoint that is to be reached; None: everything has followed the last erasure."""
-    stored = await store.history(_ERASURES)
+    stored = await store.history(ERASURE_STREAM)
     reached = await store.checkpoint(_SCRUBBED)
     if not stored or reached.position >= stored[-1].position:
         return None
