@@ -28,6 +28,14 @@ class Unexplained(ArchiveBroken):
     )
 
 
+class ErasedMeanwhile(ConnectorError):
+    """Records were erased again and again while the file was written: it is left empty."""
+
+    category = "archive"
+    retryable = True
+    default_remedy = "Export again when no erasure is under way."
+
+
 class CutAtOnce(ConnectorError):
     """The file was cut off before the end of its first line."""
 

@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from connector.archive import files, lines
-from connector.archive.errors import CutAtOnce, NotThisLog, Unexplained
+from connector.archive.errors import CutAtOnce, ErasedMeanwhile, NotThisLog, Unexplained
 from connector.archive.reading import PAGE_EVENTS, Archive, Count, Place, digest_at
 from connector.errors import Misconfigured
 from eventstore import ERASED_TYPE, ERASURE_STREAM, Blanks, EventStore, SealedCommit, check_sealed
@@ -88,7 +88,8 @@ async def export(
     """Write the commits from the one that holds `start` to the last that ends by `upto`.
 
     A file that is there is continued. Raises NotThisLog when it holds another log or range,
-    ArchiveBroken when it was altered, Misconfigured, ChainBroken when the store was altered.
+    ArchiveBroken when it was altered, Misconfigured, ChainBroken when the store was altered, and
+    ErasedMeanwhile when erasures leave no time to write it.
     """
     await _range(store, start, upto)  # a range that there is not must leave no file behind
     file = await asyncio.to_thread(files.open_for_writing, path)
@@ -101,6 +102,9 @@ async def export(
             place = await _write(store, path, file, offset, place, begins, ends, count)
             if not await store.read(began, types=[ERASED_TYPE], limit=1):
                 break  # else what was erased meanwhile may stand in it
+        else:
+            await asyncio.to_thread(file.truncate, 0)
+            raise ErasedMeanwhile(where=str(path))
     return ExportReport(
         first=begins.last + 1,
         last=place.last,

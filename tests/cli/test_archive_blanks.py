@@ -9,8 +9,11 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from connector import verification
 from connector.archive import export
+from connector.archive.errors import ErasedMeanwhile
 from eventstore import Meta, open_store
 from tests.cli.logs import Run, index_of, lines_of, payload_of, url
 
@@ -89,36 +92,46 @@ def test_a_range_that_ends_before_an_erasure_says_so(tmp_path: Path, store: Path
     assert undeclared == lines_of(two)
 
 
+async def _export_while_erasing(store: Path, file: Path, erasures: int) -> None:
+    """Export a store in which somebody is erased whenever a page was read of it, so many times."""
+    async with open_store(url(store)) as opened:
+        left = erasures
+
+        class Watched:
+            """The store."""
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(opened, name)
+
+            async def sealed(self, *args: Any, **options: Any) -> Any:
+                nonlocal left
+                page = await opened.sealed(*args, **(options | {"limit": 50}))
+                if left and page:
+                    person = f"person/{4 + left}"
+                    left -= 1
+                    await opened.erase([person], reason="asked", meta=Meta("officer"))
+                return page
+
+        watched: Any = Watched()
+        await export(watched, file, lambda *_: None)
+
+
+def test_an_export_that_erasures_overtake_each_time_leaves_nothing(
+    tmp_path: Path, store: Path
+) -> None:
+    """Nobody may be told that a file is whole in which somebody may stand who was erased."""
+    file = tmp_path / "log"
+    with pytest.raises(ErasedMeanwhile, match="again and again"):
+        asyncio.run(_export_while_erasing(store, file, 1_000))
+    assert file.read_bytes() == b""
+
+
 def test_an_erasure_during_an_export_leaves_nothing_in_the_file(
     tmp_path: Path, store: Path
 ) -> None:
     """What was erased while it was written is not in the file, and the file explains its blanks."""
     file = tmp_path / "log"
-
-    async def work() -> None:
-        async with open_store(url(store)) as opened:
-            erased = asyncio.Event()
-
-            async def erase_now(*_: int) -> None:
-                await opened.erase(["person/5"], reason="asked", meta=Meta("officer"))
-
-            class Watched:
-                """The store, in which a person is erased as soon as a page was read of it."""
-
-                def __getattr__(self, name: str) -> Any:
-                    return getattr(opened, name)
-
-                async def sealed(self, *args: Any, **options: Any) -> Any:
-                    page = await opened.sealed(*args, **(options | {"limit": 50}))
-                    if not erased.is_set():
-                        erased.set()
-                        await erase_now()
-                    return page
-
-            watched: Any = Watched()
-            await export(watched, file, lambda *_: None)
-
-    asyncio.run(work())
+    asyncio.run(_export_while_erasing(store, file, 1))
     lines = [json.loads(line) for line in lines_of(file)]
     person = [row for row in lines if row.get("stream") == "person/5" and row["position"] < 330]
     assert person
