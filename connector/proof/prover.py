@@ -8,7 +8,7 @@ takes agree, so that a service at work does not look like a difference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -203,24 +203,31 @@ class _Prover:
         ours: dict[str, tuple[Decimal, ...]],
         tally: Tally,
     ) -> None:
-        """One kind of record: the three sides, a page of the ledger at a time."""
+        """One kind of record: the three sides, a page of records at a time."""
         nothing = NOTHING[: len(one.measures)]
-        left = {key for key in {*sage, *ours} if sage.get(key) or ours.get(key)}
-        prefix = f"{one.kind}/{code}:"
         page: dict[str, Target | None] = {}
         done = 0
-        async for name, doc in documents.each(self._store, "target", Target, prefix):
-            key = keys.split_target(name)[1]
-            left.discard(key)
+        async for key, doc in self._ledger(f"{one.kind}/{code}:", {*sage, *ours}):
             page[key] = doc
             if len(page) >= _PAGE:
                 await self._compare_page(code, one, page, sage, ours, nothing, tally)
                 done += len(page)
                 self._progress.write(one.kind, done, 0)
                 page = {}
-        page |= dict.fromkeys(sorted(left))
         if page:
             await self._compare_page(code, one, page, sage, ours, nothing, tally)
+
+    async def _ledger(
+        self, prefix: str, known: set[str]
+    ) -> AsyncIterator[tuple[str, Target | None]]:
+        """By external key what the ledger has with this prefix, then the known it has not."""
+        left = set(known)
+        async for name, doc in documents.each(self._store, "target", Target, prefix):
+            key = keys.split_target(name)[1]
+            left.discard(key)
+            yield key, doc
+        for key in sorted(left):
+            yield key, None
 
     async def _compare_page(
         self,
