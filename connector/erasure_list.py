@@ -76,8 +76,10 @@ async def read(store_file: Path) -> list[Listed]:
             listed = _decoder.decode(line)
         except msgspec.MsgspecError as problem:
             raise _unreadable(path, f"line {number}: {problem}") from None
-        if listed.record.count("/") < 4 or not listed.record.startswith("sage/"):
-            raise _unreadable(path, f"line {number}: {listed.record!r} is no record's stream")
+        head, *rest = listed.record.split("/", 4)
+        if head != "sage" or len(rest) < 4 or rest[2] not in _SHOWN_BY:
+            what = f"{listed.record!r} is no stream of a customer, contact or vendor"
+            raise _unreadable(path, f"line {number}: {what}")
         found.append(listed)
     return found
 

@@ -252,6 +252,18 @@ async def test_the_list_is_private_and_holds_no_data(tmp_path: Path) -> None:
         await erasure_list.add(store_file(config), [])
 
 
+@pytest.mark.parametrize(
+    "record",
+    ["hubspot/companies/ABC:01-A", "sage/acme/ABC", "sage/acme/ABC/AR_Invoice/01-A:1-1-IN"],
+)
+async def test_only_who_can_be_erased_is_listed(tmp_path: Path, record: str) -> None:
+    """A line that a person wrote by hand and nobody could carry out is told, with its number."""
+    file = tmp_path / "events.db"
+    await erasure_list.add(file, [Listed(record, "2026-11-21T00:00:00Z", "asked for")])
+    with pytest.raises(Misconfigured, match=r"line 1.*no stream of a customer, contact or vendor"):
+        await erasure_list.read(file)
+
+
 async def erased_events(store: EventStore) -> list[events.Event]:
     """What the store says of erasures."""
     stored = [events.decode(one.type, one.data) for one in await store.history("audit/erasure")]
