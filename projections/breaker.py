@@ -7,18 +7,14 @@ become dirty meanwhile stay on the work list and are decided on, once each, afte
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from projections import events as e
+from projections import keys
 from projections.folding import Folding
 from projections.tables import FORCED, LANES, ORDINARY, Frozen
 
 replace = msgspec.structs.replace
-
-# What an association's own key begins with: the kind of its child.
-_CHILDREN: Final = ("contacts", "invoices", "line_items")
 
 
 def company_of_pass(stream: str) -> str:
@@ -50,7 +46,7 @@ def work_list_groups(company: str) -> list[str]:
     """What the rows of the `dirty` table that concern this company begin with."""
     kinds = [lane for lane in LANES if lane != "associations"]
     groups = [f"{kind}/{company}:" for kind in kinds]
-    groups += [f"associations/{child}:{company}:" for child in _CHILDREN]
+    groups += [f"associations/{child}:{company}:" for child in keys.PARTS]
     return [mark + group for mark in (ORDINARY, FORCED) for group in groups]
 
 

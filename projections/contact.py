@@ -26,9 +26,7 @@ def primary_key(customer: str, account: Account | None) -> str | None:
     if account is None or account.row is None:
         return None
     code = account.row.get("ContactCode", "").rstrip(" ")
-    return (
-        keys.external_key(customer, keys.record_key("AR_TermsCode", [code])) if code else customer
-    )
+    return f"{customer}:{keys.escape(code)}" if code else customer
 
 
 def facts(

@@ -51,6 +51,9 @@ KEY_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "AP_Vendor": ("APDivisionNo", "VendorNo"),
 }
 
+# HubSpot objects keyed under a customer, `contacts/ABC:01-ABF:JOE`; each is linked to its parent.
+PARTS: Final = ("contacts", "invoices", "line_items")
+
 # The same as templates, "{0}-{1}:{2}": a key is made for every row that is read.
 _FORMS: Final = {
     entity: ":".join("-".join(f"{{{part}}}" for part in group) for group in groups)

@@ -35,7 +35,6 @@ _OF_A_CUSTOMER: Final = (
     "AR_Payment",
     "AR_CustomerSalesHistory",
 )
-_PARTS: Final = ("contacts", "invoices", "line_items")  # HubSpot objects keyed under a customer
 _SETTINGS: Final = (events.SourceDescribed, events.AgingDateAdvanced)
 NOBODY: Final = "00-0"  # who is said to have made the sales of the newest period
 
@@ -115,9 +114,9 @@ async def _streams(
         yield keys.hubspot_stream(keys.target("companies", external))
         yield keys.hubspot_stream(keys.target("contacts", external))
         for prefix in (
-            *(keys.target(one, f"{external}:") for one in _PARTS),
+            *(keys.target(one, f"{external}:") for one in keys.PARTS),
             f"associations/contacts:{external}>",
-            *(f"associations/{one}:{external}:" for one in _PARTS),
+            *(f"associations/{one}:{external}:" for one in keys.PARTS),
         ):
             async for name in paging.streams(store, keys.hubspot_stream(prefix)):
                 yield name
