@@ -242,8 +242,9 @@ def _record_left(stream: str, entries: list[Entry]) -> RecordErased:
     vanished = False
     for entry in entries:
         match entry.payload:
-            case RecordObserved() | RecordErased() as seen if seen.row:
-                parts, row, vanished = seen.key, seen.row, False
+            case RecordObserved() | RecordErased() as seen:
+                parts, row = (seen.key, seen.row) if seen.row else (parts, row)
+                vanished = isinstance(seen, RecordErased) and seen.vanished
             case RecordVanished():
                 vanished = True
             case _:

@@ -141,3 +141,24 @@ async def test_what_came_back_is_erased_again_once(tmp_path: Path, number: int) 
         async with open_writer(config) as store:
             assert await store.head() == head
         await assert_gone(config)
+
+
+async def test_what_is_gone_stays_gone_however_often_it_is_erased(tmp_path: Path) -> None:
+    """That a record is gone from Sage 100 stands in the erasure alone, once it was erased again."""
+    record = f"sage/acme/ABC/AR_Customer/{COMPANY.rpartition(':')[2]}"
+    async with synced(tmp_path) as site:
+        config = site.config()
+        await erase(site)
+        gone: list[events.Event] = [events.RecordVanished([], "")]
+        for _ in range(2):
+            async with open_writer(config) as store:
+                stream = keys.hubspot_stream(COMPANY)
+                came = _came_back(len(await store.history(stream)) + 1)[0]
+                told = [new_event(record, one) for one in gone]
+                await store.append([*told, new_event(stream, came)])
+                gone = []
+            async with open_writer(config) as store:
+                newest = (await store.history(record))[-1]
+                left = events.decode(newest.type, newest.data)
+                assert isinstance(left, events.RecordErased)
+                assert left.vanished
