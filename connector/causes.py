@@ -25,7 +25,7 @@ from projections import ledger
 from projections.tables import PlainText, Target
 
 # Reasons that end without anything changing in Sage 100, in the mapping or in the record.
-OF_THE_PORTAL: Final = frozenset(
+_OF_THE_PORTAL: Final = frozenset(
     {"PROPERTY_DOESNT_EXIST", advice.KEY_PROPERTY, advice.MISSING_SCOPE, advice.OBJECT_UNAVAILABLE}
 )
 TRY_EVERY_S: Final = 600.0
@@ -102,7 +102,7 @@ class Causes:
         """(Kind, cause) to the parked records, of the causes that lie in the portal."""
         out: dict[tuple[str, str], list[str]] = {}
         async for name, reason in documents.each(self._store, "parked", PlainText):
-            if reason.text in OF_THE_PORTAL:
+            if reason.text in _OF_THE_PORTAL:
                 lane = name.partition("/")[0]
                 out.setdefault((lane, reason.text), []).append(name)
         return out

@@ -17,10 +17,10 @@ from connector import documents, paging
 from connector.naming import by_name
 from eventstore import EventStore
 from projections import keys, line
+from projections.columns import ENTITY_OF
 from projections.tables import Account, Bill, PlainText, SourceRow
 from projections.workspace import decode
 
-KINDS: Final = ("companies", "vendors", "contacts", "invoices", "line_items")
 # Tables whose keys are the numbers people know a record by, and what it is in HubSpot.
 _NUMBERED: Final = {"account": "companies", "vendor": "vendors"}
 _IN_WORDS: Final = {
@@ -45,8 +45,8 @@ async def find(store: EventStore, key: str) -> list[str]:
     """Targets that a person may mean by `key`, but for a part of a name."""
     wanted = key.strip()
     kind, slash, rest = wanted.partition("/")
-    if not slash or kind not in {*KINDS, "associations"}:
-        return await _find(store, wanted, KINDS)
+    if not slash or kind not in {*ENTITY_OF, "associations"}:
+        return await _find(store, wanted, ENTITY_OF)
     if exact := await _known(store, [wanted]):
         return exact
     # Vendors are companies too, where HubSpot counts.

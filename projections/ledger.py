@@ -199,7 +199,7 @@ def track(work: Workspace, name: str, event: e.Event, version: int) -> Target:
     after = evolve(before, event, version)
     if after is not before:
         work.put("target", name, after)
-        relist(work, name, before, after)
+        _relist(work, name, before, after)
         if isinstance(event, e.DealMatched):
             _relist_deal(work, name, before, after)
         if before.garbage != after.garbage:
@@ -207,7 +207,7 @@ def track(work: Workspace, name: str, event: e.Event, version: int) -> Target:
     return after
 
 
-def relist(work: Workspace, name: str, before: Target, after: Target) -> None:
+def _relist(work: Workspace, name: str, before: Target, after: Target) -> None:
     """Move a target between the work lists as its state changed."""
     lane = name.partition("/")[0]
     if lane not in _LANES:

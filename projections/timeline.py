@@ -77,7 +77,7 @@ def _moment(entry: Entry, rows: dict[str, Mapping[str, str]], cause: int | None)
             return Moment(entry.position, entry.stream, ERASED, text, cause=cause)
         case e.RecordObserved() as seen:
             before = rows.get(entry.stream)
-            changes = row_changes(before, seen.row)
+            changes = _row_changes(before, seen.row)
             rows[entry.stream] = seen.row
             how = "by the nightly sweep" if seen.via == "sweep" else "by a poll"
             what = "1 field changed" if len(changes) == 1 else f"{len(changes)} fields changed"
@@ -233,7 +233,7 @@ def _answer(status: int, correlation_id: str, batch: str) -> dict[str, str]:
     }
 
 
-def row_changes(before: Mapping[str, str] | None, after: Mapping[str, str]) -> Changes:
+def _row_changes(before: Mapping[str, str] | None, after: Mapping[str, str]) -> Changes:
     """Columns that differ between two raw rows; an empty cell is None."""
     old = before or {}
     names = dict.fromkeys([*after, *old])

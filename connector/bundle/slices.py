@@ -36,7 +36,7 @@ _OF_A_CUSTOMER: Final = (
     "AR_CustomerSalesHistory",
 )
 _SETTINGS: Final = (events.SourceDescribed, events.AgingDateAdvanced)
-NOBODY: Final = "00-0"  # who is said to have made the sales of the newest period
+_NOBODY: Final = "00-0"  # who is said to have made the sales of the newest period
 
 
 async def collect(store: EventStore, key: str) -> Bundle:
@@ -189,7 +189,7 @@ async def _with_newest_period(
     account = await documents.one(store, "account", Account, external) or Account()
     if not source.latest_period or source.latest_period in account.sales or not out:
         return out
-    division, _, number = NOBODY.partition("-")
+    division, _, number = _NOBODY.partition("-")
     year, _, period = source.latest_period.partition("-")
     row = {"ARDivisionNo": division, "CustomerNo": number, "FiscalYear": year}
     row |= {"FiscalPeriod": period, "DollarsSold": "0"}
@@ -198,7 +198,7 @@ async def _with_newest_period(
         source.instance,
         keys.company_code(external),
         "AR_CustomerSalesHistory",
-        f"{NOBODY}:{source.latest_period}",
+        f"{_NOBODY}:{source.latest_period}",
     )
     data = msgspec.Raw(events.encode(sale))
     first = BundleEvent(0, stream, 1, "RecordObserved", out[0].time_us, data)
