@@ -78,7 +78,7 @@ class Codec:
             for schema in range(event.schema, current):
                 document = self._upcasters[event.type, schema](document)
             lifted = _encode(document)
-        except Exception as error:
+        except Exception as error:  # whatever is wrong in an upcaster, which is the program's
             raise BadUpcaster(
                 f"position {event.position}: {event.type} could not be lifted from schema "
                 f"{schema} to {schema + 1} ({type(error).__name__})"
