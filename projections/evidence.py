@@ -3,7 +3,7 @@
 The aging that Sage 100 keeps on a customer is a cache: its aging report and the display of the
 customer write it, postings do not, and DateLastAging says how old it is. So it is told beside the
 open items, never held against them. And figures are as good as the last reading: a pass reads what
-carries a new stamp, a sweep, or the very first pass, reads everything.
+carries a new stamp; a sweep, or a pass that begins anew, reads everything.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Aged(NamedTuple):
 
 class Passes(NamedTuple):
     """Positions of the last complete pass over what changed, and of the last over everything; 0
-    for never. `swept`: whether the latter was a sweep, or only the first pass.
+    for never. `swept`: whether the latter was a sweep, or a pass that began anew: the first of all,
+    or one after Sage 100 had gone back.
     """
 
     changes: int = 0

@@ -27,8 +27,8 @@ class Reading(msgspec.Struct, frozen=True):
     """When receivables were last read, ISO 8601 UTC, "" for never; ages in seconds.
 
     `changes`: the last complete pass over what changed; `everything`: the last complete sweep, or
-    the first pass of all where there was none yet (`swept` is False). `warnings`: what is older
-    than its schedule allows.
+    a later pass that began anew, as the first of all does (`swept` is False). `warnings`: what is
+    older than its schedule allows.
     """
 
     changes: str = ""
