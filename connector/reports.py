@@ -72,18 +72,17 @@ async def status(store: EventStore, *, now: datetime | None = None) -> dict[str,
     passes = [one async for one in documents.each(store, "pass_book", PassBook)]
     found = {kind: book async for kind, book in documents.each(store, "object_book", ObjectBook)}
     calls = await documents.one(store, "calls_book", Calls, books.CALLS) or Calls()
-    commits = await store.commits([book.completed or 1 for _, book in passes])
+    commits = await store.commits([book.completed for _, book in passes])
     week_us = int(((now or datetime.now(UTC)) - _BLIND_SPOT).timestamp() * 1_000_000)
     sage = []
     for (name, book), commit in zip(passes, commits, strict=True):
         instance, company, entity = name.split("/", 2)
-        done = commit is not None and book.completed > 0
         sage.append(
             {
                 "instance": instance,
                 "company": company,
                 "entity": entity,
-                "last_pass": iso(commit.recorded_at_us) if commit is not None and done else None,
+                "last_pass": iso(commit.recorded_at_us) if commit is not None else None,
                 "via": book.via,
                 "read": book.read,
                 "unchanged": book.unchanged,

@@ -206,7 +206,7 @@ class EventStore(Protocol):
         ...
 
     async def commits(self, positions: Sequence[int]) -> list[Commit | None]:
-        """The commit that holds each position, in their order."""
+        """The commit that holds each position, in their order; None where there is no event."""
         ...
 
     async def position_at(self, time_us: int) -> int:

@@ -68,11 +68,10 @@ async def reading(
 ) -> Reading:
     """How old the receivables of a company are. `instance`: whose schedule they are judged by."""
     passes = evidence.passes(company)
-    times: list[datetime | None] = []
-    for position in (passes.changes, passes.everything):
-        [commit] = await store.commits([position]) if position else [None]
-        read = None if commit is None else datetime.fromtimestamp(commit.recorded_at_us / 1e6, UTC)
-        times.append(read)
+    times = [
+        None if commit is None else datetime.fromtimestamp(commit.recorded_at_us / 1e6, UTC)
+        for commit in await store.commits([passes.changes, passes.everything])
+    ]
     changes, everything = times
     warnings = []
     if instance is not None:
