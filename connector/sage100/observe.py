@@ -10,19 +10,17 @@ from datetime import datetime
 
 import msgspec
 
+from connector.new_events import new_event
 from connector.sage100.contract import Page
 from connector.sage100.fingerprint import row_of, stamp_of, stamped_before
 from connector.sage100.selection import Selection
 from connector.sage100.stamps import went_back
 from eventstore.types import NewEvent, Row
 from projections.events import (
-    SCHEMA,
     Event,
     RecordObserved,
     RecordReturned,
     Via,
-    encode,
-    type_of,
 )
 from projections.keys import record_key, sage_stream
 from projections.tables import Fingerprint
@@ -149,4 +147,4 @@ def _observed(origin: Origin, record: Record) -> RecordObserved:
 
 
 def _event(origin: Origin, record: Record, event: Event) -> NewEvent:
-    return NewEvent(record.stream, type_of(event), encode(event), SCHEMA, origin.cause)
+    return new_event(record.stream, event, origin.cause)

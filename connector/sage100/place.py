@@ -12,10 +12,10 @@ from typing import Final
 
 import msgspec
 
-from connector.new_events import done_by
+from connector.new_events import done_by, new_event
 from eventstore.types import Checkpoint, Commit, EventStore, Meta, NewEvent, Write
 from projections import values
-from projections.events import SCHEMA, Event, Via, encode, type_of
+from projections.events import Event, Via
 from projections.keys import poll_stream
 
 _DAY_DIGITS: Final = 8
@@ -188,10 +188,7 @@ class Journal:
         """Append record events, then events of the pass, and stand at `place`: all or nothing."""
         events = [
             *records,
-            *(
-                NewEvent(self._stream, type_of(event), encode(event), SCHEMA, cause or None)
-                for event in passes
-            ),
+            *(new_event(self._stream, event, cause or None) for event in passes),
         ]
         moved = Checkpoint(
             self._checkpoint.name, self.next_move, self._checkpoint.position, _encoder.encode(place)

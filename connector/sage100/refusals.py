@@ -23,12 +23,12 @@ from typing import Final
 
 import msgspec
 
-from connector.new_events import done_by
+from connector.new_events import done_by, new_event
 from connector.sage100.auth import Credentials, said, shown
 from connector.sage100.endpoint import same_agent
 from connector.sage100.errors import Call, LogonRefused, release_of
 from eventstore.types import EventStore, NewEvent, Put, Remove, Row, Table
-from projections.events import SCHEMA, LogonReleased, encode, type_of
+from projections.events import LogonReleased
 
 # Instance to its refusal. A work table, no fold of the log.
 REFUSALS: Final = Table("logon_refused")
@@ -220,4 +220,4 @@ async def release(store: EventStore, request: LogonReleased) -> list[str]:
 
 def _released(request: LogonReleased, instance: str) -> NewEvent:
     event = msgspec.structs.replace(request, instance=instance)
-    return NewEvent(logon_stream(instance), type_of(event), encode(event), SCHEMA)
+    return new_event(logon_stream(instance), event)

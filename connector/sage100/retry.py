@@ -17,6 +17,7 @@ import backoff
 import msgspec
 
 from connector.sage100.errors import AgentError
+from connector.waiting import first_of
 
 T = TypeVar("T")
 log: Final = logging.getLogger(__name__)
@@ -82,11 +83,5 @@ async def _stopped(wait: Awaitable[None], stop: asyncio.Event | None) -> bool:
     if stop is None:
         await wait
         return False
-    tasks = {asyncio.ensure_future(wait), asyncio.ensure_future(stop.wait())}
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await first_of(wait, stop.wait())
     return stop.is_set()

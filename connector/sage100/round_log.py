@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from connector.new_events import new_event
 from connector.sage100.contract import AgentInfo
 from connector.sage100.errors import AgentError, TlsRefused
 from connector.sage100.failure import ended
@@ -22,7 +23,7 @@ from connector.sage100.place import Journal, meta_of
 from connector.sage100.schedule import quiet_told
 from connector.sage100.trust_log import TrustLog
 from eventstore.types import EventStore, NewEvent
-from projections.events import SCHEMA, CallsCounted, PollDeferred, PollSkipped, Via, encode, type_of
+from projections.events import CallsCounted, PollDeferred, PollSkipped, Via
 
 log: Final = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class RoundLog:
         if calls:
             counted = CallsCounted(agent_calls=calls)
             stream = f"audit/calls/{self._instance.name}"
-            await self.append([NewEvent(stream, type_of(counted), encode(counted), SCHEMA)])
+            await self.append([new_event(stream, counted)])
 
     async def append(self, news: Sequence[NewEvent]) -> None:
         """Append what there is."""

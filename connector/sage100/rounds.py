@@ -34,6 +34,7 @@ from connector.sage100.source import Latest, check_aging, described, source_news
 from connector.sage100.sweep import sweep as sweep_entity
 from connector.sage100.timetable import Timetable
 from connector.tracing import tracer
+from connector.waiting import rest
 from eventstore.types import EventStore
 from projections.events import Via
 
@@ -45,15 +46,6 @@ _SHOWN_CODES: Final = 50
 
 OnRound = Callable[[Literal["started", "ended"]], None]
 Idle = Callable[[asyncio.Event, float], Awaitable[None]]
-
-
-async def idle(stop: asyncio.Event, seconds: float) -> None:
-    """Return after so many seconds, or as soon as `stop` is set."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        pass
 
 
 class Rounds:
@@ -73,7 +65,7 @@ class Rounds:
         on_round: OnRound = lambda _: None,
         now: Callable[[], datetime] = system_time,
         clock: Callable[[], float] = since_boot,
-        idle: Idle = idle,
+        idle: Idle = rest,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._agent = agent

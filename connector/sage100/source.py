@@ -10,18 +10,16 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
+from connector.new_events import new_event
 from connector.sage100.contract import Company
 from connector.sage100.errors import AgentMisfit, Call
 from connector.sage100.instance import Instance
 from eventstore.types import EventStore, NewEvent
 from projections.events import (
-    SCHEMA,
     AgingDateAdvanced,
     Event,
     SourceDescribed,
     decode,
-    encode,
-    type_of,
 )
 
 _LONGEST_DAYS: Final = 9_999
@@ -109,4 +107,4 @@ def aging_event(company: str, day: date) -> NewEvent:
 
 
 def _event(stream: str, event: Event) -> NewEvent:
-    return NewEvent(stream, type_of(event), encode(event), SCHEMA)
+    return new_event(stream, event)

@@ -20,6 +20,7 @@ from typing import Final
 
 import msgspec
 
+from connector.new_events import new_event
 from connector.sage100 import absent, breaker
 from connector.sage100.absent import ABSENT
 from connector.sage100.contract import Page
@@ -39,13 +40,10 @@ from connector.sage100.vanished import LastSeen, Where, last_seen, told, twins_o
 from connector.tracing import tracer
 from eventstore.types import NewEvent, Put, Remove, Row, Write
 from projections.events import (
-    SCHEMA,
     Event,
     PollCompleted,
     RecordVanished,
     SweepCompleted,
-    encode,
-    type_of,
 )
 from projections.keys import sage_stream
 from projections.tables import Fingerprint, Frozen
@@ -198,7 +196,7 @@ def _vanish(where: Where, run: Pass, out: _Absent, row: Row, event: RecordVanish
     stream = sage_stream(
         where.instance, where.company, where.entity, row.key.removeprefix(where.place)
     )
-    out.events.append(NewEvent(stream, type_of(event), encode(event), SCHEMA, run.started or None))
+    out.events.append(new_event(stream, event, run.started or None))
     after = Fingerprint(event.fingerprint, vanished=True)
     out.gone.append(Row(row.key, encode_row(after)))
 

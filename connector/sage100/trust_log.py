@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from connector.new_events import new_event
 from connector.sage100.errors import TlsRefused
 from eventstore.types import EventStore, NewEvent
-from projections.events import SCHEMA, TrustRefused, decode, encode, type_of
+from projections.events import TrustRefused, decode
 
 _REPEAT_AFTER: Final = timedelta(days=1)
 _CLOCK: Final = "%Y-%m-%dT%H:%M:%SZ"
@@ -70,7 +71,7 @@ class TrustLog:
             # A clock that was set back must not silence anything.
             if told is None or not told <= error.seen_at < told + _REPEAT_AFTER:
                 news.setdefault(key, event)
-        return [NewEvent(stream, type_of(one), encode(one), SCHEMA) for one in news.values()]
+        return [new_event(stream, one) for one in news.values()]
 
 
 def _utc(moment: datetime | None) -> str:

@@ -18,10 +18,11 @@ from connector.sage100.page_size import PageSizes
 from connector.sage100.passes import Outcome
 from connector.sage100.place import Pass, Place, place_of
 from connector.sage100.retry import Waiting
-from connector.sage100.rounds import Rounds, idle
+from connector.sage100.rounds import Rounds
 from connector.sage100.timetable import Timetable
 from connector.sandbox.agent import Hold, HttpAnswer, SimulatedAgent, SoapFault, TruncatedBody
 from connector.secret import Secret
+from connector.waiting import rest
 from eventstore import Checkpoint, EventStore
 from projections import events as e
 from tests.sage100.shelf import CALL, check_books, logged
@@ -177,10 +178,10 @@ async def test_idling_ends_with_the_time_or_with_the_stop() -> None:
     """Whichever comes first."""
     stop = asyncio.Event()
     async with asyncio.timeout(5):
-        await idle(stop, 0.0)
+        await rest(stop, 0.0)
         assert not stop.is_set()
         stop.set()
-        await idle(stop, 3600.0)
+        await rest(stop, 3600.0)
 
 
 async def remember(store: EventStore, entity: str, place: Place) -> None:
