@@ -20,6 +20,7 @@ from projections.workspace import decode
 
 REPLAY_STREAM: Final = "audit/replay"
 _TARGETS: Final = 500  # of one request
+_PAGE: Final = 1_000  # ledgers held at once
 
 
 class ReplayReport(msgspec.Struct, frozen=True):
@@ -76,7 +77,7 @@ async def _parked(store: EventStore, reason: str) -> list[str]:
 async def _written(store: EventStore, prefix: str) -> list[str]:
     """Targets that become HubSpot objects; their ledgers are looked at a page at a time."""
     names: list[str] = []
-    async for page in paging.pages(store, "target", prefix):
+    async for page in paging.pages(store, "target", prefix, size=_PAGE):
         names += [row.key for row in page if not decode("target", row.value).skipped]
     return names
 
