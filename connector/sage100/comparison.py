@@ -17,7 +17,7 @@ from connector.sage100.observe import Observation, Origin, Record, observe, reco
 from connector.sage100.selection import Selection
 from eventstore.types import EventStore
 from projections.tables import Fingerprint
-from projections.workspace import decode
+from projections.workspace import DECODERS, decode
 
 _SLACK: Final = 50  # known records between the page's rows that Sage 100 does not have any more
 _WINDOWS: Final = 4  # scans at most, where it has very many of those
@@ -35,7 +35,7 @@ async def compare(
     found = None
     if origin.via == "sweep":
         (first,) = records(origin, selection, page.columns, left[:1])
-        known = await _known_after(store, origin.table_key(selection.entity, ""), first.key, page)
+        known = await _known_from(store, origin.table_key(selection.entity, ""), first.key, page)
         keys = [known.get(one) for one in prints]
         unchanged = [key for key in keys if key is not None]
         settled = set(unchanged)
@@ -65,15 +65,16 @@ async def _known(store: EventStore, found: list[Record]) -> dict[str, Fingerprin
     return {key: decode("fingerprint", row.value) for key, row in rows.items()}
 
 
-async def _known_after(store: EventStore, place: str, first: str, page: Page) -> dict[str, str]:
-    """Fingerprint to key of the records behind `first`, as many as the page has rows."""
+async def _known_from(store: EventStore, place: str, first: str, page: Page) -> dict[str, str]:
+    """Fingerprint to key of the records from `first` on, as many as the page has rows."""
     known: dict[str, str] = {}
     limit = len(page.rows) + _SLACK
-    after = first
+    after = first[:-1]  # next to nothing lies between
+    decode_row = DECODERS["fingerprint"].decode
     for _ in range(_WINDOWS):
         window = await store.scan("fingerprint", prefix=place, after=after, limit=limit)
         for row in window:
-            print_: Fingerprint = decode("fingerprint", row.value)
+            print_: Fingerprint = decode_row(row.value)
             if not print_.vanished:
                 known[print_.fingerprint] = row.key
         if len(known) >= len(page.rows) or len(window) < limit:
