@@ -65,7 +65,9 @@ def _rows(between: bytes, prefix: str) -> list[tuple[str, ...]] | None:
             text = text.replace(empty, opens + closes)
     if not (text.startswith(head) and text.endswith(tail)):
         return None
-    written = text[len(head) : -len(tail)].split(tail + head)
+    written = text.split(tail + head)
+    written[0] = written[0].removeprefix(head)
+    written[-1] = written[-1].removesuffix(tail)
     rows = [tuple(row.split(closes + opens)) for row in written]
     width = len(rows[0])
     if any(len(row) != width for row in rows):

@@ -51,7 +51,7 @@ from projections.workspace import decode as decode_row
 from projections.workspace import encode as encode_row
 
 _SWEEPS_TO_VANISH: Final = 2
-_PAGE: Final = 500  # known keys per append
+_PAGE: Final = 2_000  # known keys per append
 _LOOKED_AT: Final = 500  # newly absent rows of a sweep whose likes are looked for
 
 
