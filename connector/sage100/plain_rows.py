@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 _BEGINS: Final = re.compile(rb"<((?:[A-Za-z_][A-Za-z0-9_.-]*:)?)Row>")
 # Octets that XML 1.0 forbids, and \r, which it makes \n.
 _NOT_PLAIN: Final = bytes({*range(0x20)} - {0x09, 0x0A})
+_PIECE_BYTES: Final = 16 * 1024  # copies of a whole page make the heap grow and shrink each time
 _CELL: Final = "\x1f"  # one of them: it stands in no text
 # The last one last, for what it uncovers is text.
 _REFERENCES: Final = (
@@ -43,15 +44,24 @@ def cut(answer: bytes) -> PlainRows | None:
     closing = f"</{prefix}Row>"
     mark = closing.encode()
     begins, ends = found.start(), answer.rfind(mark) + len(mark)
-    rows = _rows(answer[begins:ends], prefix)
-    if rows is None:
+    if ends <= begins:
         return None
+    rows: list[tuple[str, ...]] = []
+    at = begins
+    while at < ends:
+        reach = answer.find(mark, at + _PIECE_BYTES, ends)
+        to = ends if reach < 0 else reach + len(mark)
+        some = _rows(answer[at:to], prefix)
+        if some is None or len(some[0]) != len((rows or some)[0]):
+            return None
+        rows += some
+        at = to
     first_ends = answer.index(mark, begins) + len(mark)
     return PlainRows(rows, answer[:first_ends] + answer[ends:])
 
 
 def _rows(between: bytes, prefix: str) -> list[tuple[str, ...]] | None:
-    """The cells from the first row's tag to the last one's; None where anything else stands."""
+    """The cells of rows one after the other; None where anything else stands."""
     if len(between.translate(None, _NOT_PLAIN)) != len(between):
         return None
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import example, given
@@ -42,6 +42,14 @@ SNIPPETS = [
     *(b"\xff", b"\xc3", b"\xef\xbf\xbe", b"\xef\xbf\xbf", b"\xef\xbf\xbd", b"\xed\xa0\x80"),
     *(b"<a:Next>n</a:Next>", b"</a:Page>", b"</s:Body>", b" xmlns:a='urn:other'", b"<!DOCTYPE x>"),
 ]
+
+
+@pytest.fixture(autouse=True, scope="module", params=[30, 16 * 1024])
+def _piece(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Rows one by one, and as they come: pages here are too small to be cut in pieces."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plain_rows, "_PIECE_BYTES", request.param)
+        yield
 
 
 def read(body: bytes, *, kept_bytes: int = KEPT_BYTES, size: int = 100) -> Page:
