@@ -1,7 +1,7 @@
 """A page's rows without a tree, where an agent writes them in the plain form that most do.
 
-The rows of a page are nine tenths of what Sage 100's side sends, and a tree of them costs three
-times what it takes to cut their text at its tags. So where the rows are nothing but
+The rows of a page are nine tenths of what Sage 100's side sends, and to read their cells from a
+tree costs twice what it takes to cut their text at its tags. So where the rows are nothing but
 `<Row><V>text</V>…</Row>` one after the other, as XML writers put them that neither indent nor
 decorate, they are cut, and libxml2 reads the answer with its first row only: it says whether that
 is a row of a page in a sound envelope, and what follows it is of the very same shape. Whatever is
