@@ -3,6 +3,10 @@
 Many rows go into one statement rather than one statement per row: `sqlite3` gives up and takes back
 the interpreter's lock at every step, so beside a busy event loop a thousand small steps wait a
 thousand times. `batches` cuts rows into few fixed sizes, so few statements need be kept prepared.
+
+A value costs what handing it over costs: `sqlite3` looks for an adapter for every `bytes` and None,
+at ten times the price of a number, and takes `int`, `str` and `bytearray` as they are. What is
+written by the thousand is handed over as these; the columns come to hold the same.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from importlib import resources
-from typing import Any
+from typing import Any, Final
 
 _SECTION = re.compile(r"^-- :section (\w+)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
@@ -33,11 +37,14 @@ SCHEMA = load_sections("schema.sql")
 
 
 class Many:
-    """One statement in a few sizes: `{rows}` or `{marks}` filled for as many rows as _SIZES has."""
+    """One statement in a few sizes: `{rows}` or `{marks}` filled for as many rows as _SIZES has.
 
-    def __init__(self, sql: str, width: int = 1) -> None:
+    `row`: what stands for one row, where that is more than `width` placeholders.
+    """
+
+    def __init__(self, sql: str, width: int = 1, row: str = "") -> None:
         self.width = width
-        row = "(" + ",".join("?" * width) + ")"
+        row = row or f"({marks(width)})"
         self._sql = [
             (
                 size * width,
@@ -63,6 +70,10 @@ class Many:
         """Rows found for all `values`."""
         for sql, part in self.batches(values):
             yield from conn.execute(sql, part)
+
+
+AS_BLOB: Final = bytearray()
+"""`AS_BLOB + data` is `data` in the form that costs least to hand over; TypeError if no bytes."""
 
 
 def marks(count: int) -> str:

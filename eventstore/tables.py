@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from .errors import BadTable, InvalidAppend, UnknownTable
-from .statements import QUERIES, SCHEMA, Many, prefix_range
+from .statements import AS_BLOB, QUERIES, SCHEMA, Many, prefix_range
 from .types import Adopt, Clear, Put, Remove, Row, Table, Write
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
@@ -189,10 +189,10 @@ def _flat(table: _Statements, rows: Sequence[Row]) -> list[Any]:
     values: list[Any] = []
     if table.ranked:
         for row in rows:
-            values += (row.key, row.rank, row.value)
+            values += (row.key, row.rank, AS_BLOB + row.value)
         return values
     for row in rows:
         if row.rank is not None:
             raise InvalidAppend(f"table {table.name!r} has no rank, row {row.key!r} has one")
-        values += (row.key, row.value)
+        values += (row.key, AS_BLOB + row.value)
     return values

@@ -23,7 +23,7 @@ from .codec import encode_meta
 from .connection import explain
 from .errors import CheckpointMoved, EventStoreError, HeadMoved, InvalidAppend, WrongVersion
 from .reads import read_head
-from .statements import QUERIES, Many
+from .statements import AS_BLOB, QUERIES, Many
 from .tables import Tables
 from .types import Commit
 
@@ -53,7 +53,7 @@ WRONG_EVENT = (
 
 _STREAM_HEADS = Many(QUERIES["stream_heads"])
 _INSERT_STREAMS = Many(QUERIES["insert_streams"], width=2)
-_INSERT_EVENTS = Many(QUERIES["insert_events"], width=8)
+_INSERT_EVENTS = Many(QUERIES["insert_events"], width=8, row="(?,?,?,?,?,nullif(?,0),?,?)")
 _INSERT_COMMITS = Many(QUERIES["insert_commits"], width=5)
 
 
@@ -203,8 +203,8 @@ class Log:
             head[1] = version = head[1] + 1
             versions.append(version)
             new_events += (
-                *(position, head[0], version),
-                *(event.type, event.schema, cause, salt, event.data),
+                *(position, head[0], version, event.type, event.schema),
+                *(cause or 0, AS_BLOB + salt, AS_BLOB + event.data),
             )
             position += 1
         return versions
