@@ -203,8 +203,14 @@ class Log:
             head[1] = version = head[1] + 1
             versions.append(version)
             new_events += (
-                *(position, head[0], version, event.type, event.schema),
-                *(cause or 0, AS_BLOB + salt, AS_BLOB + event.data),
+                position,
+                head[0],
+                version,
+                event.type,
+                event.schema,
+                cause or 0,
+                AS_BLOB + salt,
+                AS_BLOB + event.data,
             )
             position += 1
         return versions
