@@ -106,7 +106,13 @@ def compact(conn: sqlite3.Connection) -> None:
 
     Raises ErasureUnfinished as `erase_streams` does.
     """
-    conn.execute("VACUUM")
+    (kept,) = conn.execute("PRAGMA temp_store").fetchone()
+    # The new file is made as a temporary one: not in memory.
+    conn.execute("PRAGMA temp_store = FILE")
+    try:
+        conn.execute("VACUUM")
+    finally:
+        conn.execute(f"PRAGMA temp_store = {int(kept)}")
     _empty_write_ahead_log(conn, "The file is compact")
 
 

@@ -26,6 +26,7 @@ from eventstore import (
     Table,
     UnknownTable,
     database,
+    integrity,
 )
 from eventstore.chain import GENESIS, check_commit, commit_digest, links, payload_digest
 
@@ -312,6 +313,24 @@ async def test_compacting_leaves_no_replaced_row_behind(opener: Opener, path: Pa
         assert sum(len(file.read_bytes()) for file in path.parent.iterdir()) < 200_000
         assert await store.verify() == 1
         assert (await store.append([event("q")])).last == 2
+
+
+def test_compacting_makes_the_new_file_on_disk_and_not_in_memory(path: Path) -> None:
+    """The writer keeps in memory what a statement might have to put back, never a whole store."""
+    database.create(path)
+    conn = database.connect_writer(path)
+    told: list[str] = []
+    try:
+        conn.set_trace_callback(told.append)
+        integrity.compact(conn)
+        assert [one for one in told if one.startswith(("PRAGMA temp_store =", "VACUUM"))] == [
+            "PRAGMA temp_store = FILE",
+            "VACUUM",
+            "PRAGMA temp_store = 2",
+        ]
+        assert conn.execute("PRAGMA temp_store").fetchone() == (2,)
+    finally:
+        conn.close()
 
 
 async def test_what_a_reader_kept_from_being_compact_is_finished(
