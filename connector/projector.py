@@ -20,13 +20,12 @@ from typing import Final
 import msgspec
 
 from connector import paging, rows, tracing
-from connector.new_events import done_by
+from connector.new_events import Drafts, done_by
 from connector.spread import spread
 from eventstore import (
     Checkpoint,
     CheckpointMoved,
     EventStore,
-    NewEvent,
     StoredEvent,
     WrongVersion,
 )
@@ -44,6 +43,7 @@ from projections.workspace import Workspace, decode
 CHECKPOINT: Final = "projector"
 PAGE_EVENTS: Final = 1_000
 PAGE_TARGETS: Final = 400
+_LOT_TARGETS: Final = 100
 _MAX_TRIES: Final = 20
 _MOST_COMPANIES: Final = 10_000
 
@@ -91,8 +91,8 @@ class Projector:
                 ends = (page[0].position, page[-1].position)
                 context, links = await tracing.origin(self._store, ends)
                 with tracing.tracer.start_as_current_span("project", context, links=links):
-                    work, emissions = await self._fold(page)
-                    await self._append_and_read_on(work, emissions, moved)
+                    work, drafts = await self._fold(page)
+                    await self._append_and_read_on(work, drafts, moved)
             except (WrongVersion, CheckpointMoved):
                 self._mapping = None
                 continue
@@ -109,13 +109,11 @@ class Projector:
     async def _read(self, after: int) -> list[Entry]:
         return entries_of(await self._store.read(after, limit=self._page_events))
 
-    async def _append_and_read_on(
-        self, work: Workspace, emissions: list[decide.Emission], moved: Checkpoint
-    ) -> None:
+    async def _append_and_read_on(self, work: Workspace, drafts: Drafts, moved: Checkpoint) -> None:
         """Append, and read the next page while the disk is at work."""
         next_page = asyncio.create_task(self._read(moved.position))
         try:
-            await self._append(work, emissions, moved)
+            await self._append(work, drafts, moved)
         finally:
             self._ahead = await next_page
 
@@ -138,8 +136,9 @@ class Projector:
                 causes = [mark.cause for mark in dirty.values()]
                 context, links = await tracing.origin(self._store, causes)
                 with tracing.tracer.start_as_current_span("decide", context, links=links):
-                    emissions = await self._decide(dirty, work, mapping)
-                    await self._append(work, emissions, None)
+                    drafts = Drafts()
+                    await self._decide(dirty, work, mapping, drafts)
+                    await self._append(work, drafts, None)
             except WrongVersion:
                 continue
             return len(dirty)
@@ -154,15 +153,15 @@ class Projector:
             if not count and not await self.settle():
                 return folded
 
-    async def _fold(self, entries: list[Entry]) -> tuple[Workspace, list[decide.Emission]]:
-        work = Workspace()
+    async def _fold(self, entries: list[Entry]) -> tuple[Workspace, Drafts]:
+        work, drafts = Workspace(), Drafts()
         await rows.load(self._store, work, projection.wants(entries))
         await rows.load(self._store, work, projection.wants_also(entries, work))
         into = Folding(work)
         projection.fold(entries, into)
         await self._wake_deferred(into)
         await self._unblock(into)
-        emissions = await self._release(into)
+        await self._release(into, drafts)
         dirty = {name: Dirty(position) for name, position in into.dirty.items()} | into.forced
         if work.changed("mapping"):
             self._mapping = None
@@ -182,8 +181,8 @@ class Projector:
         for key, mark in forced.items():
             work.put("dirty", key, stronger(mark, work.get("dirty", Dirty, key)))
         if mapping is not None:
-            emissions += await self._decide(ready, work, mapping)
-        return work, emissions
+            await self._decide(ready, work, mapping, drafts)
+        return work, drafts
 
     async def _barred_companies(self, work: Workspace) -> set[str]:
         """Companies on which nothing is decided: being polled, or frozen by the breaker."""
@@ -201,9 +200,10 @@ class Projector:
         arrivals without acting on them."""
         position = (await self._store.head()).last
         async for page in paging.pages(self._store, "waiting", size=PAGE_TARGETS):
-            into = Folding(Workspace())
+            into, drafts = Folding(Workspace()), Drafts()
             into.arrived = {row.key.partition(">")[0]: position for row in page}
-            await self._append(into.work, await self._release(into), None)
+            await self._release(into, drafts)
+            await self._append(into.work, drafts, None)
 
     async def _wake_deferred(self, into: Folding) -> None:
         """Targets whose attempt has ended and that somebody wanted to decide on meanwhile."""
@@ -232,10 +232,10 @@ class Projector:
                     prefixes[prefix], "the record in its way has changed"
                 )
 
-    async def _release(self, into: Folding) -> list[decide.Emission]:
+    async def _release(self, into: Folding, drafts: Drafts) -> None:
         """Held commands whose parents have all arrived."""
         if not into.arrived:
-            return []
+            return
         parents = {f"{name}>": name for name in into.arrived}
         found = await rows.find(self._store, into.work, "waiting", parents, _parent_prefix)
         waiting = {
@@ -244,16 +244,21 @@ class Projector:
             if children
         }
         if not waiting:
-            return []
+            return
         names = [child.text for children in waiting.values() for child in children]
         await rows.load(self._store, into.work, {"target": decide.waiting_reads(names)})
-        return decide.release(into.arrived, waiting, into.work)
+        drafts.take(decide.release(into.arrived, waiting, into.work))
 
     async def _decide(
-        self, dirty: Mapping[str, Dirty], work: Workspace, mapping: compiled.CompiledMapping
-    ) -> list[decide.Emission]:
+        self,
+        dirty: Mapping[str, Dirty],
+        work: Workspace,
+        mapping: compiled.CompiledMapping,
+        drafts: Drafts,
+    ) -> None:
+        """Decide a lot at a time, each encoded and let go before the next (see Workspace.pack)."""
         if not dirty:
-            return []
+            return
         reads = desire.reads(dirty)
         await rows.load(self._store, work, {**reads.rows, "deferred": dirty})
         dirty = {
@@ -264,7 +269,10 @@ class Projector:
         ends = {end for link in links for end in keys.ends(keys.split_target(link)[1])}
         await rows.load(self._store, work, {"target": links | ends, "deferred": links})
         known = await self._knowledge(reads, work)
-        return decide.decide(dirty, work, mapping, known)
+        for lot in paging.parts(dirty.items(), _LOT_TARGETS):
+            emissions = decide.decide(dict(lot), work, mapping, known)
+            drafts.take(emissions)
+            work.pack("target", [keys.target_of(emission.stream) for emission in emissions])
 
     async def _knowledge(self, reads: desire.Reads, work: Workspace) -> desire.Knowledge:
         """Open items and terms by prefix, with what this very step changed laid over them."""
@@ -317,26 +325,10 @@ class Projector:
                 self._mapping = compiled.restore(msgspec.json.decode(active.mapping))
         return self._mapping
 
-    async def _append(
-        self, work: Workspace, emissions: list[decide.Emission], checkpoint: Checkpoint | None
-    ) -> None:
-        new = [
-            NewEvent(
-                emission.stream,
-                events.type_of(event),
-                events.encode(event),
-                events.schema_of(event),
-                emission.cause,
-            )
-            for emission in emissions
-            for event in emission.events
-        ]
-        expect: dict[str, int] = {}
-        for emission in emissions:
-            expect.setdefault(emission.stream, emission.expect)  # a later one counts on the first
+    async def _append(self, work: Workspace, drafts: Drafts, checkpoint: Checkpoint | None) -> None:
         await self._store.append(
-            new,
-            expect=expect,
+            drafts.events,
+            expect=drafts.expect,
             checkpoint=checkpoint,
             also=rows.writes(work),
             meta=done_by("projector"),

@@ -159,6 +159,11 @@ def hubspot_stream(target: str) -> str:
     return f"hubspot/{target}"
 
 
+def target_of(stream: str) -> str:
+    """The target of a `hubspot_stream`."""
+    return stream.removeprefix("hubspot/")
+
+
 def target(kind: str, external: str) -> str:
     """`companies/ABC:01-ABF`."""
     return f"{kind}/{external}"

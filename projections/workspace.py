@@ -63,8 +63,9 @@ class Workspace:
             found = rows.get(table, {})
             raw = self._raw.setdefault(table, {})
             docs = self._docs.setdefault(table, {})
+            changed = self._changed.get(table, {})
             for key in keys:
-                if key not in docs:
+                if key not in docs and key not in changed:
                     raw[key] = found.get(key)
 
     def missing(self, table: str, keys: Iterable[str]) -> set[str]:
@@ -100,23 +101,42 @@ class Workspace:
         self._docs.setdefault(table, {})[key] = None
         self._changed.setdefault(table, {})[key] = None
 
+    def pack(self, table: str, keys: Iterable[str]) -> None:
+        """Encode what was put under these keys now, and let the documents go.
+
+        A page of documents is some megabytes of small objects; those that are done with make room
+        for the next ones where the processor has it at hand. Reading one again decodes it.
+        """
+        docs = self._docs.get(table, {})
+        changed = self._changed.get(table, {})
+        raw = self._raw.setdefault(table, {})
+        for key in keys:
+            doc = docs.get(key)
+            if doc is not None and key in changed:
+                raw[key] = _encoder.encode(doc)
+                del docs[key]
+
     def changes(self) -> list[TableChange]:
         """Everything changed so far, table by table, in the order of first change."""
         out = []
         for table, keys in self._changed.items():
-            docs = self._docs[table]
+            docs, raw = self._docs[table], self._raw.get(table, {})
             puts: list[tuple[str, bytes, int | None]] = []
             removes: list[str] = []
             for key, rank in keys.items():
-                doc = docs[key]
-                if doc is None:
+                try:
+                    doc = docs[key]
+                except KeyError:  # packed
+                    value = raw[key]
+                else:
+                    value = None if doc is None else _encoder.encode(doc)
+                if value is None:
                     removes.append(key)
                 else:
-                    puts.append((key, _encoder.encode(doc), rank))
+                    puts.append((key, value, rank))
             out.append(TableChange(table, puts, removes))
         return out
 
     def changed(self, table: str) -> dict[str, Doc | None]:
         """The rows of one table put so far, or removed (None): what to lay over a scan's."""
-        docs = self._docs.get(table, {})
-        return {key: docs[key] for key in self._changed.get(table, {})}
+        return {key: self.get(table, Doc, key) for key in self._changed.get(table, {})}
