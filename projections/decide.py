@@ -8,7 +8,8 @@ while one is on its way, the decision waits for its outcome, which keeps command
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from projections import desire, diff, keys, ledger, line, personal, pins
 from projections import events as e
@@ -23,7 +24,7 @@ _PARTED = "they belong together no more"
 _TAKEN = "taken over, to be given our key"
 
 
-class Emission(NamedTuple):
+class Emission(msgspec.Struct, frozen=True):
     """Events for one hubspot/ stream that must still stand at version `expect`."""
 
     stream: str

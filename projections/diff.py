@@ -11,14 +11,15 @@ record's creation is written to it later only where HubSpot's value is empty.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+import msgspec
 
 from projections import likeness
 from projections.mapping.compiled import CompiledObject, CompiledRule
 from projections.tables import Target
 
 
-class Difference(NamedTuple):
+class Difference(msgspec.Struct, frozen=True):
     """Property to (before, after), and those of them to write only where HubSpot's is empty.
 
     `expected`: property to what HubSpot must still hold when it is written.

@@ -7,7 +7,7 @@ and that is more than to be decided on.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from projections import line
 from projections.events import Event
@@ -15,7 +15,7 @@ from projections.tables import Dirty, Fanout
 from projections.workspace import Workspace
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True):
     """One event of the log, decoded. `payload` is None when erased or of an unknown type."""
 
     position: int

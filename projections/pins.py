@@ -55,7 +55,7 @@ def put_back(
             expected[name] = pin.expected
     if changes and not difference.changes:
         mark = msgspec.structs.replace(mark, why=REASON)
-    return difference._replace(changes=changes, expected=expected), mark
+    return msgspec.structs.replace(difference, changes=changes, expected=expected), mark
 
 
 def outdated(pinned: Mapping[str, Pin], doc: Target) -> set[str]:
