@@ -18,11 +18,13 @@ from projections import likeness
 from projections.likeness import Kind
 from projections.mapping import misfit, rules
 from projections.mapping.facts import DERIVED
-from projections.mapping.transforms import NUMERIC, TRANSFORMS, Transform
+from projections.mapping.transforms import NUMERIC, TEXT_LIMIT, TRANSFORMS, Transform
+from projections.values import REPLACEMENT
 
 # Sets of served columns to remember the steps of: one per company, and companies are few.
 _MOST_SERVED: Final = 64
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,99}")
+_TEXT: Final = TRANSFORMS["text"]
 _COLUMN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 
 
@@ -86,7 +88,17 @@ class CompiledObject(NamedTuple):
         desired: dict[str, str] = {}
         for name, source, missing, transform in steps:
             cell = cell_of(source)
-            value = missing if cell is None else transform(cell)
+            if cell is None:
+                value = missing
+            elif (
+                transform is _TEXT
+                and cell.isprintable()
+                and REPLACEMENT not in cell
+                and len(cell) <= TEXT_LIMIT
+            ):
+                value = cell.strip()  # clean text, by far the most, without the call
+            else:
+                value = transform(cell)
             if value is not None:
                 desired[name] = value
         return desired

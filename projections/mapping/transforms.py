@@ -22,10 +22,8 @@ TEXT_LIMIT: Final = 65_000
 
 
 def _text(cell: str) -> str | None:
-    # What `values.text` does to clean text, without the call: most properties come by here.
-    clean = cell.isprintable() and values.REPLACEMENT not in cell
-    text = cell.strip() if clean else values.text(cell)
-    return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT]
+    # Of clean text `CompiledObject.shape` takes care itself.
+    return values.text(cell)[:TEXT_LIMIT]
 
 
 def _upper(cell: str) -> str | None:
