@@ -22,7 +22,8 @@ _MOST_MISSES: Final = 256  # of hourly sweeps, more than a week of them
 
 def pass_key(stream: str) -> str:
     """`sage/acme/ABC/AR_Customer/01-ABF` (or a poll/… stream) -> `acme/ABC/AR_Customer`."""
-    return "/".join(stream.split("/", 4)[1:4])
+    # A record's key, which comes last, has no slash of its own (keys.escape).
+    return stream[5 : stream.rindex("/")] if stream.startswith("sage/") else stream[5:]
 
 
 def count_observed(entry: Entry, into: Folding) -> None:

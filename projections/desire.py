@@ -21,6 +21,7 @@ GONE: Final = "gone from Sage 100 before it was ever sent"
 REPLACED: Final = "gone from the open items: another row of its number is open, its own comes later"
 _NOWHERE: Final = Source()
 _NO_BILL: Final = Bill()
+_LINKED: Final = tuple(f"{kind}/" for kind in keys.PARTS)
 
 
 class Skip(NamedTuple):
@@ -82,11 +83,11 @@ def reads(targets: Iterable[str]) -> Reads:
 
 def links(name: str, work: Workspace) -> list[str]:
     """The association targets a contact, invoice or line should have, from loaded rows."""
+    if not name.startswith(_LINKED):
+        return []
     kind, key = keys.split_target(name)
     if kind == "line_items":
         return [keys.association(name, keys.parents(name)[0])]
-    if kind not in {"contacts", "invoices"}:
-        return []
     parent = keys.customer_of(key)
     found = [keys.association(name, f"companies/{parent}")]
     if kind == "invoices":
@@ -130,8 +131,10 @@ def _buyer(key: str, work: Workspace) -> str:
 
 def garbage(name: str, work: Workspace) -> dict[str, str]:
     """The amounts of an invoice that are no numbers: column to what it holds."""
-    kind, key = keys.split_target(name)
-    bill = work.get("bill", Bill, keys.bill_of(key)) if kind == "invoices" else None
+    if not name.startswith("invoices/"):
+        return {}
+    key = keys.split_target(name)[1]
+    bill = work.get("bill", Bill, keys.bill_of(key))
     row = invoice.standing(key, bill) if bill is not None else None
     return invoice.unread(row) if row is not None else {}
 

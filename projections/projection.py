@@ -58,7 +58,7 @@ def wants_also(entries: Sequence[Entry], work: Workspace) -> dict[str, set[str]]
     """What else they read, once the rows that `wants` names are loaded."""
     out: dict[str, set[str]] = defaultdict(set)
     for entry in entries:
-        if entry.stream.startswith("sage/") and entry.payload is not None:
+        if "/AR_Invoice/" in entry.stream and entry.payload is not None:
             source.wants_also(source.record_of(entry.stream), work, out)
     return out
 
