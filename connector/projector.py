@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
+from opentelemetry import trace
+from opentelemetry.context import Context
 
 from connector import paging, rows, tracing
 from connector.new_events import Drafts, done_by
@@ -53,6 +55,15 @@ def _parent_prefix(key: str) -> str:
     return key.partition(">")[0] + ">"
 
 
+class _Page(NamedTuple):
+    """A page of the log, where folding it takes the projector, and the traces it continues."""
+
+    entries: list[Entry]
+    moved: Checkpoint
+    context: Context
+    links: list[trace.Link]
+
+
 class Contended(RuntimeError):
     """A projector step lost every race for its streams: a second writer must be at work."""
 
@@ -75,47 +86,49 @@ class Projector:
         self._store = store
         self._page_events = page_events
         self._mapping: compiled.CompiledMapping | None = None
-        self._ahead: list[Entry] = []
+        self._ahead: _Page | None = None
         self.hold = False
         self.held_back: set[str] = set()
 
     async def step(self) -> int:
         """Fold the next page; the number of events folded, 0 when the log's end is reached."""
         for _ in range(_MAX_TRIES):
-            checkpoint = await self._store.checkpoint(CHECKPOINT)
-            page = await self._take(checkpoint.position)
-            if not page:
+            page = self._ahead or await self._read(await self._store.checkpoint(CHECKPOINT))
+            self._ahead = None
+            if page is None:
                 return 0
-            moved = msgspec.structs.replace(checkpoint, position=page[-1].position)
             try:
-                ends = (page[0].position, page[-1].position)
-                context, links = await tracing.origin(self._store, ends)
-                with tracing.tracer.start_as_current_span("project", context, links=links):
-                    work, drafts = await self._fold(page)
-                    await self._append_and_read_on(work, drafts, moved)
+                with tracing.tracer.start_as_current_span(
+                    "project", page.context, links=page.links
+                ):
+                    work, drafts = await self._fold(page.entries)
+                    await self._append_and_read_on(work, drafts, page.moved)
             except (WrongVersion, CheckpointMoved):
                 self._mapping = None
                 continue
-            return len(page)
+            return len(page.entries)
         raise Contended
 
-    async def _take(self, after: int) -> list[Entry]:
-        """The page behind a position, read ahead or read now."""
-        page, self._ahead = self._ahead, []
-        if page and page[0].position == after + 1:
-            return page
-        return await self._read(after)
-
-    async def _read(self, after: int) -> list[Entry]:
-        return entries_of(await self._store.read(after, limit=self._page_events))
+    async def _read(self, place: Checkpoint) -> _Page | None:
+        """The page behind a place, and whence its changes come; None at the log's end."""
+        entries = entries_of(await self._store.read(place.position, limit=self._page_events))
+        if not entries:
+            return None
+        ends = entries[0].position, entries[-1].position
+        context, links = await tracing.origin(self._store, ends)
+        moved = Checkpoint(place.name, position=ends[1], was=place.position, cursor=place.cursor)
+        return _Page(entries, moved, context, links)
 
     async def _append_and_read_on(self, work: Workspace, drafts: Drafts, moved: Checkpoint) -> None:
         """Append, and read the next page while the disk is at work."""
-        next_page = asyncio.create_task(self._read(moved.position))
+        reading = asyncio.create_task(self._read(moved))
         try:
             await self._append(work, drafts, moved)
-        finally:
-            self._ahead = await next_page
+        except BaseException:  # whatever it is, the next page does not follow what stands now
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            raise
+        self._ahead = await reading
 
     async def settle(self) -> int:
         """Decide on the next page of dirty targets; how many were decided, 0 when none is left.
