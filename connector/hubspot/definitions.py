@@ -29,8 +29,10 @@ TEXT_LIMIT: Final = 65_536  # characters
 KEPT_S: Final = 3600.0
 SURE_S: Final = 10.0
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-_EPOCH_MS: Final = re.compile(r"-?\d{1,15}")
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_EPOCH_MS: Final = re.compile(r"-?\d{1,15}", re.ASCII)
+# Python reads more than ISO 8601 has: weeks, no dashes, and offsets to the second.
+_CLOCK: Final = re.compile(r"T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)", re.ASCII)
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -186,9 +188,9 @@ def _moment(value: str) -> datetime | None:
     try:
         if _EPOCH_MS.fullmatch(value):
             return _START + timedelta(milliseconds=int(value))
+        if not _DAY.fullmatch(value[:10]) or (value[10:] and not _CLOCK.fullmatch(value[10:])):
+            return None
         moment = datetime.fromisoformat(value)
-        if _DAY.fullmatch(value):
-            return moment.replace(tzinfo=UTC)
-        return None if moment.utcoffset() is None else moment.astimezone(UTC)
+        return moment.astimezone(UTC) if value[10:] else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None

@@ -41,7 +41,7 @@ SPOTS: Final = {
     "second": [
         Spot("connector/sage100/sweep.py", "await journal.write(place, passes, rec", "leaves"),
         Spot("connector/sage100/sweep.py", "await forget_noted(", "returns"),
-        Spot("connector/projector.py", "emissions = await self._release(into)", "returns"),
+        Spot("connector/projector.py", "await self._release(into, drafts)", "returns"),
         Spot("connector/hubspot/delivery.py", CALL, "leaves"),
         Spot("connector/hubspot/delivery.py", RECORD, "leaves"),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector.hubspot.definitions import (
@@ -101,6 +101,14 @@ MOMENTS = st.one_of(
 
 
 @given(value=MOMENTS, kind=st.sampled_from(["date", "datetime"]))
+@example(
+    "1924-01-01T00:00:00+04:27:53", "datetime"
+)  # Python's, of the time before there were zones
+@example("20260301T000000Z", "datetime")
+@example("2026-W10-1T00:00:00Z", "date")
+@example("\u0662\u0660\u0662\u0666-03-01", "date")
+@example("2026-03-01T00:00:00", "datetime")
+@example("2026-03-01T00:00+0000", "date")
 def test_dates_pass_where_the_strict_version_takes_them(value: str, kind: str) -> None:
     """Nothing that 2026-03 refuses is sent, and nothing that it takes is left out."""
     definition = Property(name="d", label="d", type=kind, field_type="date", group_name="g")
