@@ -15,7 +15,7 @@ import msgspec
 from connector import paging
 from connector.addresses import MAPPING_STREAM
 from connector.histories import History, HistoryMoment, source_stream
-from connector.projector import entries_of
+from connector.log_pages import entries_of
 from eventstore import EventStore
 from projections import asof, events, keys, personal, pins, provenance
 from projections.asof import HeldField

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from connector import mappings
 from connector.harmless import harmless_of
-from connector.projector import entries_of
+from connector.log_pages import entries_of
 from eventstore import EventStore
 from projections import keys, personal
 from projections.events import (

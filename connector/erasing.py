@@ -34,9 +34,10 @@ from connector import (
 from connector.erasure_list import Listed
 from connector.errors import Misconfigured
 from connector.harmless import Harmless, harmless_values
+from connector.log_pages import entries_of
 from connector.new_events import in_the_name_of, new_event
 from connector.progress import Progress
-from connector.projector import Projector, entries_of
+from connector.projector import Projector
 from connector.rebuild import outdated, rebuild
 from connector.reports import find
 from connector.sage100.fingerprint import fingerprint, stamp_of

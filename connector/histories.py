@@ -14,8 +14,8 @@ import msgspec
 
 from connector import documents, paging
 from connector.finding import Choice, choices, meant
+from connector.log_pages import entries_of
 from connector.moments import iso
-from connector.projector import entries_of
 from eventstore import EventStore, StoredEvent
 from projections import events, keys, ledger, timeline
 from projections.columns import ENTITY_OF

@@ -8,6 +8,7 @@ time: it checks checkpoints, and believes the versions it is told.
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
@@ -97,6 +98,7 @@ class Overlay:
         checkpoint: Checkpoint | None = None,
         also: Sequence[Write] = (),
         meta: Meta = Meta(),  # noqa: B008 - frozen
+        meanwhile: asyncio.Event | None = None,
     ) -> Commit:
         """Keep events, rows and checkpoint in memory. Raises CheckpointMoved, HeadMoved."""
         if expect_head is not None and expect_head != self._head.last:
@@ -115,6 +117,8 @@ class Overlay:
             place = (last, event.stream, versions[event.stream])
             self._log.append(StoredEvent(*place, event.type, event.schema, event.cause, event.data))
         self._write(also)
+        if meanwhile is not None:
+            meanwhile.set()
         if checkpoint is not None:
             self._checkpoints[checkpoint.name] = checkpoint
             while self._log and self._log[0].position <= checkpoint.position:

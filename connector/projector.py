@@ -14,24 +14,22 @@ way, until a person releases it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final
 
 import msgspec
-from opentelemetry import trace
-from opentelemetry.context import Context
 
 from connector import paging, rows, tracing
+from connector.log_pages import Page, page_after
 from connector.new_events import Drafts, done_by
 from connector.spread import spread
 from eventstore import (
     Checkpoint,
     CheckpointMoved,
     EventStore,
-    StoredEvent,
     WrongVersion,
 )
-from projections import breaker, decide, desire, events, keys, projection
+from projections import breaker, decide, desire, keys, projection
 from projections.folding import Entry, Folding, stronger
 from projections.mapping import compiled
 from projections.tables import (
@@ -55,25 +53,8 @@ def _parent_prefix(key: str) -> str:
     return key.partition(">")[0] + ">"
 
 
-class _Page(NamedTuple):
-    """A page of the log, where folding it takes the projector, and the traces it continues."""
-
-    entries: list[Entry]
-    moved: Checkpoint
-    context: Context
-    links: list[trace.Link]
-
-
 class Contended(RuntimeError):
     """A projector step lost every race for its streams: a second writer must be at work."""
-
-
-def entries_of(stored: Iterable[StoredEvent]) -> list[Entry]:
-    """Decode log entries for folding."""
-    return [
-        Entry(event.position, event.stream, event.version, events.decode(event.type, event.data))
-        for event in stored
-    ]
 
 
 class Projector:
@@ -86,7 +67,7 @@ class Projector:
         self._store = store
         self._page_events = page_events
         self._mapping: compiled.CompiledMapping | None = None
-        self._ahead: _Page | None = None
+        self._ahead: Page | None = None
         self.hold = False
         self.held_back: set[str] = set()
 
@@ -109,21 +90,21 @@ class Projector:
             return len(page.entries)
         raise Contended
 
-    async def _read(self, place: Checkpoint) -> _Page | None:
-        """The page behind a place, and whence its changes come; None at the log's end."""
-        entries = entries_of(await self._store.read(place.position, limit=self._page_events))
-        if not entries:
-            return None
-        ends = entries[0].position, entries[-1].position
-        context, links = await tracing.origin(self._store, ends)
-        moved = Checkpoint(place.name, position=ends[1], was=place.position, cursor=place.cursor)
-        return _Page(entries, moved, context, links)
+    async def _read(self, place: Checkpoint) -> Page | None:
+        return await page_after(self._store, place, limit=self._page_events)
 
     async def _append_and_read_on(self, work: Workspace, drafts: Drafts, moved: Checkpoint) -> None:
         """Append, and read the next page while the disk is at work."""
-        reading = asyncio.create_task(self._read(moved))
+        disk_at_work = asyncio.Event()
+
+        async def read_on() -> Page | None:
+            # Not before: the two would wait for the interpreter's lock of one another.
+            await disk_at_work.wait()
+            return await self._read(moved)
+
+        reading = asyncio.create_task(read_on())
         try:
-            await self._append(work, drafts, moved)
+            await self._append(work, drafts, moved, disk_at_work)
         except BaseException:  # whatever it is, the next page does not follow what stands now
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
@@ -338,11 +319,18 @@ class Projector:
                 self._mapping = compiled.restore(msgspec.json.decode(active.mapping))
         return self._mapping
 
-    async def _append(self, work: Workspace, drafts: Drafts, checkpoint: Checkpoint | None) -> None:
+    async def _append(
+        self,
+        work: Workspace,
+        drafts: Drafts,
+        moved: Checkpoint | None,
+        disk_at_work: asyncio.Event | None = None,
+    ) -> None:
         await self._store.append(
             drafts.events,
             expect=drafts.expect,
-            checkpoint=checkpoint,
+            checkpoint=moved,
             also=rows.writes(work),
             meta=done_by("projector"),
+            meanwhile=disk_at_work,
         )

@@ -11,8 +11,8 @@ import asyncio
 from typing import Final
 
 from connector import rows
+from connector.log_pages import entries_of
 from connector.progress import Progress
-from connector.projector import entries_of
 from eventstore import EventStore, Put, Remove, Write
 from projections import projection
 from projections.folding import Folding

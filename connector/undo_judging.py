@@ -16,7 +16,7 @@ from connector import paging, rows
 from connector.earlier import remember
 from connector.hubspot.api import HubSpot
 from connector.hubspot.schema import STREAM as SCHEMA_STREAM
-from connector.projector import entries_of
+from connector.log_pages import entries_of
 from connector.undo_scopes import Scope, chosen
 from eventstore import EventStore
 from projections import events, keys, ledger

@@ -24,7 +24,8 @@ class Append:
     """One caller's append, on its way to the log, and the future that will hold its outcome."""
 
     __slots__ = (
-        *("also", "checkpoint", "events", "expect", "expect_head", "meta", "outcome", "salts"),
+        *("also", "checkpoint", "events", "expect", "expect_head", "meanwhile", "meta"),
+        *("outcome", "salts"),
     )
 
     def __init__(
@@ -37,7 +38,9 @@ class Append:
         checkpoint: Checkpoint | None = None,
         also: Sequence[Write] = (),
         meta: Meta,
+        meanwhile: Callable[[], object] | None = None,
     ) -> None:
+        """`meanwhile` is called on the writing thread, before it waits for the disk."""
         self.events = events
         self.salts = salts
         self.expect = expect
@@ -45,6 +48,7 @@ class Append:
         self.checkpoint = checkpoint
         self.also = also
         self.meta = meta
+        self.meanwhile = meanwhile
         self.outcome: asyncio.Future[Commit] | None = None
 
 

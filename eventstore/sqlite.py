@@ -79,6 +79,7 @@ class SqliteStore:
         checkpoint: Checkpoint | None = None,
         also: Sequence[Write] = (),
         meta: Meta = _NO_META,
+        meanwhile: asyncio.Event | None = None,
     ) -> Commit:
         """See `EventStore.append`. Also raises InvalidAppend, UnknownTable, Unavailable."""
         if self._appender is None:
@@ -86,17 +87,23 @@ class SqliteStore:
         if also:
             self._tables.check(also)
         events = tuple(events)
-        return await self._appender.append(
-            Append(
-                events,
-                make_salts(len(events), self._random_bytes),
-                expect=expect,
-                expect_head=expect_head,
-                checkpoint=checkpoint,
-                also=tuple(also),
-                meta=meta,
-            )
+        append = Append(
+            events,
+            make_salts(len(events), self._random_bytes),
+            expect=expect,
+            expect_head=expect_head,
+            checkpoint=checkpoint,
+            also=tuple(also),
+            meta=meta,
         )
+        if meanwhile is None:
+            return await self._appender.append(append)
+        loop = asyncio.get_running_loop()
+        append.meanwhile = lambda: loop.call_soon_threadsafe(meanwhile.set)
+        try:
+            return await self._appender.append(append)
+        finally:
+            meanwhile.set()
 
     async def read(
         self,

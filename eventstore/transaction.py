@@ -134,7 +134,11 @@ class Log:
                 )
         _INSERT_STREAMS.run(conn, new_streams)
         _INSERT_EVENTS.run(conn, new_events)
-        return self._chain(conn, group, placed, now_us)
+        outcomes = self._chain(conn, group, placed, now_us)
+        for append in group:
+            if append.meanwhile is not None:
+                append.meanwhile()
+        return outcomes
 
     def _know_streams(self, conn: sqlite3.Connection, group: list[Append]) -> None:
         """Read the version of every stream of the group that is not known yet."""

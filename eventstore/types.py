@@ -6,6 +6,7 @@ Everything here is frozen data or a protocol: a backend implements `EventStore`,
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
@@ -156,12 +157,14 @@ class EventStore(Protocol):
         checkpoint: Checkpoint | None = None,
         also: Sequence[Write] = (),
         meta: Meta = Meta(),  # noqa: B008 - frozen
+        meanwhile: asyncio.Event | None = None,
     ) -> Commit:
         """Append all or nothing, durably, with checkpoint and rows in the same transaction.
 
         `expect` maps stream to the version it must stand at (0: does not exist); `expect_head` is
         the position the whole log must end at. No events is allowed: rows and checkpoint alone
-        commit, and the returned commit is empty.
+        commit, and the returned commit is empty. `meanwhile` is set when nothing but the disk is
+        still to be waited for (work done from then on costs the append nothing), or it has ended.
         Raises WrongVersion, HeadMoved, CheckpointMoved; none fails another caller's append.
         """
         ...

@@ -18,9 +18,10 @@ import msgspec
 
 from connector import documents, paging
 from connector.hubspot.api import HubSpot
+from connector.log_pages import entries_of
 from connector.moments import iso
 from connector.progress import Progress
-from connector.projector import CHECKPOINT, entries_of
+from connector.projector import CHECKPOINT
 from connector.proof.circumstances import Standing, circumstances
 from connector.proof.document import CompanyProof, NoFigures, Proof
 from connector.proof.evidence import own_aging, reading

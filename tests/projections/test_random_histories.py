@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connector import beside
 from connector.at_a_moment import fields_at
-from connector.projector import entries_of
+from connector.log_pages import entries_of
 from connector.rebuild import all_tables, rebuild, this_version
 from connector.reports import history as history_of
 from connector.sage100.passes import WORK_TABLES

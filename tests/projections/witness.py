@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from connector.projector import CHECKPOINT, entries_of
+from connector.log_pages import entries_of
+from connector.projector import CHECKPOINT
 from eventstore import Clear, Commit, EventStore, Put, Remove, Write
 from projections import asof, projection
 from projections.folding import Entry, Folding
