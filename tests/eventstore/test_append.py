@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from eventstore import (
     Checkpoint,
     CheckpointMoved,
     Clear,
+    Commit,
     EventStore,
     HeadMoved,
     InvalidAppend,
@@ -22,7 +24,11 @@ from eventstore import (
     StoredEvent,
     UnknownTable,
     WrongVersion,
+    database,
 )
+from eventstore.appender import Append
+from eventstore.tables import Tables
+from eventstore.transaction import Log
 
 from .conftest import LIMIT_S, ManualClock, Opener, all_events, event, fill
 
@@ -182,6 +188,47 @@ async def test_bad_meta_is_refused(store: EventStore) -> None:
     with pytest.raises(InvalidAppend):
         await store.append([event()], meta=Meta(actor=5))  # type: ignore[arg-type]
     assert (await store.head()).last == 0
+
+
+async def test_meanwhile_is_set_before_the_append_returns(store: EventStore) -> None:
+    """Whoever waits for it goes on while the append is still waiting for the disk."""
+    order: list[str] = []
+    meanwhile = asyncio.Event()
+
+    async def wait() -> None:
+        await meanwhile.wait()
+        order.append("meanwhile")
+
+    async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as group:
+        group.create_task(wait())
+        await store.append([event()], meanwhile=meanwhile)
+        order.append("appended")
+    assert order == ["meanwhile", "appended"]
+
+
+async def test_meanwhile_is_set_when_an_append_fails_as_well(store: EventStore) -> None:
+    """Nobody is left waiting for it, be it refused before it is written or while it is."""
+    for bad in ({"expect": {"s": 7}}, {"meta": Meta(actor=5)}):  # type: ignore[arg-type]
+        meanwhile = asyncio.Event()
+        with pytest.raises((WrongVersion, InvalidAppend)):
+            await store.append([event()], meanwhile=meanwhile, **bad)
+        assert meanwhile.is_set()
+
+
+def test_only_the_disk_is_waited_for_after_meanwhile(path: Path) -> None:
+    """All of the append is written by then, and nothing follows but COMMIT."""
+    database.create(path)
+    conn = database.connect_writer(path)
+    told: list[str] = []
+    try:
+        conn.set_trace_callback(lambda sql: told.append(sql.split()[0]))
+        log = Log(Tables([]), lambda: 5)
+        append = Append([event()], [bytes(16)], meta=Meta(), meanwhile=lambda: told.append("!"))
+        (outcome,) = log.commit(conn, [append])
+        assert isinstance(outcome, Commit)
+        assert told[-3:] == ["INSERT", "!", "COMMIT"]
+    finally:
+        conn.close()
 
 
 async def test_no_events_is_an_empty_commit(store: EventStore, clock: ManualClock) -> None:
