@@ -58,8 +58,10 @@ def wants_also(entries: Sequence[Entry], work: Workspace) -> dict[str, set[str]]
     """What else they read, once the rows that `wants` names are loaded."""
     out: dict[str, set[str]] = defaultdict(set)
     for entry in entries:
-        if "/AR_Invoice/" in entry.stream and entry.payload is not None:
-            source.wants_also(source.record_of(entry.stream), work, out)
+        stream = entry.stream
+        # Few entities ask for more; what their names hold is asked first, for it costs least.
+        if "/AR_Invoice/" in stream and stream.startswith("sage/") and entry.payload is not None:
+            source.wants_also(source.record_of(stream), work, out)
     return out
 
 
