@@ -17,7 +17,8 @@ from tests.e2e.waiting import LIMIT_S
 
 # The command as it is, held where everything is folded.
 VERIFYING = """
-import asyncio, sys
+import asyncio, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # who runs the tests may have it ignored (nohup)
 from connector import beside
 from connector.__main__ import main
 async def held(*_):
