@@ -5,7 +5,7 @@ returns. One append carries commands, rows and checkpoint, so a crash leaves eit
 or nothing. Commands are appended with the versions they were decided on: when the writer moved a
 target meanwhile, the store refuses and the step is made again from what is true now.
 
-While a round of polling is under way on a company, decisions on it are held back (`hold_back`): a
+While a round of polling is under way on a company, decisions on it are held back (`held_back`): a
 customer's balance is told to HubSpot when its invoices have all been read, not half of them.
 Targets of a company that the mass-change breaker has frozen stay on the work list in the same
 way, until a person releases it.
